@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_CONN_H
+#define CT_CONN_H 1
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ct-dpif.h"
+#include "ct-tuple.h"
+#include "ct-timeout.h"
+
+/* The connection record.
+ * ======================
+ *
+ * What
+ * ----
+ * All that is known of one connection in one zone.  What a packet of an
+ * established connection needs is in the first cache line, counters and TCP
+ * windows in the second.  Behind these 128 bytes stands a tail that depends
+ * on the record's kind:
+ *
+ *    CT_CONN_V4       nothing
+ *    CT_CONN_V4_NAT   struct ct_conn_nat
+ *    CT_CONN_V6       struct ct_conn_addrs6 (original)
+ *    CT_CONN_V6_NAT   ct_conn_addrs6 (original), ct_conn_addrs6 (reply),
+ *                     struct ct_conn_nat
+ *
+ * A record without struct ct_conn_nat has a reply tuple that is the inverse
+ * of its original tuple, and one place in the table for both.  A record with
+ * it has two places.
+ *
+ * Ownership and lifetime
+ * ----------------------
+ * Records come from type-stable memory per kind.  A record is reachable from
+ * its zone's table from commit until whoever sets IPS_DYING first removes it;
+ * its memory serves another connection of the same kind no earlier than an
+ * RCU grace period later.  A pointer that was remembered across a grace
+ * period is valid only if 'id' is still the one remembered.
+ *
+ * Threads
+ * -------
+ * [I] immutable while reachable   [A] atomic   [L] under 'lock', a spin lock
+ * held for one packet's update    [R] RCU pointer.  The fields tagged [L] may
+ * be read without the lock where a stale value does no harm (dumps). */
+
+/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h). */
+
+struct ct_conn_ext;             /* Labels, helper, parent: where present. */
+
+struct ct_conn_counters {
+    uint64_t packets;
+    uint64_t bytes;             /* IP length, as the kernel counts. */
+};
+
+/* What the other end may send, from this end's segments: the kernel's and
+ * van Rooij's "Real Stateful TCP Packet Filtering" names. */
+struct ct_tcp_window {
+    uint32_t end;               /* Highest sequence number sent, plus 1. */
+    uint32_t max_end;           /* Highest that the other end allows. */
+    uint32_t max_win;           /* Largest window advertised, scaled. */
+    uint32_t max_ack;           /* Highest acknowledgment sent. */
+};
+
+/* The last segment that changed something, to tell retransmissions and to
+ * validate answers to a SYN or RST. */
+struct ct_tcp_last {
+    uint32_t seq, ack, end;
+    uint16_t win;               /* Unscaled. */
+    uint8_t index;              /* Class of its flags. */
+    uint8_t dir;                /* enum ct_dir; bit 7 free for ct-l4-tcp. */
+};
+
+struct ct_conn {
+    /* Cache line 0. */
+    struct ct_key key;          /* [I] Original direction. */
+    _Atomic uint64_t deadline;  /* [A] time_msec() at which it expires. */
+    uint32_t id;                /* [I] Unique among live connections. */
+    _Atomic uint32_t mark;      /* [A] ct_mark. */
+    _Atomic uint16_t status;    /* [A] CT_DPIF_STATUS_*. */
+    uint8_t l4_flags[CT_DIR_MAX];   /* [L] TCP: flags of each end. */
+    atomic_flag lock;           /* 1 byte. */
+    uint8_t l4_state;           /* [L] The protocol's own. */
+    uint8_t wscale;             /* [L] TCP: original << 4 | reply. */
+    uint8_t retrans;            /* [L] TCP: retransmissions in a row. */
+    struct ct_conn_ext *_Atomic ext;    /* [R] NULL if none. */
+    union {
+        struct ct_tcp_last tcp_last;    /* [L] */
+        uint64_t stream_at;             /* [L] UDP, GRE: stream from then. */
+    };
+
+    /* Cache line 1. */
+    struct ct_conn_counters counters[CT_DIR_MAX];   /* [L] */
+    struct ct_tcp_window tcp[CT_DIR_MAX];           /* [L] */
+};
+BUILD_ASSERT_DECL(sizeof(struct ct_conn) == 128);
+BUILD_ASSERT_DECL(offsetof(struct ct_conn, counters) == 64);
+
+struct ct_conn_addrs6 {
+    struct in6_addr src, dst;
+};
+
+struct ct_nat_pool;
+
+/* Translation.  The deltas are what a header's one's complement checksum
+ * gains (RFC 1624 section 3, eqn. 3) when a packet of that direction is
+ * translated: addresses only, and addresses and ports. */
+struct ct_conn_nat {
+    struct ct_key reply_key;            /* [I] */
+    struct ct_nat_pool *pool;           /* [I] Owner of the port, or NULL. */
+    uint16_t delta_addr[CT_DIR_MAX];    /* [I] */
+    uint16_t delta_all[CT_DIR_MAX];     /* [I] */
+};
+BUILD_ASSERT_DECL(sizeof(struct ct_conn_nat) == 32);
+
+enum ct_conn_kind {
+    CT_CONN_V4,
+    CT_CONN_V4_NAT,
+    CT_CONN_V6,
+    CT_CONN_V6_NAT,
+    CT_CONN_N_KINDS
+};
+
+/* Rare parts, allocated when first needed, replaced under RCU. */
+struct ct_conn_ext {
+    ovs_u128 label;
+    uint32_t parent_id;                 /* 0: none. */
+    struct ct_tuple parent;             /* Its original tuple. */
+    char helper[16];                    /* "" for none. */
+};
+
+static inline uint16_t
+ct_conn_status(const struct ct_conn *conn)
+{
+    return atomic_load_explicit(&conn->status, memory_order_relaxed);
+}
+
+/* True if the reply tuple is not just the inverse. */
+static inline bool
+ct_conn_is_nat(const struct ct_conn *conn)
+{
+    return ct_conn_status(conn) & (CT_DPIF_STATUS_SRC_NAT
+                                   | CT_DPIF_STATUS_DST_NAT);
+}
+
+static inline bool
+ct_conn_is_ipv6(const struct ct_conn *conn)
+{
+    return conn->key.kind & CT_KIND_IPV6;
+}
+
+static inline struct ct_conn_addrs6 *
+ct_conn_addrs6(const struct ct_conn *conn, enum ct_dir dir)
+{
+    return (struct ct_conn_addrs6 *) (conn + 1) + dir;
+}
+
+static inline struct ct_conn_nat *
+ct_conn_nat(const struct ct_conn *conn)
+{
+    return (ct_conn_is_ipv6(conn)
+            ? (struct ct_conn_nat *) ct_conn_addrs6(conn, CT_DIR_MAX)
+            : (struct ct_conn_nat *) (conn + 1));
+}
+
+static inline void
+ct_conn_lock(struct ct_conn *conn)
+{
+    while (atomic_flag_test_and_set_explicit(&conn->lock,
+                                             memory_order_acquire)) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
+static inline void
+ct_conn_unlock(struct ct_conn *conn)
+{
+    atomic_flag_clear_explicit(&conn->lock, memory_order_release);
+}
+
+/* The tuple of 'conn' in direction 'dir'. */
+void ct_conn_tuple(const struct ct_conn *, enum ct_dir, struct ct_tuple *);
+
+/* What only maintenance and dumps look at, kept apart from the record (its
+ * place follows from the record's).  Links are record numbers, 0 for none:
+ * see ct-wheel.c, who owns them. */
+struct ct_conn_cold {
+    uint32_t wheel_next;        /* Maintenance thread. */
+    uint32_t wheel_prev;        /* Maintenance thread. */
+    _Atomic uint32_t queue_next;
+    uint32_t start;             /* [I] Creation, in 1/8 s since the tracker's
+                                 * own start. */
+};
+BUILD_ASSERT_DECL(sizeof(struct ct_conn_cold) == 16);
+
+struct ct_conn_cold *ct_conn_cold(const struct ct_conn *);
+
+/* Memory: one per tracker, see ct-conn.c. */
+struct ct_conn_memory;
+
+struct ct_conn_memory *ct_conn_memory_create(void);
+void ct_conn_memory_destroy(struct ct_conn_memory *);
+/* Returns a record with 'key', 'id' and the tail's orig and reply tuples set,
+ * all else zero; with a struct ct_conn_nat iff 'reply' is not the inverse of
+ * 'original'.  NULL if there is no memory. */
+struct ct_conn *ct_conn_alloc(struct ct_conn_memory *, uint16_t zone,
+                              const struct ct_tuple *original,
+                              const struct ct_tuple *reply);
+/* At once: only for records that were never reachable. */
+void ct_conn_free(struct ct_conn_memory *, struct ct_conn *);
+/* After a grace period. */
+void ct_conn_free_postponed(struct ct_conn_memory *, struct ct_conn *);
+
+#endif /* ct-conn.h */

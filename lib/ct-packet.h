@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_PACKET_H
+#define CT_PACKET_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ct-conn.h"
+#include "ct-counters.h"
+#include "ct-request.h"
+#include "ct-tuple.h"
+
+struct ct;
+struct ct_l4;
+struct ct_zone;
+struct dp_packet;
+
+/* The context of one packet on its way through one ct().
+ * ======================================================
+ *
+ * Parsed once by ct_packet_parse(); the steps behind it read it and add what
+ * they find.  Lives on the stack of ct_execute(). */
+
+struct ct_tcp_segment {
+    uint32_t seq, ack;          /* Host byte order. */
+    uint32_t end;               /* seq + data + SYN + FIN. */
+    uint16_t win;               /* Unscaled. */
+    uint8_t flags;              /* Low 8 bits of the TCP flags. */
+    uint8_t index;              /* Class of 'flags' (ct-l4-tcp.h). */
+};
+
+struct ct_packet {
+    /* Given. */
+    struct dp_packet *packet;
+    struct ct *ct;
+    const struct ct_request *request;
+    struct ct_zone *zone;       /* NULL: no connection in it ever was. */
+    long long now;
+
+    /* From the headers. */
+    struct ct_tuple tuple;      /* As the packet came. */
+    struct ct_key key;          /* Of 'tuple'. */
+    struct ct_key inverse;      /* Of its inverse. */
+    uint64_t hash;              /* Of both. */
+    const struct ct_l4 *l4;
+    uint8_t *l3_header;
+    uint8_t *l4_header;
+    uint32_t l4_len;            /* By the IP header: without padding. */
+    uint32_t ip_len;            /* What counters add. */
+    bool is_icmp_error;         /* 'tuple' is the inner packet's inverse: the
+                                 * direction the error itself goes. */
+    uint8_t *inner_l3;          /* Errors: the packet it is about. */
+    struct ct_tcp_segment tcp;  /* Only for TCP. */
+
+    /* Found. */
+    struct ct_conn *conn;       /* NULL while there is none. */
+    enum ct_dir dir;
+    bool cached;                /* Was here before: do not update again. */
+    uint8_t ct_state;           /* CS_* to leave in the metadata. */
+    enum ct_timeout timeout;    /* Set by ct_l4's update: which applies. */
+};
+
+/* What a step says of a packet. */
+enum ct_verdict {
+    CT_VERDICT_ACCEPT,
+    CT_VERDICT_INVALID,         /* +inv: counted by who says it. */
+    CT_VERDICT_RESTART,         /* The connection is over, and this packet
+                                 * opens another in its place. */
+    CT_VERDICT_DELETE           /* Accept, and the connection ends now. */
+};
+
+/* Fills in what the headers tell, bounds-checked, checksums verified where
+ * the device has not.  False: invalid, and counted. */
+bool ct_packet_parse(struct ct_packet *, ovs_be16 dl_type);
+
+#endif /* ct-packet.h */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_TABLE_H
+#define CT_TABLE_H 1
+
+#include <stddef.h>
+
+#include "ct-conn.h"
+
+/* A zone's table of connections.
+ * ==============================
+ *
+ * What
+ * ----
+ * A linear hash table of cache-line buckets (seven record pointers and their
+ * tags each, chained when full) that splits one bucket at a time as it
+ * fills.  A connection whose reply tuple is the inverse of its original
+ * tuple takes one place, a translated one takes two.
+ *
+ * Promises
+ * --------
+ * - Lookup takes no lock and writes nothing.  It finds every connection that
+ *   was inserted before and not removed, also while buckets are split.
+ * - Insert and remove lock one or two stripes of the table, never the whole.
+ * - Growth costs an insert at most the split of one bucket: nobody waits for
+ *   a rehash.
+ * - A cursor gives every connection that is there from its start to its end
+ *   exactly once, and holds no lock between calls.
+ *
+ * Threads: any, concurrently.  Readers are in an RCU read-side section, that
+ * is, they do not quiesce between lookup and their last use of the record. */
+
+struct ct_table;
+
+struct ct_table *ct_table_create(void);
+/* At once; the records are not touched. */
+void ct_table_destroy(struct ct_table *);
+
+/* Lookup of a batch: prefetch all buckets, then all candidates' records, then
+ * find each. */
+void ct_table_prefetch_bucket(const struct ct_table *, uint64_t hash);
+void ct_table_prefetch_records(const struct ct_table *, uint64_t hash);
+
+/* The connection that 'tuple' belongs to, in either direction, or NULL.
+ * 'key', 'inverse' and 'hash' are those of 'tuple'. */
+struct ct_conn *ct_table_find(const struct ct_table *, const struct ct_tuple *,
+                              const struct ct_key *key,
+                              const struct ct_key *inverse, uint64_t hash,
+                              enum ct_dir *);
+
+/* Makes 'conn' reachable.  EEXIST if one of its tuples is taken, with the
+ * owner in '*clash' (may be NULL); ENOMEM. */
+int ct_table_insert(struct ct_table *, struct ct_conn *,
+                    struct ct_conn **clash);
+
+/* False if it was not there. */
+bool ct_table_remove(struct ct_table *, struct ct_conn *);
+
+size_t ct_table_n_buckets(const struct ct_table *);
+/* Bytes of the table itself, without records. */
+size_t ct_table_memory(const struct ct_table *);
+
+/* Iteration.  ct_table_next() fills in up to 'max' of 'conns' and returns how
+ * many, 0 at the end.  'bucket', where not NULL, receives each one's bucket
+ * number. */
+struct ct_table_cursor {
+    uint64_t position;
+    uint64_t n_groups;          /* 0: not yet begun. */
+    size_t skip;                /* Entries of the group already given. */
+};
+
+size_t ct_table_next(const struct ct_table *, struct ct_table_cursor *,
+                     struct ct_conn **conns, uint32_t *bucket, size_t max);
+
+/* Up to 'max' connections around a place that 'seed' chooses: candidates for
+ * early drop.  Touches at most 'max' records and 8 buckets. */
+size_t ct_table_sample(const struct ct_table *, uint64_t seed,
+                       struct ct_conn **conns, size_t max);
+
+#endif /* ct-table.h */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_TIMEOUT_H
+#define CT_TIMEOUT_H 1
+
+#include <stdint.h>
+
+#include "ct-dpif.h"
+
+/* Timeouts: names, defaults and policies.
+ * =======================================
+ *
+ * One enumerator a timeout, with the kernel's name (as in
+ * net.netfilter.nf_conntrack_*), its default in seconds (the kernel's), and
+ * the attribute of an OVS timeout policy that overrides it (CT_DPIF_TP_ATTR_*,
+ * or -1 where OVS's schema has none).
+ *
+ * 'struct ct_timeouts' is a complete set, in milliseconds of 64 bits, so that
+ * no setting wraps.  Sets are immutable and replaced under RCU: a zone points
+ * to the set of its policy, or to the defaults. */
+
+#define CT_TIMEOUTS                                                          \
+    CT_TIMEOUT(TCP_SYN_SENT,    "tcp_syn_sent",     120,                     \
+               CT_DPIF_TP_ATTR_TCP_SYN_SENT)                                 \
+    CT_TIMEOUT(TCP_SYN_RECV,    "tcp_syn_recv",     60,                      \
+               CT_DPIF_TP_ATTR_TCP_SYN_RECV)                                 \
+    CT_TIMEOUT(TCP_ESTABLISHED, "tcp_established",  432000,                  \
+               CT_DPIF_TP_ATTR_TCP_ESTABLISHED)                              \
+    CT_TIMEOUT(TCP_FIN_WAIT,    "tcp_fin_wait",     120,                     \
+               CT_DPIF_TP_ATTR_TCP_FIN_WAIT)                                 \
+    CT_TIMEOUT(TCP_CLOSE_WAIT,  "tcp_close_wait",   60,                      \
+               CT_DPIF_TP_ATTR_TCP_CLOSE_WAIT)                               \
+    CT_TIMEOUT(TCP_LAST_ACK,    "tcp_last_ack",     30,                      \
+               CT_DPIF_TP_ATTR_TCP_LAST_ACK)                                 \
+    CT_TIMEOUT(TCP_TIME_WAIT,   "tcp_time_wait",    120,                     \
+               CT_DPIF_TP_ATTR_TCP_TIME_WAIT)                                \
+    CT_TIMEOUT(TCP_CLOSE,       "tcp_close",        10,                      \
+               CT_DPIF_TP_ATTR_TCP_CLOSE)                                    \
+    CT_TIMEOUT(TCP_SYN_SENT2,   "tcp_syn_sent2",    120,                     \
+               CT_DPIF_TP_ATTR_TCP_SYN_SENT2)                                \
+    CT_TIMEOUT(TCP_RETRANS,     "tcp_max_retrans",  300,                     \
+               CT_DPIF_TP_ATTR_TCP_RETRANSMIT)                               \
+    CT_TIMEOUT(TCP_UNACK,       "tcp_unacknowledged", 300,                   \
+               CT_DPIF_TP_ATTR_TCP_UNACK)                                    \
+    CT_TIMEOUT(UDP,             "udp",              30,                      \
+               CT_DPIF_TP_ATTR_UDP_FIRST)                                    \
+    CT_TIMEOUT(UDP_STREAM,      "udp_stream",       180,                     \
+               CT_DPIF_TP_ATTR_UDP_MULTIPLE)                                 \
+    CT_TIMEOUT(ICMP,            "icmp",             30,                      \
+               CT_DPIF_TP_ATTR_ICMP_FIRST)                                   \
+    CT_TIMEOUT(ICMPV6,          "icmpv6",           30,                      \
+               CT_DPIF_TP_ATTR_ICMP_FIRST)                                   \
+    CT_TIMEOUT(GENERIC,         "generic",          600, -1)                 \
+    CT_TIMEOUT(GRE,             "gre",              30, -1)                  \
+    CT_TIMEOUT(GRE_STREAM,      "gre_stream",       180, -1)                 \
+    CT_TIMEOUT(SCTP_CLOSED,     "sctp_closed",      10, -1)                  \
+    CT_TIMEOUT(SCTP_COOKIE_WAIT, "sctp_cookie_wait", 3, -1)                  \
+    CT_TIMEOUT(SCTP_COOKIE_ECHOED, "sctp_cookie_echoed", 3, -1)              \
+    CT_TIMEOUT(SCTP_ESTABLISHED, "sctp_established", 210, -1)                \
+    CT_TIMEOUT(SCTP_SHUTDOWN_SENT, "sctp_shutdown_sent", 3, -1)              \
+    CT_TIMEOUT(SCTP_SHUTDOWN_RECD, "sctp_shutdown_recd", 3, -1)              \
+    CT_TIMEOUT(SCTP_SHUTDOWN_ACK_SENT, "sctp_shutdown_ack_sent", 3, -1)      \
+    CT_TIMEOUT(SCTP_HEARTBEAT_SENT, "sctp_heartbeat_sent", 30, -1)
+
+enum ct_timeout {
+#define CT_TIMEOUT(ENUM, NAME, SECONDS, ATTR) CT_TIMEOUT_##ENUM,
+    CT_TIMEOUTS
+#undef CT_TIMEOUT
+    CT_N_TIMEOUTS
+};
+
+struct ct_timeouts {
+    uint64_t ms[CT_N_TIMEOUTS];
+};
+
+extern const struct ct_timeouts ct_timeouts_default;
+
+const char *ct_timeout_name(enum ct_timeout);
+
+/* The defaults with the attributes that are present in 'policy' in their
+ * place.  UDP_SINGLE (one side has answered nothing yet, but sent more) and
+ * ICMP_REPLY follow OVS's documents. */
+void ct_timeouts_from_policy(const struct ct_dpif_timeout_policy *,
+                             struct ct_timeouts *);
+
+#endif /* ct-timeout.h */

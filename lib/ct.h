@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_H
+#define CT_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ct-dpif.h"
+#include "ct-request.h"
+
+struct dp_packet;
+struct dp_packet_batch;
+struct ds;
+struct ipf;
+
+/* The connection tracker.
+ * =======================
+ *
+ * What
+ * ----
+ * One 'struct ct' per datapath.  ct_execute() is what ct() does to packets:
+ * it finds or creates their connections in the request's zone, updates them,
+ * translates addresses, and leaves the outcome in the packets' metadata
+ * (ct_state, ct_zone, ct_mark, ct_label, ct_orig_tuple).
+ *
+ * Promises
+ * --------
+ * - A packet that cannot be tracked is marked invalid (+inv+trk).  A packet
+ *   whose connection cannot be committed or translated as asked is taken out
+ *   of the batch, freed and counted (ct-counters.h): never forwarded as if
+ *   nothing were wrong.
+ * - A second ct() in the same zone on the same packet does not update the
+ *   connection again (as the kernel's cached connection).
+ * - Semantics are the Linux kernel's where OVS's documents are silent.
+ *
+ * Threads
+ * -------
+ * All functions may be called from any thread at any time, except ct_create()
+ * and ct_destroy().  Callers of ct_execute() must quiesce RCU regularly, and
+ * may hold no tracked packet over it.
+ *
+ * Units: times are milliseconds of time_msec() unless a name says otherwise.
+ */
+
+struct ct *ct_create(void);
+void ct_destroy(struct ct *);
+
+/* 'dl_type' is that of all packets in 'batch'. */
+void ct_execute(struct ct *, struct dp_packet_batch *, ovs_be16 dl_type,
+                const struct ct_request *, long long now);
+
+/* ct_clear. */
+void ct_clear(struct dp_packet *);
+
+/* Periodic work for trackers whose maintenance thread does not run, because
+ * time is virtual (OVS's unit tests): expires what is due at 'now'. */
+void ct_run(struct ct *, long long now);
+
+/* Limits.  'zone' is -1 for the default limit, which is per zone; limit 0 is
+ * "none".  ct_zone_limit_del() returns ENOENT if the zone has no limit of its
+ * own. */
+void ct_set_maxconns(struct ct *, uint32_t maxconns);
+uint32_t ct_get_maxconns(const struct ct *);
+uint32_t ct_get_nconns(const struct ct *);
+void ct_zone_limit_set(struct ct *, int zone, uint32_t limit);
+int ct_zone_limit_del(struct ct *, uint16_t zone);
+
+struct ct_zone_limit_info {
+    uint32_t limit;             /* 0: no limit. */
+    uint32_t count;
+    bool own;                   /* The zone's own, not the default. */
+};
+void ct_zone_limit_get(const struct ct *, int zone,
+                       struct ct_zone_limit_info *);
+
+/* Switches. */
+void ct_set_tcp_seq_chk(struct ct *, bool);
+bool ct_get_tcp_seq_chk(const struct ct *);
+
+/* Timeout policies, by id.  ct_timeout_policy_set() replaces one of the same
+ * id; existing connections take it at their next packet. */
+int ct_timeout_policy_set(struct ct *, const struct ct_dpif_timeout_policy *);
+int ct_timeout_policy_get(const struct ct *, uint32_t id,
+                          struct ct_dpif_timeout_policy *);
+int ct_timeout_policy_del(struct ct *, uint32_t id);
+/* Gets the first policy whose id is at least '*id', and sets '*id' to the one
+ * after it.  Returns EOF after the last. */
+int ct_timeout_policy_next(const struct ct *, uint32_t *id,
+                           struct ct_dpif_timeout_policy *);
+
+/* Flush everything (zone NULL), a zone, or the one connection that has
+ * 'tuple' as its original or reply tuple in '*zone' (0 if NULL): ENOENT if
+ * there is none. */
+int ct_flush(struct ct *, const uint16_t *zone, const struct ct_dpif_tuple *);
+
+/* Iteration over live connections.  Each that lives from before the start to
+ * after the end is given exactly once.  'n_buckets' may be NULL.
+ * ct_dump_next() returns EOF after the last; the caller frees the entry with
+ * ct_dpif_entry_uninit(). */
+struct ct_dump;
+struct ct_dump *ct_dump_create(struct ct *, const uint16_t *zone,
+                               int *n_buckets);
+int ct_dump_next(struct ct_dump *, struct ct_dpif_entry *);
+void ct_dump_destroy(struct ct_dump *);
+
+/* Fragments: for the ipf-* commands. */
+struct ipf *ct_ipf(struct ct *);
+
+/* Counters (ct-counters.h) as "name: value" lines with their sentences. */
+void ct_format_counters(const struct ct *, struct ds *);
+
+#endif /* ct.h */
