@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TW_BOND_H
+#define TW_BOND_H 1
+
+#include "dp-packet.h"
+#include "dpif.h"
+
+struct tw_datapath;
+struct tw_thread;
+
+/* Bonds for lb_output: BOND_BUCKETS members by hash, bytes counted by bucket
+ * and thread. */
+void tw_bond_init(struct tw_datapath *);
+void tw_bond_uninit(struct tw_datapath *);      /* With bonds: all go. */
+int tw_bond_add(struct tw_datapath *, uint32_t bond_id,
+                const odp_port_t *member_map);
+int tw_bond_del(struct tw_datapath *, uint32_t bond_id);
+int tw_bond_stats_get(struct tw_datapath *, uint32_t bond_id,
+                      uint64_t *n_bytes);
+void tw_bond_destroy_all(struct tw_datapath *);
+/* Sends the packets to the members that their dp_hash names. */
+void tw_bond_output(struct tw_thread *, uint32_t bond_id,
+                    struct dp_packet_batch *, bool steal);
+
+#endif /* tw-bond.h */
