@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Autotest suites and the programs they run.
+#
+# A unit test of lib/ct-x is a program of its own:
+#
+#     check_PROGRAMS += tests/test-ct-x
+#     tests_test_ct_x_SOURCES = tests/test-ct-x.c
+#
+# and a file tests/ct-x.at in TESTSUITE_AT, which tests/testsuite.at includes.
+# Programs link the tracker; one that needs the datapath or the provider adds
+#
+#     tests_test_tw_x_LDADD = $(TW_LIBS)
+
+TESTSUITE_AT = \
+	tests/testsuite.at \
+	tests/check-format.at
+
+SYSTEM_TESTSUITE_AT = \
+	tests/system-testsuite.at
+
+EXTRA_DIST += \
+	$(TESTSUITE_AT) \
+	$(SYSTEM_TESTSUITE_AT) \
+	tests/atlocal.in \
+	tests/check-format
+
+DISTCLEANFILES += tests/atconfig tests/atlocal
+CLEANFILES += tests/package.m4 tests/testsuite tests/system-testsuite
+
+# Ours first, then what the OVS build provides.
+AUTOTEST_PATH = utilities:tests:$(OVS_BUILDDIR)/utilities:$(OVS_BUILDDIR)/ovsdb:$(OVS_BUILDDIR)/tests
+AUTOTEST = $(AUTOM4TE) --language=autotest
+
+tests/package.m4: $(top_srcdir)/configure.ac
+	$(AM_V_GEN)$(MKDIR_P) tests && { \
+	  echo 'm4_define([AT_PACKAGE_NAME],      [$(PACKAGE_NAME)])' && \
+	  echo 'm4_define([AT_PACKAGE_TARNAME],   [$(PACKAGE_TARNAME)])' && \
+	  echo 'm4_define([AT_PACKAGE_VERSION],   [$(PACKAGE_VERSION)])' && \
+	  echo 'm4_define([AT_PACKAGE_STRING],    [$(PACKAGE_STRING)])' && \
+	  echo 'm4_define([AT_PACKAGE_BUGREPORT], [$(PACKAGE_BUGREPORT)])'; \
+	} > $@
+
+tests/testsuite: tests/package.m4 $(TESTSUITE_AT)
+	$(AM_V_GEN)$(AUTOTEST) -I tests -I '$(srcdir)/tests' -I '$(srcdir)' \
+	    -o $@.tmp '$(srcdir)/tests/testsuite.at' && mv $@.tmp $@
+
+tests/system-testsuite: tests/package.m4 $(SYSTEM_TESTSUITE_AT)
+	$(AM_V_GEN)$(AUTOTEST) -I tests -I '$(srcdir)/tests' -I '$(srcdir)' \
+	    -o $@.tmp '$(srcdir)/tests/system-testsuite.at' && mv $@.tmp $@
+
+# Unit tests.  Arguments: make check TESTSUITEFLAGS='-k ct-nat -v'
+CHECK_LOCAL += check-unit
+PHONY += check-unit
+check-unit: all tests/testsuite tests/atlocal $(check_PROGRAMS)
+	$(SHELL) tests/testsuite -C tests AUTOTEST_PATH=$(AUTOTEST_PATH) \
+	    $(TESTSUITEFLAGS)
+
+# Network-namespace tests: real clients and servers.  Needs root.
+PHONY += check-system
+check-system: all tests/system-testsuite tests/atlocal $(check_PROGRAMS)
+	$(SHELL) tests/system-testsuite -C tests \
+	    AUTOTEST_PATH=$(AUTOTEST_PATH) $(TESTSUITEFLAGS) -j1
+
+CLEAN_LOCAL += clean-tests
+PHONY += clean-tests
+clean-tests:
+	test ! -f tests/testsuite || \
+	    $(SHELL) tests/testsuite -C tests --clean
+	test ! -f tests/system-testsuite || \
+	    $(SHELL) tests/system-testsuite -C tests --clean
