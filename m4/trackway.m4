@@ -75,6 +75,11 @@ AC_DEFUN([TW_CHECK_OVS], [
   AS_IF([test "$tw_built" != "$1"],
     [AC_MSG_RESULT([no])
      AC_MSG_ERROR([$OVS_BUILDDIR holds a build of Open vSwitch ${tw_built:-of unknown version}, not of $1])])
+  dnl The same header found in two trees hides the system's header behind it.
+  _TW_OVS_VAR([tw_built_from], [abs_top_srcdir])
+  AS_IF([test `cd "$tw_built_from" && pwd -P` != `cd "$OVS_SRCDIR" && pwd -P`],
+    [AC_MSG_RESULT([no])
+     AC_MSG_ERROR([$OVS_BUILDDIR was built from $tw_built_from: use --with-ovs-source=$tw_built_from])])
   AC_MSG_RESULT([$OVS_BUILDDIR])
 
   _TW_OVS_VAR([ovs_cflags], [CFLAGS])
@@ -92,9 +97,9 @@ AC_DEFUN([TW_CHECK_OVS], [
 
   AS_IF([test "$tw_user_cflags" != set], [CFLAGS=$ovs_cflags])
 
-  OVS_CPPFLAGS="-I$OVS_BUILDDIR -I$OVS_BUILDDIR/include -I$OVS_BUILDDIR/lib"
+  OVS_CPPFLAGS="-I$OVS_SRCDIR/include -I$OVS_SRCDIR/lib -I$OVS_SRCDIR"
   AS_IF([test "$OVS_SRCDIR" != "$OVS_BUILDDIR"],
-    [OVS_CPPFLAGS="$OVS_CPPFLAGS -I$OVS_SRCDIR -I$OVS_SRCDIR/include -I$OVS_SRCDIR/lib"])
+    [OVS_CPPFLAGS="$OVS_CPPFLAGS -I$OVS_BUILDDIR/include -I$OVS_BUILDDIR/lib -I$OVS_BUILDDIR"])
   OVS_CPPFLAGS="$OVS_CPPFLAGS -I$OVS_SRCDIR/vswitchd $ovs_cppflags $ovs_ssl_cflags $ovs_ssl_includes"
   OVS_CFLAGS="$ovs_extra_cflags -D_FILE_OFFSET_BITS=64"
   OVS_LDFLAGS="$ovs_ldflags $ovs_extra_ldflags $ovs_ssl_ldflags $ovs_dpdk_ldflags"
@@ -147,7 +152,7 @@ AC_DEFUN([_TW_CC_OPTION], [
 ])
 
 AC_DEFUN([TW_CHECK_WARNINGS], [
-  TW_CFLAGS="-fno-strict-aliasing -Wall -Wextra -Wno-unused-parameter"
+  TW_CFLAGS="-fno-strict-aliasing -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter"
   m4_foreach_w([tw_option],
     [-Wpointer-arith -Wformat-security -Wstrict-prototypes
      -Wold-style-definition -Wmissing-prototypes -Wshadow -Wduplicated-cond

@@ -2,5 +2,16 @@
 #
 # The daemon and the commands.
 
+# Named after what it replaces: pidfile, control socket and scripts stay.
+sbin_PROGRAMS += utilities/ovs-vswitchd
+
+utilities_ovs_vswitchd_SOURCES = \
+	utilities/ovs-vswitchd.c
+utilities_ovs_vswitchd_LDADD = $(OVS_VSWITCHD_OBJS) $(TW_LIBS)
+utilities_ovs_vswitchd_DEPENDENCIES = \
+	$(OVS_VSWITCHD_OBJS) \
+	$(TW_ARCHIVES) \
+	$(OVS_ARCHIVES)
+
 EXTRA_DIST += \
 	utilities/quickstart
