@@ -7,6 +7,7 @@
 
 #include "cmap.h"
 #include "dp-packet.h"
+#include "dpif.h"
 #include "openvswitch/hmap.h"
 #include "ovs-thread.h"
 
@@ -15,6 +16,7 @@
 struct tw_datapath;
 struct tw_port;
 struct tw_rxq;
+struct tw_smc;
 
 /* A packet thread.
  * ================
@@ -63,12 +65,19 @@ struct tw_thread {
     struct cmap_node node;                  /* In dp->threads. */
     unsigned core_id;                       /* [I] */
     int numa_id;                            /* [I] */
+    unsigned slot;      /* [I] Small number, unique among the threads of 'dp'
+                         * that exist (the smallest that is free; 0 for
+                         * NON_PMD): index of per-thread counters. */
     struct ovs_mutex non_pmd_mutex;         /* Recursive; NON_PMD only. */
 
     struct tw_stats stats;                  /* [T] */
     struct tw_stats cleared;                /* [M] Where they stood. */
     long long now;                          /* [T] Microseconds, per batch. */
     unsigned recirc_depth;                  /* [T] */
+
+    /* Signature cache (tw-smc.h).  tw_input() creates it at need; who frees
+     * the thread calls tw_smc_destroy(smc), which accepts NULL. */
+    struct tw_smc *smc;                     /* [T] */
 
     /* Receive. */
     struct tw_poll *polls;                  /* [P] */
