@@ -47,5 +47,10 @@ void tw_output_release_idle(struct tw_thread *);
 void tw_output_add_port(struct tw_thread *, struct tw_port *);
 void tw_output_del_port(struct tw_thread *, const struct tw_port *);
 void tw_output_del_all(struct tw_thread *);
+/* The first port that the thread knows and for which 'pred' is true. */
+typedef bool tw_output_pred(const struct tw_datapath *,
+                            const struct tw_port *);
+const struct tw_port *tw_output_find_port(const struct tw_thread *,
+                                          tw_output_pred *);
 
 #endif /* tw-output.h */
