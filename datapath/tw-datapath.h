@@ -74,6 +74,7 @@ struct tw_datapath {
     /* Packet threads (tw-thread.h). */
     struct cmap threads;                    /* [R] port_rwlock; by core. */
     struct tw_stats retired OVS_GUARDED_BY(port_rwlock); /* Of ended ones. */
+    struct tw_stats retired_cleared OVS_GUARDED_BY(port_rwlock);
 
     /* Megaflows (tw-megaflow.h, tw-lookup.h). */
     struct ovs_mutex flow_mutex;

@@ -143,18 +143,6 @@ tw_port_number_from_name(const char *name)
     return (strncmp(name, "br", 2) ? 0 : 100) + strtoul(digits, NULL, 10);
 }
 
-void
-tw_port_renumber(struct tw_datapath *dp, struct tw_port *port,
-                 odp_port_t number)
-{
-    hmap_remove(&dp->ports, &port->node);
-    tw_reconfigure(dp);
-    port->number = number;
-    hmap_insert(&dp->ports, &port->node, tw_port_hash(number));
-    tw_reconfigure(dp);
-    seq_change(dp->port_seq);
-}
-
 int
 tw_port_set_config(struct tw_datapath *dp, struct tw_port *port,
                    const struct smap *cfg)

@@ -93,11 +93,6 @@ odp_port_t tw_port_choose_number(const struct tw_datapath *, const char *name)
 /* The number that 'name' asks for in a dummy datapath, 0 for none. */
 uint32_t tw_port_number_from_name(const char *name);
 
-/* Gives 'port' another number. */
-void tw_port_renumber(struct tw_datapath *, struct tw_port *,
-                      odp_port_t number)
-    OVS_REQ_WRLOCK(dp->port_rwlock);
-
 /* Applies options of an Interface: pmd-rxq-affinity, tx-steering.  EINVAL for
  * an affinity that cannot be parsed. */
 int tw_port_set_config(struct tw_datapath *, struct tw_port *,

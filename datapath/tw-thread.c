@@ -129,6 +129,7 @@ tw_thread_destroy(struct tw_thread *thread)
     }
     cmap_remove(&dp->threads, &thread->node, hash_int(thread->core_id, 0));
     tw_stats_accumulate(&dp->retired, &thread->stats);
+    tw_stats_accumulate(&dp->retired_cleared, &thread->cleared);
     tw_output_del_all(thread);
     ovsrcu_postpone(thread_free, thread);
 }

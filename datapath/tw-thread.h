@@ -71,7 +71,8 @@ struct tw_thread {
     struct ovs_mutex non_pmd_mutex;         /* Recursive; NON_PMD only. */
 
     struct tw_stats stats;                  /* [T] */
-    struct tw_stats cleared;                /* [M] Where they stood. */
+    struct tw_stats cleared;                /* Where they stood when cleared;
+                                             * dp->port_rwlock. */
     long long now;                          /* [T] Microseconds, per batch. */
     unsigned recirc_depth;                  /* [T] */
 

@@ -4,4 +4,13 @@
 
 noinst_LIBRARIES += ofproto/libtwdpif.a
 
-ofproto_libtwdpif_a_SOURCES =
+ofproto_libtwdpif_a_SOURCES = \
+	ofproto/dpif-trackway.c \
+	ofproto/dpif-trackway.h \
+	ofproto/dpif-tw-ct.c \
+	ofproto/dpif-tw-execute.c \
+	ofproto/dpif-tw-flow.c \
+	ofproto/dpif-tw-meter.c \
+	ofproto/dpif-tw-port.c \
+	ofproto/dpif-tw-unixctl.c \
+	ofproto/dpif-tw.h

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The dpif provider: the "trackway/..." commands of ovs-appctl, which show
+ * what no dpif function asks for. */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "ct.h"
+#include "dpif-tw.h"
+#include "netdev.h"
+#include "openvswitch/dynamic-string.h"
+#include "ovs-numa.h"
+#include "sset.h"
+#include "tw-megaflow.h"
+#include "tw-port.h"
+#include "tw-thread.h"
+#include "unixctl.h"
+#include "util.h"
+
+/* What a command does with each datapath that it is about. */
+typedef void show_func(struct tw_datapath *, struct ds *);
+
+static show_func show_datapath, show_stats, clear_stats, show_queues;
+
+static const struct command {
+    const char *name;
+    show_func *show;
+} commands[] = {
+    { "trackway/show", show_datapath },
+    { "trackway/stats-show", show_stats },
+    { "trackway/stats-clear", clear_stats },
+    { "trackway/rxq-show", show_queues },
+};
+
+static unixctl_cb_func run_command;
+
+int
+dpif_tw_unixctl_init(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        unixctl_command_register(commands[i].name, "[dp]", 0, 1, run_command,
+                                 CONST_CAST(struct command *, &commands[i]));
+    }
+    return 0;
+}
+
+/* About the datapath that is named, or all. */
+static void
+run_command(struct unixctl_conn *conn, int argc, const char *argv[],
+            void *command_)
+{
+    const struct command *command = command_;
+    struct sset names = SSET_INITIALIZER(&names);
+    struct ds reply = DS_EMPTY_INITIALIZER;
+    const char **sorted;
+    size_t n_shown = 0;
+
+    tw_datapath_names(&names);
+    sorted = sset_sort(&names);
+    for (size_t i = 0; i < sset_count(&names); i++) {
+        struct tw_datapath *dp;
+
+        if (argc > 1 && strcmp(argv[1], sorted[i])) {
+            continue;
+        }
+        dp = tw_datapath_find(sorted[i]);
+        if (dp) {
+            command->show(dp, &reply);
+            tw_datapath_unref(dp);
+            n_shown++;
+        }
+    }
+    free(sorted);
+    sset_destroy(&names);
+
+    if (argc > 1 && !n_shown) {
+        unixctl_command_reply_error(conn, "no such datapath");
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&reply));
+    }
+    ds_destroy(&reply);
+}
+
+static void
+put_title(const struct tw_datapath *dp, struct ds *ds)
+{
+    ds_put_format(ds, "%s@%s:\n", dp->type, dp->name);
+}
+
+static int
+compare_threads(const void *a_, const void *b_)
+{
+    const struct tw_thread *a = *(struct tw_thread **) a_;
+    const struct tw_thread *b = *(struct tw_thread **) b_;
+
+    /* The shared one, whose number is the highest, comes first. */
+    return (a->core_id + 1 < b->core_id + 1 ? -1
+            : a->core_id + 1 > b->core_id + 1);
+}
+
+static size_t
+sort_threads(const struct tw_datapath *dp, struct tw_thread ***threadsp)
+    OVS_REQ_RDLOCK(dp->port_rwlock)
+{
+    struct tw_thread **threads = xmalloc((cmap_count(&dp->threads) + 1)
+                                         * sizeof *threads);
+    struct tw_thread *thread;
+    size_t n = 0;
+
+    CMAP_FOR_EACH (thread, node, &dp->threads) {
+        threads[n++] = thread;
+    }
+    qsort(threads, n, sizeof *threads, compare_threads);
+    *threadsp = threads;
+    return n;
+}
+
+static void
+put_thread(const struct tw_thread *thread, struct ds *ds)
+{
+    if (tw_thread_is_non_pmd(thread)) {
+        ds_put_cstr(ds, "  main thread");
+    } else {
+        ds_put_format(ds, "  packet thread on core %u (NUMA node %d)",
+                      thread->core_id, thread->numa_id);
+    }
+}
+
+static int
+compare_ports(const void *a_, const void *b_)
+{
+    uint32_t a = odp_to_u32((*(struct tw_port **) a_)->number);
+    uint32_t b = odp_to_u32((*(struct tw_port **) b_)->number);
+
+    return a < b ? -1 : a > b;
+}
+
+static size_t
+sort_ports(const struct tw_datapath *dp, struct tw_port ***portsp)
+    OVS_REQ_RDLOCK(dp->port_rwlock)
+{
+    struct tw_port **ports = xmalloc((hmap_count(&dp->ports) + 1)
+                                     * sizeof *ports);
+    struct tw_port *port;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (port, node, &dp->ports) {
+        ports[n++] = port;
+    }
+    qsort(ports, n, sizeof *ports, compare_ports);
+    *portsp = ports;
+    return n;
+}
+
+static void
+put_port(const struct tw_port *port, struct ds *ds)
+{
+    static const char *const txq_modes[] = {
+        [TW_TXQ_STATIC] = "one for each thread",
+        [TW_TXQ_SHARED] = "shared by the threads",
+        [TW_TXQ_HASH] = "by hash",
+    };
+    int n_txq = netdev_n_txq(port->netdev);
+
+    ds_put_format(ds, "    port %"PRIu32": %s (%s", port->number,
+                  netdev_get_name(port->netdev), port->type);
+    if (n_txq) {
+        ds_put_format(ds, ", %u receive queue%s, %d transmit queue%s %s",
+                      port->n_rxq, port->n_rxq == 1 ? "" : "s",
+                      n_txq, n_txq == 1 ? "" : "s",
+                      txq_modes[port->txq_mode]);
+    }
+    ds_put_cstr(ds, ")\n");
+}
+
+static void
+show_datapath(struct tw_datapath *dp, struct ds *ds)
+{
+    struct tw_thread **threads;
+    struct tw_port **ports;
+    size_t n;
+
+    put_title(dp, ds);
+    ds_put_format(ds, "  megaflows: %"PRIuSIZE" under %"PRIu64" masks\n"
+                  "  connections: %"PRIu32" of at most %"PRIu32"\n",
+                  tw_megaflow_count(dp), tw_megaflow_n_masks(dp),
+                  ct_get_nconns(dp->ct), ct_get_maxconns(dp->ct));
+
+    ovs_rwlock_rdlock(&dp->port_rwlock);
+    ds_put_format(ds, "  packet threads on cores: %s; queues assigned by %s\n",
+                  dp->pmd_cpu_mask ? dp->pmd_cpu_mask : "default",
+                  tw_assign_to_string(dp->rxq_assign));
+    n = sort_ports(dp, &ports);
+    for (size_t i = 0; i < n; i++) {
+        put_port(ports[i], ds);
+    }
+    free(ports);
+    n = sort_threads(dp, &threads);
+    for (size_t i = 0; i < n; i++) {
+        put_thread(threads[i], ds);
+        ds_put_format(ds, ": polls %"PRIuSIZE" queues, sends on queue %d\n",
+                      threads[i]->n_polls, threads[i]->tx_qid);
+    }
+    free(threads);
+    ovs_rwlock_unlock(&dp->port_rwlock);
+}
+
+static void
+put_thread_stats(const struct tw_thread *thread, struct ds *ds)
+{
+    struct tw_stats stats = thread->stats;
+
+    tw_stats_subtract(&stats, &thread->cleared);
+    put_thread(thread, ds);
+    ds_put_cstr(ds, ":\n");
+    tw_stats_format(&stats, "    ", ds);
+}
+
+static void
+show_stats(struct tw_datapath *dp, struct ds *ds)
+{
+    struct tw_stats sum, cleared;
+    struct tw_thread **threads;
+    size_t n;
+
+    put_title(dp, ds);
+    tw_stats_sum(dp, &sum);
+
+    ovs_rwlock_rdlock(&dp->port_rwlock);
+    cleared = dp->retired_cleared;
+    n = sort_threads(dp, &threads);
+    for (size_t i = 0; i < n; i++) {
+        put_thread_stats(threads[i], ds);
+        tw_stats_accumulate(&cleared, &threads[i]->cleared);
+    }
+    free(threads);
+    ovs_rwlock_unlock(&dp->port_rwlock);
+
+    tw_stats_subtract(&sum, &cleared);
+    ds_put_cstr(ds, "  all threads, with those that have ended:\n");
+    tw_stats_format(&sum, "    ", ds);
+    ds_put_cstr(ds, "  connection tracker:\n");
+    ct_format_counters(dp->ct, ds);
+}
+
+static void
+clear_stats(struct tw_datapath *dp, struct ds *ds OVS_UNUSED)
+{
+    struct tw_thread *thread;
+
+    ovs_rwlock_wrlock(&dp->port_rwlock);
+    dp->retired_cleared = dp->retired;
+    CMAP_FOR_EACH (thread, node, &dp->threads) {
+        thread->cleared = thread->stats;
+    }
+    ovs_rwlock_unlock(&dp->port_rwlock);
+}
+
+static void
+put_queue(const struct tw_thread *thread, const struct tw_poll *poll,
+          struct ds *ds)
+{
+    const struct tw_rxq *rxq = poll->rxq;
+    uint64_t total = thread->stats.busy_cycles + thread->stats.idle_cycles;
+    uint64_t cycles;
+
+    atomic_read_relaxed(&CONST_CAST(struct tw_rxq *, rxq)->cycles, &cycles);
+    ds_put_format(ds, "    port %s, queue %u (%s%s)",
+                  netdev_get_name(rxq->port->netdev), rxq->qid,
+                  poll->enabled ? "enabled" : "disabled",
+                  rxq->pinned_core != OVS_CORE_UNSPEC ? ", pinned" : "");
+    if (!tw_thread_is_non_pmd(thread) && total) {
+        ds_put_format(ds, ": %.2f %% of the thread's time",
+                      100.0 * cycles / total);
+    }
+    ds_put_char(ds, '\n');
+}
+
+static void
+show_queues(struct tw_datapath *dp, struct ds *ds)
+{
+    struct tw_thread **threads;
+    size_t n;
+
+    put_title(dp, ds);
+    ovs_rwlock_rdlock(&dp->port_rwlock);
+    n = sort_threads(dp, &threads);
+    for (size_t i = 0; i < n; i++) {
+        put_thread(threads[i], ds);
+        ds_put_cstr(ds, ":\n");
+        for (size_t j = 0; j < threads[i]->n_polls; j++) {
+            put_queue(threads[i], &threads[i]->polls[j], ds);
+        }
+    }
+    free(threads);
+    ovs_rwlock_unlock(&dp->port_rwlock);
+}
