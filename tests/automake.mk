@@ -69,3 +69,36 @@ clean-tests:
 	    $(SHELL) tests/testsuite -C tests --clean
 	test ! -f tests/system-testsuite || \
 	    $(SHELL) tests/system-testsuite -C tests --clean
+
+# OVS's own suites on our datapath type, for instance
+#     make check-ovs-system TESTSUITEFLAGS='-k conntrack -j2'
+#     make check-ovs-unit TESTSUITEFLAGS='-k ofproto-dpif -j2'
+# DATAPATH=netdev runs the same on stock; DAEMON=stock with OVS's own daemon.
+EXTRA_DIST += \
+	tests/ovs-suite \
+	tests/ovs-suite-compare \
+	tests/ovs-suite-exempt
+
+OVS_SUITE_ENV = \
+	OVS_SRCDIR='$(OVS_SRCDIR)' OVS_BUILDDIR='$(OVS_BUILDDIR)' \
+	BUILDDIR='$(abs_builddir)' AUTOM4TE='$(AUTOM4TE)' \
+	PYTHON3='$(PYTHON3)' DATAPATH='$(DATAPATH)' DAEMON='$(DAEMON)' \
+	RECHECK='$(RECHECK)'
+DATAPATH = trackway
+DAEMON = ours
+RECHECK = no
+
+PHONY += check-ovs-system check-ovs-unit
+check-ovs-system: all
+	$(OVS_SUITE_ENV) $(srcdir)/tests/ovs-suite system $(TESTSUITEFLAGS)
+check-ovs-unit: all
+	$(OVS_SUITE_ENV) $(srcdir)/tests/ovs-suite unit $(TESTSUITEFLAGS)
+
+# Runs a suite on stock and on ours; lists what passes on stock alone.
+PHONY += compare-ovs-system compare-ovs-unit
+compare-ovs-system: all
+	$(OVS_SUITE_ENV) $(srcdir)/tests/ovs-suite-compare system \
+	    $(TESTSUITEFLAGS)
+compare-ovs-unit: all
+	$(OVS_SUITE_ENV) $(srcdir)/tests/ovs-suite-compare unit \
+	    $(TESTSUITEFLAGS)
