@@ -14,7 +14,9 @@
 
 TESTSUITE_AT = \
 	tests/testsuite.at \
-	tests/check-format.at
+	tests/check-format.at \
+	tests/tw-port.at \
+	tests/tw-schedule.at
 
 SYSTEM_TESTSUITE_AT = \
 	tests/system-testsuite.at
@@ -102,3 +104,14 @@ compare-ovs-system: all
 compare-ovs-unit: all
 	$(OVS_SUITE_ENV) $(srcdir)/tests/ovs-suite-compare unit \
 	    $(TESTSUITEFLAGS)
+
+check_PROGRAMS += \
+	tests/test-tw-port \
+	tests/test-tw-schedule \
+	tests/test-tw-stats
+tests_test_tw_port_SOURCES = tests/test-tw-port.c
+tests_test_tw_port_LDADD = $(TW_LIBS)
+tests_test_tw_schedule_SOURCES = tests/test-tw-schedule.c
+tests_test_tw_schedule_LDADD = $(TW_LIBS)
+tests_test_tw_stats_SOURCES = tests/test-tw-stats.c
+tests_test_tw_stats_LDADD = $(TW_LIBS)
