@@ -96,6 +96,13 @@ ct_tuple_is_ipv6(const struct ct_tuple *tuple)
     return tuple->kind & CT_KIND_IPV6;
 }
 
+/* The kind that the inverse of a tuple of 'kind' has. */
+static inline uint8_t
+ct_kind_inverse(uint8_t kind)
+{
+    return kind >> CT_KIND_ICMP_SHIFT ? kind ^ CT_KIND_ICMP_REPLY : kind;
+}
+
 bool ct_tuple_equal(const struct ct_tuple *, const struct ct_tuple *);
 
 /* The tuple that an answer has. */
