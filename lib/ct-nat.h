@@ -11,6 +11,8 @@
 /* Address translation: choosing a mapping, and applying it.
  * =========================================================
  *
+ * What
+ * ----
  * Choosing happens once, at commit, in two steps, because only inserting into
  * the table settles who owns a tuple:
  *
@@ -28,22 +30,67 @@
  *     }
  *     ct_nat_search_uninit(&search);
  *
- * ct_nat_search_next() gives a reply tuple that was free a moment ago, in
- * constant time for any number of ports in use, and false as soon as there is
- * none left.  ct_nat_search_keep() hands the port's reservation to the
- * connection, which gives it back through ct_nat_release() when it ends.
+ * ct_nat_search_next() gives a reply tuple that was free a moment ago.  An
+ * insertion that fails nevertheless asks for the next one.
+ * ct_nat_search_keep() hands the port's reservation to the connection, which
+ * gives it back through ct_nat_release() when it ends.
+ *
+ * Which mapping
+ * -------------
+ * The rules are those of the Linux kernel's nf_nat, with whole ranges used
+ * up before a connection is refused.  "Free" is a mapping whose reply tuple
+ * no other connection of the zone has.
+ *
+ * - nat(src): The packet's own source if it lies in the range and is free.
+ *   Else an address of the range, chosen by a fixed hash of source and
+ *   destination (with 'persistent': of the source), and there the packet's
+ *   own port if it lies in the range and is free.  Else a port that no other
+ *   translated connection holds, first free one behind a random place (with
+ *   'hash': a fixed hash of the tuple).  Else a port that is held for another
+ *   destination: up to 128 candidates.  Else the next address.  'random' and
+ *   'hash' never keep the packet's port.
+ * - Without ports in the range, a port stays in its class: 1-511, 600-1023,
+ *   1024-65535.  ICMP identifiers count as ports: 0-65535 or the range's.
+ *   Protocols without ports get an address only.
+ * - nat(dst): An address of the range, chosen in the same way, and, if the
+ *   range has ports, the packet's own if possible, else a random one (with
+ *   'hash': by hash).  ICMP identifiers stay.  If the mapping is not free,
+ *   the source port changes as well.
+ * - Bare nat, and nat(src) with the all-zero address: The packet's own
+ *   addresses; only if those are not free, another source port.
+ * - No nat: the inverse, free or not, once.
+ *
+ * Counted here, when ct_nat_search_next() returns false: CT_C_DROP_NAT_FAMILY
+ * if the range is of another family than the packet, CT_C_DROP_NAT_EXHAUSTED
+ * if nothing is free; nothing for a request without nat, whose failed
+ * insertion the caller has to judge.  ct_nat_translate() counts
+ * CT_C_DROP_NAT_HEADER.
+ *
+ * Cost
+ * ----
+ * A reservation looks at up to four words of a port map, at any fill.  Each
+ * candidate costs one lookup in the zone; no search makes more than
+ * CT_NAT_MAX_LOOKUPS.
  *
  * Threads: any, concurrently. */
+
+#define CT_NAT_MAX_LOOKUPS 1024
 
 struct ct_nat_search {
     struct ct_packet *packet;
     const struct ct_nat_range *range;
-    unsigned int tries;
-    union ct_inet_addr addr;        /* Chosen address. */
-    uint16_t port;                  /* Chosen port, host byte order. */
-    struct ct_nat_pool *pool;       /* Where 'port' is reserved, or NULL. */
-    unsigned int stage;             /* ct-nat.c's own. */
-    uint32_t next;                  /* ct-nat.c's own. */
+    struct ct_tuple to;             /* The packet behind the translation. */
+    struct ct_nat_pool *pool;       /* Where to.src_port is reserved, or
+                                     * NULL. */
+    int step;                       /* What to try next (ct-nat.c). */
+    uint16_t min_port, max_port;    /* Those to choose from. */
+    uint16_t start;                 /* Where to begin among them. */
+    uint16_t port;                  /* The next candidate. */
+    uint32_t n_ports;               /* Candidates left in this step. */
+    uint32_t n_lookups;             /* Lookups left. */
+    uint32_t addr_index;            /* Of the address in use. */
+    uint32_t n_addrs;               /* In the range, at most UINT32_MAX. */
+    uint32_t n_addrs_left;          /* Not yet tried. */
 };
 
 /* The tracker's NAT ports. */
@@ -61,14 +108,17 @@ void ct_nat_search_uninit(struct ct_nat_search *);
  * not yet reachable, from its two tuples. */
 void ct_nat_prepare(struct ct_conn *);
 
-/* Gives back what 'conn' reserved.  Called once, by who ended it. */
+/* Gives back what 'conn' reserved.  Called once, by who ended it, before its
+ * memory is given back. */
 void ct_nat_release(struct ct_conn *);
 
 /* Translates 'packet' as 'packet->conn' and 'packet->dir' say: addresses,
  * ports, ICMP ids, and for an ICMP error the inner packet too, with all
- * checksums.  False: the headers do not allow it (too short, say): the packet
- * must be dropped, and that is counted.  Sets CS_SRC_NAT and CS_DST_NAT in
- * packet->ct_state as the kernel does. */
+ * checksums.  Sets CS_SRC_NAT if the source changed and CS_DST_NAT if the
+ * destination changed in packet->ct_state; a packet that has one of them is
+ * already translated and left alone.  A connection without translation
+ * changes nothing.  False: the headers do not allow it (too short, say): the
+ * packet must be dropped, and that is counted. */
 bool ct_nat_translate(struct ct_packet *);
 
 #endif /* ct-nat.h */
