@@ -68,8 +68,17 @@ struct ct_tcp_window {
 struct ct_tcp_last {
     uint32_t seq, ack, end;
     uint16_t win;               /* Unscaled. */
-    uint8_t index;              /* Class of its flags. */
-    uint8_t dir;                /* enum ct_dir; bit 7 free for ct-l4-tcp. */
+    uint8_t index;              /* Class of its flags; CT_TCP_LAST_*. */
+    uint8_t dir;                /* enum ct_dir; CT_TCP_LAST_*. */
+};
+
+/* An SCTP association (RFC 9260): verification tags in network byte order,
+ * and what ct-l4-sctp.c remembers of INIT and HEARTBEAT chunks. */
+struct ct_sctp {
+    ovs_be32 vtag[CT_DIR_MAX];
+    uint8_t init[CT_DIR_MAX];
+    uint8_t flags;
+    uint8_t last_dir;
 };
 
 struct ct_conn {
@@ -92,7 +101,10 @@ struct ct_conn {
 
     /* Cache line 1. */
     struct ct_conn_counters counters[CT_DIR_MAX];   /* [L] */
-    struct ct_tcp_window tcp[CT_DIR_MAX];           /* [L] */
+    union {
+        struct ct_tcp_window tcp[CT_DIR_MAX];       /* [L] */
+        struct ct_sctp sctp;                        /* [L] */
+    };
 };
 BUILD_ASSERT_DECL(sizeof(struct ct_conn) == 128);
 BUILD_ASSERT_DECL(offsetof(struct ct_conn, counters) == 64);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* UDP.  A connection that has seen a reply and is still in use two seconds
+ * after its first packet is a stream, and gets more time. */
+
+#include <config.h>
+
+#include "ct-l4.h"
+
+#include "ct-cursor.h"
+#include "packets.h"
+
+#define STREAM_AFTER_MS 2000
+
+static bool
+udp_parse(struct ct_packet *packet)
+{
+    struct ct_cursor c = ct_cursor_init(packet->l4_header, packet->l4_len);
+    uint16_t src_port, dst_port, len, csum;
+
+    if (!ct_cursor_be16(&c, &src_port)
+        || !ct_cursor_be16(&c, &dst_port)
+        || !ct_cursor_be16(&c, &len)
+        || !ct_cursor_be16(&c, &csum)
+        || len < UDP_HEADER_LEN
+        || len > packet->l4_len) {
+        ct_l4_invalid(packet, CT_C_INVALID_L4);
+        return false;
+    }
+    /* Zero is "no checksum", over IPv6 as well (RFC 6935): whether it is
+     * welcome there is the receiver's to say. */
+    if (csum && !ct_l4_checksum_ok(packet, true)) {
+        ct_l4_invalid(packet, CT_C_INVALID_CHECKSUM);
+        return false;
+    }
+    packet->tuple.src_port = htons(src_port);
+    packet->tuple.dst_port = htons(dst_port);
+    return true;
+}
+
+static void
+udp_open(const struct ct_packet *packet, struct ct_conn *conn)
+{
+    conn->stream_at = packet->now + STREAM_AFTER_MS;
+}
+
+static enum ct_verdict
+udp_update(struct ct_packet *packet, struct ct_conn *conn)
+{
+    packet->timeout = CT_TIMEOUT_UDP;
+    if (ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY) {
+        if (packet->now > (long long) conn->stream_at) {
+            packet->timeout = CT_TIMEOUT_UDP_STREAM;
+        }
+        ct_l4_set_assured(conn);
+    }
+    return CT_VERDICT_ACCEPT;
+}
+
+const struct ct_l4 ct_l4_udp = {
+    .name = "udp",
+    .parse = udp_parse,
+    .may_open = ct_l4_always_opens,
+    .open = udp_open,
+    .update = udp_update,
+};
