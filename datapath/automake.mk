@@ -5,17 +5,53 @@
 noinst_LIBRARIES += datapath/libtwdatapath.a
 
 datapath_libtwdatapath_a_SOURCES = \
+	datapath/tw-actions.c \
+	datapath/tw-actions.h \
+	datapath/tw-actions-check.c \
+	datapath/tw-actions-check.h \
+	datapath/tw-bond.c \
+	datapath/tw-bond.h \
+	datapath/tw-ct.c \
+	datapath/tw-ct.h \
 	datapath/tw-datapath.c \
 	datapath/tw-datapath.h \
+	datapath/tw-drop.c \
+	datapath/tw-drop.h \
+	datapath/tw-execute.c \
+	datapath/tw-execute.h \
+	datapath/tw-input.c \
+	datapath/tw-lookup.c \
+	datapath/tw-lookup.h \
+	datapath/tw-megaflow.c \
+	datapath/tw-megaflow.h \
+	datapath/tw-megaflow-dump.c \
+	datapath/tw-megaflow-format.c \
+	datapath/tw-megaflow-format.h \
+	datapath/tw-megaflow-log.c \
+	datapath/tw-megaflow-log.h \
+	datapath/tw-meter.c \
+	datapath/tw-meter.h \
 	datapath/tw-output.c \
 	datapath/tw-output.h \
+	datapath/tw-packet.c \
+	datapath/tw-packet.h \
+	datapath/tw-parse.c \
+	datapath/tw-parse.h \
 	datapath/tw-port.c \
 	datapath/tw-port.h \
+	datapath/tw-recirc.c \
+	datapath/tw-recirc.h \
 	datapath/tw-reconfigure.c \
 	datapath/tw-reconfigure.h \
 	datapath/tw-schedule.c \
 	datapath/tw-schedule.h \
+	datapath/tw-smc.c \
+	datapath/tw-smc.h \
 	datapath/tw-stats.c \
 	datapath/tw-stats.h \
 	datapath/tw-thread.c \
-	datapath/tw-thread.h
+	datapath/tw-thread.h \
+	datapath/tw-tunnel.c \
+	datapath/tw-tunnel.h \
+	datapath/tw-upcall.c \
+	datapath/tw-upcall.h

@@ -5,6 +5,7 @@
 #include "cmap.h"
 #include "flow.h"
 #include "openvswitch/match.h"
+#include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "pvector.h"
 
@@ -101,6 +102,7 @@ struct tw_lookup {
     struct cmap places;                 /* [R] struct tw_place. */
     uint32_t secret;                    /* [I] */
     size_t n_rules, n_subtables;        /* Under the lock. */
+    atomic_llong next_sort;             /* [A] For the caller's use. */
 
     /* Numbers. */
     tw_rule_pointer *chunks[TW_MAX_RULES / TW_CHUNK];   /* [R] */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Megaflows as netlink attributes.  Called by tw-megaflow and
+ * tw-megaflow-dump. */
+
+#include <config.h>
+
+#include "tw-megaflow-format.h"
+
+#include "dpif.h"
+#include "flow.h"
+#include "odp-util.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "tw-megaflow.h"
+
+VLOG_DEFINE_THIS_MODULE(tw_megaflow);
+
+const struct odp_support tw_odp_support = {
+    .max_vlan_headers = SIZE_MAX,
+    .max_mpls_depth = SIZE_MAX,
+    .recirc = true,
+    .ct_state = true,
+    .ct_zone = true,
+    .ct_mark = true,
+    .ct_label = true,
+    .ct_state_nat = true,
+    .ct_orig_tuple = true,
+    .ct_orig_tuple6 = true,
+};
+
+#define CT_STATES (CS_NEW | CS_ESTABLISHED | CS_RELATED | CS_REPLY_DIR \
+                   | CS_INVALID | CS_TRACKED | CS_SRC_NAT | CS_DST_NAT)
+
+static void log_refused(const struct dpif_flow_put *, const char *what);
+
+bool
+tw_megaflow_parse_key(const struct nlattr *key, size_t key_len,
+                      struct flow *flow)
+{
+    return (!odp_flow_key_to_flow(key, key_len, flow, NULL)
+            && !(flow->ct_state & ~(uint32_t) CT_STATES));
+}
+
+bool
+tw_megaflow_parse_match(const struct dpif_flow_put *put, struct match *match)
+{
+    memset(&match->tun_md, 0, sizeof match->tun_md);
+    if (!tw_megaflow_parse_key(put->key, put->key_len, &match->flow)) {
+        log_refused(put, "key");
+        return false;
+    }
+    if (odp_flow_key_to_mask(put->mask, put->mask_len, &match->wc,
+                             &match->flow, NULL)) {
+        log_refused(put, "mask");
+        return false;
+    }
+    if (match->wc.masks.in_port.odp_port != ODPP_NONE) {
+        log_refused(put, "in_port, which must be exact,");
+        return false;
+    }
+    return true;
+}
+
+void
+tw_megaflow_to_dpif_flow(const struct tw_megaflow *flow, struct ofpbuf *key,
+                         struct ofpbuf *mask, struct dpif_flow *reply)
+{
+    const struct tw_actions *actions = tw_megaflow_get_actions(flow);
+    struct flow_wildcards wc;
+    struct odp_flow_key_parms parms = {
+        .flow = &flow->flow,
+        .mask = &wc.masks,
+        .support = tw_odp_support,
+    };
+    size_t offset;
+
+    tw_megaflow_to_terse(flow, reply);
+    tw_rule_get_mask(&flow->rule, &wc);
+    wc.masks.in_port.odp_port = ODPP_NONE;
+    wc.masks.recirc_id = UINT32_MAX;
+
+    offset = key->size;
+    reply->key = ofpbuf_tail(key);
+    odp_flow_key_from_flow(&parms, key);
+    reply->key_len = key->size - offset;
+
+    offset = mask->size;
+    reply->mask = ofpbuf_tail(mask);
+    parms.key_buf = key;
+    odp_flow_key_from_mask(&parms, mask);
+    reply->mask_len = mask->size - offset;
+
+    reply->actions = actions->nlattrs;
+    reply->actions_len = actions->size;
+}
+
+void
+tw_megaflow_to_terse(const struct tw_megaflow *flow, struct dpif_flow *reply)
+{
+    memset(reply, 0, sizeof *reply);
+    reply->ufid = flow->ufid;
+    reply->ufid_present = true;
+    reply->pmd_id = NON_PMD_CORE_ID;
+    reply->attrs.dp_layer = "ovs";
+    tw_megaflow_get_stats(flow, &reply->stats);
+}
+
+static void
+log_refused(const struct dpif_flow_put *put, const char *what)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    if ((put->flags & DPIF_FP_PROBE) || VLOG_DROP_ERR(&rl)) {
+        return;
+    }
+    odp_flow_format(put->key, put->key_len, put->mask, put->mask_len, NULL,
+                    &s, true);
+    VLOG_ERR("refused flow %s: its %s cannot be installed", ds_cstr(&s),
+             what);
+    ds_destroy(&s);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Into a tunnel and out of it.  Called by tw-actions; calls the tunnel's
+ * device, and, for what came out, tw-recirc. */
+
+#include <config.h>
+
+#include "tw-tunnel.h"
+
+#include "dp-packet.h"
+#include "flow.h"
+#include "netdev.h"
+#include "odp-netlink.h"
+#include "tw-output.h"
+#include "tw-recirc.h"
+#include "tw-thread.h"
+
+void
+tw_tunnel_push(struct tw_thread *thread, struct dp_packet_batch *batch,
+               const struct ovs_action_push_tnl *push)
+{
+    struct netdev *netdev = tw_output_netdev(thread, push->tnl_port);
+    size_t before = dp_packet_batch_size(batch);
+
+    dp_packet_batch_apply_cutlen(batch);
+    if (OVS_UNLIKELY(!netdev || !netdev_has_tunnel_push_pop(netdev)
+                     || netdev_push_header(netdev, batch, push))) {
+        dp_packet_delete_batch(batch, true);
+        dp_packet_batch_init(batch);
+    }
+    tw_stats_drop(&thread->stats, TW_DROP_TUNNEL_PUSH,
+                  before - dp_packet_batch_size(batch));
+}
+
+void
+tw_tunnel_pop(struct tw_thread *thread, struct dp_packet_batch *batch,
+              odp_port_t port, bool steal)
+{
+    struct netdev *netdev = tw_output_netdev(thread, port);
+    struct dp_packet_batch copies;
+    struct dp_packet *packet;
+    size_t before;
+
+    if (OVS_UNLIKELY(!netdev || !netdev_has_tunnel_push_pop(netdev))) {
+        tw_stats_drop(&thread->stats, TW_DROP_NO_PORT,
+                      dp_packet_batch_size(batch));
+        dp_packet_delete_batch(batch, steal);
+        return;
+    }
+    if (!steal) {
+        dp_packet_batch_clone(&copies, batch);
+        dp_packet_batch_reset_cutlen(batch);
+        batch = &copies;
+    }
+    dp_packet_batch_apply_cutlen(batch);
+
+    before = dp_packet_batch_size(batch);
+    netdev_pop_header(netdev, batch);
+    tw_stats_drop(&thread->stats, TW_DROP_TUNNEL_POP,
+                  before - dp_packet_batch_size(batch));
+
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        packet->md.in_port.odp_port = port;
+    }
+    if (!dp_packet_batch_is_empty(batch)) {
+        tw_recirc_input(thread, batch);
+    }
+}
