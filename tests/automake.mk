@@ -62,7 +62,7 @@ check-unit: all tests/testsuite tests/atlocal $(check_PROGRAMS)
 PHONY += check-system
 check-system: all tests/system-testsuite tests/atlocal $(check_PROGRAMS)
 	$(SHELL) tests/system-testsuite -C tests \
-	    AUTOTEST_PATH=$(AUTOTEST_PATH) $(TESTSUITEFLAGS) -j1
+	    AUTOTEST_PATH=$(AUTOTEST_PATH) $(TESTSUITEFLAGS)
 
 CLEAN_LOCAL += clean-tests
 PHONY += clean-tests
