@@ -23,6 +23,7 @@
 #include "tw-datapath.h"
 #include "tw-output.h"
 #include "tw-port.h"
+#include "tw-smc.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(tw_thread);
@@ -74,6 +75,24 @@ tw_thread_unlock_non_pmd(struct tw_thread *thread)
     }
 }
 
+/* The smallest slot that no thread of 'dp' has. */
+static unsigned int
+free_slot(struct tw_datapath *dp)
+{
+    const struct tw_thread *thread;
+    unsigned int slot = 0;
+    bool taken;
+
+    do {
+        taken = false;
+        CMAP_FOR_EACH (thread, node, &dp->threads) {
+            taken = taken || thread->slot == slot;
+        }
+        slot += taken;
+    } while (taken);
+    return slot;
+}
+
 struct tw_thread *
 tw_thread_create(struct tw_datapath *dp, unsigned core_id, int numa_id)
 {
@@ -82,6 +101,7 @@ tw_thread_create(struct tw_datapath *dp, unsigned core_id, int numa_id)
     thread->dp = dp;
     thread->core_id = core_id;
     thread->numa_id = numa_id;
+    thread->slot = free_slot(dp);
     thread->now = time_usec();
     hmap_init(&thread->tx_ports);
     ovs_mutex_init_recursive(&thread->non_pmd_mutex);
@@ -111,6 +131,7 @@ thread_free(struct tw_thread *thread)
     xpthread_cond_destroy(&thread->order_cond);
     hmap_destroy(&thread->tx_ports);
     free(thread->polls);
+    tw_smc_destroy(thread->smc);
     free_cacheline(thread);
 }
 
