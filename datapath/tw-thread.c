@@ -457,8 +457,6 @@ thread_poll(struct tw_thread *thread, struct tw_poll *poll)
         return 0;
     }
     n_packets = dp_packet_batch_size(&batch);
-    tw_stats_add(&thread->stats, TW_STAT_BATCHES, 1);
-    tw_stats_add(&thread->stats, TW_STAT_PACKETS, n_packets);
     thread->now = time_usec();
     thread->recirc_depth = 0;
     tw_input(thread, &batch, poll->port_no);
