@@ -45,7 +45,10 @@
  * held for one packet's update    [R] RCU pointer.  The fields tagged [L] may
  * be read without the lock where a stale value does no harm (dumps). */
 
-/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h). */
+/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h), and one that no dump shows,
+ * set by ct_wheel_dead(): no table has the connection any more. */
+#define CT_CONN_STATUS_DEAD 0x8000
+BUILD_ASSERT_DECL(!(CT_CONN_STATUS_DEAD & CT_DPIF_STATUS_MASK));
 
 struct ct_conn_ext;             /* Labels, helper, parent: where present. */
 
@@ -196,21 +199,43 @@ ct_conn_unlock(struct ct_conn *conn)
 /* The tuple of 'conn' in direction 'dir'. */
 void ct_conn_tuple(const struct ct_conn *, enum ct_dir, struct ct_tuple *);
 
+/* Is 'conn', which was remembered together with 'id', still the same
+ * connection, and alive? */
+static inline bool
+ct_conn_is_live(const struct ct_conn *conn, uint32_t id)
+{
+    return (__atomic_load_n(&conn->id, __ATOMIC_ACQUIRE) == id
+            && !(ct_conn_status(conn) & CT_DPIF_STATUS_DYING));
+}
+
 /* What only maintenance and dumps look at, kept apart from the record (its
  * place follows from the record's).  Links are record numbers, 0 for none:
  * see ct-wheel.c, who owns them. */
 struct ct_conn_cold {
     uint32_t wheel_next;        /* Maintenance thread. */
     uint32_t wheel_prev;        /* Maintenance thread. */
-    _Atomic uint32_t queue_next;
+    _Atomic uint32_t queue_next;    /* CT_CONN_QUEUED, and the next one. */
     uint32_t start;             /* [I] Creation, in 1/8 s since the tracker's
                                  * own start. */
 };
 BUILD_ASSERT_DECL(sizeof(struct ct_conn_cold) == 16);
 
+/* In 'queue_next': the record is in one of the wheel's queues.  Its memory is
+ * not used again before it has left. */
+#define CT_CONN_QUEUED UINT32_C(0x80000000)
+
 struct ct_conn_cold *ct_conn_cold(const struct ct_conn *);
 
-/* Memory: one per tracker, see ct-conn.c. */
+/* Memory: one per tracker.
+ *
+ * Records of a kind stand in chunks of 2 MB, together with their ct_conn_cold.
+ * Threads take records from, and return them to, small batches of their own;
+ * the batches come from and go to one depot.  A record that is freed keeps
+ * its kind for ever, and its id becomes 0.  Chunks are given back to the
+ * system only by ct_conn_memory_destroy(), which no reader may outlive.
+ *
+ * A few connections touch a few pages: 2 MB is address space.  From a kind's
+ * third chunk on, chunks are huge pages where the system has them. */
 struct ct_conn_memory;
 
 struct ct_conn_memory *ct_conn_memory_create(void);
@@ -223,7 +248,19 @@ struct ct_conn *ct_conn_alloc(struct ct_conn_memory *, uint16_t zone,
                               const struct ct_tuple *reply);
 /* At once: only for records that were never reachable. */
 void ct_conn_free(struct ct_conn_memory *, struct ct_conn *);
-/* After a grace period. */
+/* After a grace period.  Postponed in batches, so that a call of
+ * ct_conn_memory_run() must follow sooner or later. */
 void ct_conn_free_postponed(struct ct_conn_memory *, struct ct_conn *);
+
+/* Periodic work: postpones what waits for its batch to fill, and keeps a
+ * chunk ready, so that no packet waits for one.  ct_wheel_run() calls it. */
+void ct_conn_memory_run(struct ct_conn_memory *);
+/* Bytes of records ever used at the same time, with their ct_conn_cold. */
+size_t ct_conn_memory_used(struct ct_conn_memory *);
+
+/* Record numbers: under 2^30, never 0. */
+#define CT_CONN_NUMBER_MAX ((UINT32_C(1) << 30) - 1)
+uint32_t ct_conn_number(const struct ct_conn *);
+struct ct_conn *ct_conn_from_number(const struct ct_conn_memory *, uint32_t);
 
 #endif /* ct-conn.h */
