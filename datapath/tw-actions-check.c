@@ -71,7 +71,6 @@ static const size_t fixed_size[] = {
     [OVS_ACTION_ATTR_TRUNC] = sizeof(struct ovs_action_trunc),
     [OVS_ACTION_ATTR_PUSH_ETH] = sizeof(struct ovs_action_push_eth),
     [OVS_ACTION_ATTR_METER] = sizeof(uint32_t),
-    [OVS_ACTION_ATTR_TUNNEL_PUSH] = sizeof(struct ovs_action_push_tnl),
     [OVS_ACTION_ATTR_TUNNEL_POP] = sizeof(uint32_t),
     [OVS_ACTION_ATTR_DROP] = sizeof(uint32_t),
 };
@@ -167,8 +166,11 @@ static bool
 check_tunnel_push(const struct nlattr *a)
 {
     const struct ovs_action_push_tnl *push = nl_attr_get(a);
+    size_t fixed = offsetof(struct ovs_action_push_tnl, header);
 
-    return check_fixed(a) && push->header_len <= TNL_PUSH_HEADER_SIZE;
+    return (nl_attr_get_size(a) >= fixed
+            && push->header_len <= TNL_PUSH_HEADER_SIZE
+            && push->header_len <= nl_attr_get_size(a) - fixed);
 }
 
 static bool
