@@ -21,6 +21,20 @@ TESTSUITE_AT = \
 SYSTEM_TESTSUITE_AT = \
 	tests/system-testsuite.at
 
+# What the groups of the system tests run, see tests/ns-run.
+EXTRA_DIST += \
+	tests/ns-leftovers \
+	tests/ns-lib.sh \
+	tests/ns-run \
+	tests/ns-tool.py \
+	tests/system-daemon.sh \
+	tests/system-dpctl.sh \
+	tests/system-harness.sh \
+	tests/system-nat.sh \
+	tests/system-ports.sh \
+	tests/system-traffic.sh \
+	tests/system-tunnel.sh
+
 EXTRA_DIST += \
 	$(TESTSUITE_AT) \
 	$(SYSTEM_TESTSUITE_AT) \

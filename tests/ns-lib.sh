@@ -177,19 +177,23 @@ allow_log() {
 
 # Fails if the daemon died on its way or complained.
 check_daemon() {
-    local complaints
-
     test -n "$daemon_pid" || return 0
     kill -0 "$daemon_pid" || fail "ovs-vswitchd died"
     stop_vswitchd
-    complaints=$(grep -E '\|(EMER|ERR)\|' "$NS_DIR/ovs-vswitchd.log" |
+    check_logs "$NS_DIR"
+}
+
+# check_logs DIRECTORY: of a daemon that has ended.
+check_logs() {
+    local complaints
+
+    complaints=$(grep -E '\|(EMER|ERR)\|' "$1/ovs-vswitchd.log" |
                  grep -Ev "$allowed_log" || true)
     if test -n "$complaints"; then
         fail "ovs-vswitchd complained:
 $complaints"
     fi
-    if grep -Eq 'Sanitizer|runtime error' "$NS_DIR/ovs-vswitchd.stderr"; then
-        cat "$NS_DIR/ovs-vswitchd.stderr"
+    if grep -E 'Sanitizer|runtime error' "$1/ovs-vswitchd.stderr"; then
         fail "a sanitizer complained"
     fi
 }
@@ -279,10 +283,10 @@ add_internal() {
 
 # join BRIDGE1 OFPORT1 BRIDGE2 OFPORT2: patch ports.
 join() {
-    ovs-vsctl add-port "$1" "pt-$1" -- set interface "pt-$1" type=patch \
-            options:peer="pt-$3" ofport_request="$2" -- \
-        add-port "$3" "pt-$3" -- set interface "pt-$3" type=patch \
-            options:peer="pt-$1" ofport_request="$4"
+    ovs-vsctl add-port "$1" "pt-$1-$3" -- set interface "pt-$1-$3" type=patch \
+            options:peer="pt-$3-$1" ofport_request="$2" -- \
+        add-port "$3" "pt-$3-$1" -- set interface "pt-$3-$1" type=patch \
+            options:peer="pt-$1-$3" ofport_request="$4"
 }
 
 # two_hosts: br0 with `client' on port 1 and `server' on port 2.
