@@ -15,6 +15,7 @@
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/check-format.at \
+	tests/ovs-vswitchd.at \
 	tests/tw-port.at \
 	tests/tw-schedule.at
 
@@ -25,6 +26,7 @@ SYSTEM_TESTSUITE_AT = \
 EXTRA_DIST += \
 	tests/ns-leftovers \
 	tests/ns-lib.sh \
+	tests/ns-listed \
 	tests/ns-run \
 	tests/ns-tool.py \
 	tests/system-daemon.sh \
