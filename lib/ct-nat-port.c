@@ -8,11 +8,11 @@
 
 #include "ct-nat-port.h"
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "cmap.h"
+#include "ct-spin.h"
 #include "hash.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
@@ -21,9 +21,6 @@
 /* Places remembered as exhausted, per pool. */
 #define N_EXHAUSTED 8
 
-/* Tries before a spinning thread lets the lock's holder have the CPU. */
-#define SPINS_BEFORE_YIELD 200
-
 /* Legend: [I] immutable, [A] atomic, [L] under 'lock', [S] changed under the
  * shard's mutex. */
 struct ct_nat_pool {
@@ -31,7 +28,7 @@ struct ct_nat_pool {
     struct ct_nat_shard *shard;     /* [I] */
     struct ct_nat_pool_key key;     /* [I] */
     uint32_t hash;                  /* [I] Of 'key'. */
-    atomic_flag lock;               /* Inside the shard's mutex. */
+    struct ct_spin lock;            /* Inside the shard's mutex. */
     bool dead;                      /* [L][S] Out of the shard. */
     uint32_t n_used;                /* [L] */
     struct ct_port_map map;         /* [L] */
@@ -57,8 +54,6 @@ static struct ct_nat_pool *pool_lock_or_create(struct ct_nat_pools *,
 static struct ct_nat_pool *pool_find(const struct ct_nat_shard *,
                                      const struct ct_nat_pool_key *,
                                      uint32_t hash);
-static void pool_lock(struct ct_nat_pool *);
-static void pool_unlock(struct ct_nat_pool *);
 static void pool_take(struct ct_nat_pool *, uint16_t port);
 static void pool_retire_if_empty(struct ct_nat_pool *);
 static void pool_free(struct ct_nat_pool *);
@@ -223,7 +218,7 @@ ct_nat_port_reserve(struct ct_nat_pools *pools,
     if (!taken) {
         pool_take(pool, port);
     }
-    pool_unlock(pool);
+    ct_spin_unlock(&pool->lock);
     return taken ? NULL : pool;
 }
 
@@ -250,7 +245,7 @@ ct_nat_port_reserve_next(struct ct_nat_pools *pools,
         pool_take(pool, found);
         *port = found;
     }
-    pool_unlock(pool);
+    ct_spin_unlock(&pool->lock);
     return found >= 0 ? pool : NULL;
 }
 
@@ -259,11 +254,11 @@ ct_nat_port_release(struct ct_nat_pool *pool, uint16_t port)
 {
     bool empty;
 
-    pool_lock(pool);
+    ct_spin_lock(&pool->lock);
     ovs_assert(ct_port_map_is_set(&pool->map, port));
     ct_port_map_clear(&pool->map, port);
     empty = !--pool->n_used;
-    pool_unlock(pool);
+    ct_spin_unlock(&pool->lock);
 
     if (empty) {
         pool_retire_if_empty(pool);
@@ -348,12 +343,12 @@ pool_lock_or_create(struct ct_nat_pools *pools,
         pool->shard = shard;
         pool->key = *key;
         pool->hash = hash;
-        atomic_flag_clear(&pool->lock);
+        ct_spin_init(&pool->lock);
         ct_port_map_init(&pool->map);
         cmap_insert(&shard->pools, &pool->node, hash);
     }
     /* No pool dies without the shard's mutex. */
-    pool_lock(pool);
+    ct_spin_lock(&pool->lock);
     ovs_mutex_unlock(&shard->mutex);
     return pool;
 }
@@ -366,11 +361,11 @@ pool_lock_existing(struct ct_nat_pools *pools,
 
     pool = pool_find(&pools->shards[hash % CT_NAT_N_SHARDS], key, hash);
     if (pool) {
-        pool_lock(pool);
+        ct_spin_lock(&pool->lock);
         if (!pool->dead) {
             return pool;
         }
-        pool_unlock(pool);
+        ct_spin_unlock(&pool->lock);
     }
     return NULL;
 }
@@ -390,28 +385,6 @@ pool_find(const struct ct_nat_shard *shard, const struct ct_nat_pool_key *key,
 }
 
 static void
-pool_lock(struct ct_nat_pool *pool)
-{
-    for (unsigned int i = 1;
-         atomic_flag_test_and_set_explicit(&pool->lock, memory_order_acquire);
-         i++) {
-        if (i % SPINS_BEFORE_YIELD) {
-#if defined(__x86_64__)
-            __builtin_ia32_pause();
-#endif
-        } else {
-            sched_yield();
-        }
-    }
-}
-
-static void
-pool_unlock(struct ct_nat_pool *pool)
-{
-    atomic_flag_clear_explicit(&pool->lock, memory_order_release);
-}
-
-static void
 pool_take(struct ct_nat_pool *pool, uint16_t port)
 {
     ct_port_map_set(&pool->map, port);
@@ -427,10 +400,10 @@ pool_retire_if_empty(struct ct_nat_pool *pool)
     bool retire;
 
     ovs_mutex_lock(&shard->mutex);
-    pool_lock(pool);
+    ct_spin_lock(&pool->lock);
     retire = !pool->n_used && !pool->dead;
     pool->dead |= retire;
-    pool_unlock(pool);
+    ct_spin_unlock(&pool->lock);
     if (retire) {
         cmap_remove(&shard->pools, &pool->node, pool->hash);
         ovsrcu_postpone(pool_free, pool);

@@ -9,6 +9,7 @@
 
 #include "ct-nat.h"
 
+#include <netinet/icmp6.h>
 #include <string.h>
 
 #include "ct-nat-port.h"
@@ -156,26 +157,27 @@ ct_nat_search_uninit(struct ct_nat_search *search)
 }
 
 void
-ct_nat_prepare(struct ct_conn *conn)
+ct_nat_prepare(struct ct_conn *conn, const struct ct_tuple *reply)
 {
-    struct ct_tuple original, reply;
+    struct ct_tuple original;
     struct ct_conn_nat *nat;
     uint16_t status = 0;
 
     ct_conn_tuple(conn, CT_DIR_ORIGINAL, &original);
-    ct_conn_tuple(conn, CT_DIR_REPLY, &reply);
-    if (memcmp(&original.src, &reply.dst, sizeof original.src)
-        || original.src_port != reply.dst_port) {
+    if (memcmp(&original.src, &reply->dst, sizeof original.src)
+        || original.src_port != reply->dst_port) {
         status |= CT_DPIF_STATUS_SRC_NAT;
     }
-    if (memcmp(&original.dst, &reply.src, sizeof original.dst)
-        || (original.dst_port != reply.src_port
+    /* An ICMP identifier belongs to the source, although a tuple has it at
+     * both ends. */
+    if (memcmp(&original.dst, &reply->src, sizeof original.dst)
+        || (original.dst_port != reply->src_port
             && !(original.kind >> CT_KIND_ICMP_SHIFT))) {
         status |= CT_DPIF_STATUS_DST_NAT;
     }
     if (status) {
         nat = ct_conn_nat(conn);
-        ct_rewrite_deltas(&original, &reply, nat->delta_addr, nat->delta_all);
+        ct_rewrite_deltas(&original, reply, nat->delta_addr, nat->delta_all);
         atomic_fetch_or_explicit(&conn->status, status, memory_order_relaxed);
     }
 }
@@ -235,24 +237,31 @@ ct_nat_translate(struct ct_packet *packet)
 
 /* What a search starts from. */
 
-/* True for protocols whose ports (or identifier) can be chosen. */
+static bool
+is_icmp(const struct ct_tuple *tuple)
+{
+    return tuple->kind >> CT_KIND_ICMP_SHIFT;
+}
+
+/* True for protocols whose ports or identifier can be chosen.  Of ICMPv6
+ * only echo has one: what stands in its place in node information queries
+ * (RFC 4620) is none. */
 static bool
 has_ports(const struct ct_tuple *tuple)
 {
+    uint8_t kind;
+
     switch (tuple->proto) {
     case IPPROTO_TCP:
     case IPPROTO_UDP:
     case IPPROTO_SCTP:
         return true;
+    case IPPROTO_ICMPV6:
+        kind = tuple->kind & ~CT_KIND_ICMP_REPLY;
+        return ct_icmp_kind_type(tuple->proto, kind) == ICMP6_ECHO_REQUEST;
     default:
-        return tuple->kind >> CT_KIND_ICMP_SHIFT;
+        return is_icmp(tuple);
     }
-}
-
-static bool
-is_icmp(const struct ct_tuple *tuple)
-{
-    return tuple->kind >> CT_KIND_ICMP_SHIFT;
 }
 
 static bool

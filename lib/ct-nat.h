@@ -22,7 +22,7 @@
  *     ct_nat_search_init(&search, packet);
  *     while (ct_nat_search_next(&search, &reply)) {
  *         ... allocate a connection with 'reply' as reply tuple,
- *             ct_nat_prepare() it, insert it ...
+ *             ct_nat_prepare() it with 'reply', insert it ...
  *         if (inserted) {
  *             ct_nat_search_keep(&search, conn);
  *             break;
@@ -105,8 +105,9 @@ void ct_nat_search_keep(struct ct_nat_search *, struct ct_conn *);
 void ct_nat_search_uninit(struct ct_nat_search *);
 
 /* Fills in deltas and the status bits SRC_NAT and DST_NAT of 'conn', which is
- * not yet reachable, from its two tuples. */
-void ct_nat_prepare(struct ct_conn *);
+ * not yet reachable and was allocated with 'reply' as reply tuple.  Before
+ * that, nothing tells a translated record from another. */
+void ct_nat_prepare(struct ct_conn *, const struct ct_tuple *reply);
 
 /* Gives back what 'conn' reserved.  Called once, by who ended it, before its
  * memory is given back. */
