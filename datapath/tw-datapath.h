@@ -43,7 +43,9 @@ struct sset;
  * Lock order, outer first:
  *
  *   the list of datapaths    (tw-datapath.c)
- *   dp->port_rwlock          ports, threads, reconfiguration
+ *   dp->port_rwlock          ports, threads, reconfiguration (never taken by
+ *                            packet threads, upcalls included: its holder may
+ *                            be waiting for them to park)
  *   thread->non_pmd_mutex    of the thread that is shared
  *   dp->upcall_rwlock        the upcall gate (packet threads only try it)
  *   dp->flow_mutex           megaflow table changes

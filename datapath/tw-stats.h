@@ -68,9 +68,9 @@ const char *tw_stat_help(enum tw_stat);
 void tw_stats_accumulate(struct tw_stats *a, const struct tw_stats *b);
 void tw_stats_subtract(struct tw_stats *a, const struct tw_stats *b);
 
-/* All threads of a datapath, present and past. */
+/* All threads of a datapath, present and past.  From any thread. */
 struct tw_datapath;
-void tw_stats_sum(struct tw_datapath *, struct tw_stats *);
+void tw_stats_sum(const struct tw_datapath *, struct tw_stats *);
 
 /* "name: value (sentence)" lines, each after 'indent'.  Counters that have
  * always a meaning are shown even when 0, drops only when some packet was

@@ -290,7 +290,9 @@ thread_await_order(struct tw_thread *thread)
     while (thread->order == TW_ORDER_PARK
            || (thread->order == TW_ORDER_RUN && !thread->n_polls)) {
         atomic_store_explicit(&thread->parked, true, memory_order_release);
+        ovsrcu_quiesce_start();
         ovs_mutex_cond_wait(&thread->order_cond, &thread->order_mutex);
+        ovsrcu_quiesce_end();
     }
     atomic_store_explicit(&thread->parked, false, memory_order_relaxed);
     atomic_store_explicit(&thread->interrupt, thread->order != TW_ORDER_RUN,

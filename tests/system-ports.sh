@@ -64,11 +64,6 @@ scenario_bridge_churn() {
     end_pings 20
 }
 
-# veth_queues DEVICE N: that many queues in each direction.
-veth_queues() {
-    ethtool -L "$1" rx "$2" tx "$2"
-}
-
 threads() {
     ovs-appctl trackway/show | grep -c 'packet thread on core' || true
 }
@@ -88,7 +83,7 @@ polls_are() {
 thread_of() {
     ovs-appctl trackway/rxq-show |
         awk -v queue="port $1, queue $2 " '
-            /thread/ { core = $5 }
+            /packet thread on core/ { core = $5 }
             index($0, queue) { print core }'
 }
 
@@ -110,6 +105,8 @@ scenario_queues() {
     ip link add v-client numrxqueues 2 numtxqueues 2 type veth \
         peer name eth0 netns client numrxqueues 2 numtxqueues 2
     in_ns client ethtool -K eth0 tx off >/dev/null
+    in_ns client ethtool -L eth0 rx 1 tx 1
+    ethtool -L v-client rx 1 tx 1
     ip link set v-client up
     ip -n client link set eth0 up
     add_veth v-server server
@@ -139,9 +136,12 @@ scenario_queues() {
     end_pings 30
 
     start_pings client 10.1.1.2
-    veth_queues v-client 2
+    ethtool -L v-client rx 2 tx 2
     ovs-vsctl set interface v-client options:n_rxq=2
     poll 5 polls_are v-client 2
+    in_ns client ethtool -L eth0 rx 2 tx 2
+    poll 10 pings client 10.1.1.2 -c 1 -W 1
+    in_ns client ethtool -L eth0 rx 1 tx 1
     ovs-vsctl set interface v-client options:n_rxq=1
     poll 5 polls_are v-client 1
     end_pings 150
