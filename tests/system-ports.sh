@@ -131,6 +131,7 @@ scenario_queues() {
             other_config:pmd-rxq-affinity="0:1"
         poll 5 thread_is v-client 0 1
         poll 5 thread_is v-server 0 0
+        pings client 10.1.1.2 -c 20 -i 0.01
         ovs-vsctl remove interface v-client other_config pmd-rxq-affinity
     fi
     end_pings 30
@@ -147,7 +148,8 @@ scenario_queues() {
     end_pings 150
 
     ovs-vsctl del-port v-client
-    poll 5 threads_are 1
+    poll 5 polls_are v-client 0
+    refute threads_are 0
     ovs-vsctl del-port v-server
     poll 5 threads_are 0
 }
