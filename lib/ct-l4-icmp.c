@@ -64,18 +64,29 @@ icmp_may_open(const struct ct_packet *packet)
             : CT_VERDICT_ACCEPT);
 }
 
+static bool
+was_answered(const struct ct_packet *packet, const struct ct_conn *conn)
+{
+    return (packet->dir == CT_DIR_REPLY
+            || ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY);
+}
+
 /* The reply does not end the connection: there may be more of either. */
 static enum ct_verdict
-icmp_update(struct ct_packet *packet, struct ct_conn *conn OVS_UNUSED)
+icmp_update(struct ct_packet *packet, struct ct_conn *conn)
 {
-    packet->timeout = CT_TIMEOUT_ICMP;
+    packet->timeout = (was_answered(packet, conn)
+                       ? CT_TIMEOUT_ICMP_REPLY
+                       : CT_TIMEOUT_ICMP);
     return CT_VERDICT_ACCEPT;
 }
 
 static enum ct_verdict
-icmpv6_update(struct ct_packet *packet, struct ct_conn *conn OVS_UNUSED)
+icmpv6_update(struct ct_packet *packet, struct ct_conn *conn)
 {
-    packet->timeout = CT_TIMEOUT_ICMPV6;
+    packet->timeout = (was_answered(packet, conn)
+                       ? CT_TIMEOUT_ICMPV6_REPLY
+                       : CT_TIMEOUT_ICMPV6);
     return CT_VERDICT_ACCEPT;
 }
 

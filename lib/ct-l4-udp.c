@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* UDP.  A connection that has seen a reply and is still in use two seconds
- * after its first packet is a stream, and gets more time. */
+ * after its first packet is a stream, and gets more time.  (As the kernel;
+ * OVS's timeout policies tell apart, too, whether there was just one packet.)
+ */
 
 #include <config.h>
 
@@ -11,6 +13,12 @@
 #include "packets.h"
 
 #define STREAM_AFTER_MS 2000
+
+/* conn->l4_state. */
+enum {
+    STATE_NEW,                  /* No packet yet. */
+    STATE_USED
+};
 
 static bool
 udp_parse(struct ct_packet *packet)
@@ -47,7 +55,10 @@ udp_open(const struct ct_packet *packet, struct ct_conn *conn)
 static enum ct_verdict
 udp_update(struct ct_packet *packet, struct ct_conn *conn)
 {
-    packet->timeout = CT_TIMEOUT_UDP;
+    packet->timeout = (conn->l4_state == STATE_NEW
+                       ? CT_TIMEOUT_UDP_FIRST
+                       : CT_TIMEOUT_UDP);
+    conn->l4_state = STATE_USED;
     if (ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY) {
         if (packet->now > (long long) conn->stream_at) {
             packet->timeout = CT_TIMEOUT_UDP_STREAM;

@@ -79,7 +79,8 @@ bool ct_l4_checksum_ok(const struct ct_packet *, bool pseudo_header);
 bool ct_l4_checksum_offloaded(const struct ct_packet *, bool *ok);
 
 /* Counts 'reason' and returns INVALID. */
-enum ct_verdict ct_l4_invalid(const struct ct_packet *, enum ct_counter reason);
+enum ct_verdict ct_l4_invalid(const struct ct_packet *,
+                              enum ct_counter reason);
 
 /* Sets CT_DPIF_STATUS_ASSURED.  The status is changed by others as well. */
 void ct_l4_set_assured(struct ct_conn *);

@@ -16,6 +16,7 @@ TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/check-format.at \
 	tests/ovs-vswitchd.at \
+	tests/ct-l4.at \
 	tests/tw-port.at \
 	tests/tw-schedule.at
 
@@ -131,3 +132,25 @@ tests_test_tw_schedule_SOURCES = tests/test-tw-schedule.c
 tests_test_tw_schedule_LDADD = $(TW_LIBS)
 tests_test_tw_stats_SOURCES = tests/test-tw-stats.c
 tests_test_tw_stats_LDADD = $(TW_LIBS)
+
+check_PROGRAMS += \
+	tests/test-ct-icmp-error \
+	tests/test-ct-l4-icmp \
+	tests/test-ct-l4-tcp \
+	tests/test-ct-l4-udp \
+	tests/test-ct-tcp-window
+tests_test_ct_icmp_error_SOURCES = \
+	tests/ct-l4-test.h \
+	tests/test-ct-icmp-error.c
+tests_test_ct_l4_icmp_SOURCES = \
+	tests/ct-l4-test.h \
+	tests/test-ct-l4-icmp.c
+tests_test_ct_l4_tcp_SOURCES = \
+	tests/ct-l4-test.h \
+	tests/test-ct-l4-tcp.c
+tests_test_ct_l4_udp_SOURCES = \
+	tests/ct-l4-test.h \
+	tests/test-ct-l4-udp.c
+tests_test_ct_tcp_window_SOURCES = \
+	tests/ct-l4-test.h \
+	tests/test-ct-tcp-window.c
