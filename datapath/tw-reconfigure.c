@@ -189,7 +189,7 @@ configure_ports(struct tw_datapath *dp)
     }
 }
 
-/* The receive queues of devices that must be polled, and the cores that can. */
+/* The receive queues of devices that must be polled, and the cores for it. */
 struct plan {
     struct tw_rxq **rxqs;
     struct tw_schedule_queue *queues;

@@ -167,9 +167,9 @@ scenario_show() {
     pings client 10.1.1.2 -c 20 -i 0.01
     stats=$(ovs-appctl trackway/stats-show | sed -n '/all threads/,$p')
     within "packets" "$(sed -n 's/^ *packets: \([0-9]*\) .*/\1/p' \
-        <<<"$stats")" 40 80
+        <<<"$stats")" 40 150
     within "hits" "$(sed -n 's/^ *hits: \([0-9]*\) .*/\1/p' \
-        <<<"$stats")" 36 80
+        <<<"$stats")" 30 150
     matches "datapaths" "$(ovs-appctl dpif/show)" "^trackway@ovs-trackway"
     matches "ports" "$(ovs-appctl dpctl/show)" "v-client"
     matches "show" "$(ovs-appctl trackway/show ovs-trackway)" "v-client"
