@@ -22,3 +22,31 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-l4-udp.c \
 	lib/ct-tcp-window.c \
 	lib/ct-tcp-window.h
+
+# The tracker.
+lib_libtrackway_a_SOURCES += \
+	lib/ct.c \
+	lib/ct.h \
+	lib/ct-commit.c \
+	lib/ct-commit.h \
+	lib/ct-counters.c \
+	lib/ct-counters.h \
+	lib/ct-dump.c \
+	lib/ct-dump.h \
+	lib/ct-evict.c \
+	lib/ct-evict.h \
+	lib/ct-find.c \
+	lib/ct-find.h \
+	lib/ct-frag.c \
+	lib/ct-frag.h \
+	lib/ct-metadata.c \
+	lib/ct-metadata.h \
+	lib/ct-packet.c \
+	lib/ct-packet.h \
+	lib/ct-request.h \
+	lib/ct-timeout.c \
+	lib/ct-timeout.h \
+	lib/ct-tracker.c \
+	lib/ct-tracker.h \
+	lib/ct-zone.c \
+	lib/ct-zone.h

@@ -54,7 +54,13 @@
                "headers that cannot be translated")                          \
     CT_COUNTER(DROP_NAT_FAMILY, "drop-nat-family",                           \
                "translation to an address of another family")                \
-    CT_COUNTER(DROP_HELPER, "drop-helper", "a helper that does not exist")
+    CT_COUNTER(DROP_CLASH, "drop-clash",                                     \
+               "another connection has the reply tuple")                     \
+    CT_COUNTER(DROP_HELPER, "drop-helper", "a helper that does not exist")   \
+    CT_COUNTER(DROP_FRAGMENT_EXPIRED, "drop-fragment-expired",               \
+               "fragments whose datagram was not complete in time")          \
+    CT_COUNTER(DROP_FRAGMENT_OVERFLOW, "drop-fragment-overflow",             \
+               "fragments of a datagram with more of them than a batch holds")
 
 enum ct_counter {
 #define CT_COUNTER(ENUM, NAME, HELP) CT_C_##ENUM,

@@ -37,6 +37,7 @@ struct ct_packet {
     const struct ct_request *request;
     struct ct_zone *zone;       /* NULL: no connection in it ever was. */
     long long now;
+    ovs_be16 dl_type;
 
     /* From the headers. */
     struct ct_tuple tuple;      /* As the packet came. */
@@ -56,6 +57,9 @@ struct ct_packet {
     /* Found. */
     struct ct_conn *conn;       /* NULL while there is none. */
     enum ct_dir dir;
+    bool parsed;                /* The headers have been read ... */
+    bool valid;                 /* ... and are sound. */
+    bool seen;                  /* The metadata is this zone's already. */
     bool cached;                /* Was here before: do not update again. */
     uint8_t ct_state;           /* CS_* to leave in the metadata. */
     enum ct_timeout timeout;    /* Set by ct_l4's update: which applies. */
@@ -69,6 +73,18 @@ enum ct_verdict {
                                  * opens another in its place. */
     CT_VERDICT_DELETE           /* Accept, and the connection ends now. */
 };
+
+/* How a cached connection is known
+ * ---------------------------------
+ * ct_execute() leaves the connection, its direction and whether the packet is
+ * an ICMP error about it in the packet's metadata (conn, reply,
+ * icmp_related).  They hold for the same packet in the same zone, until a
+ * header is changed (OVS's packet functions forget 'conn' then) or ct_clear.
+ * Who keeps a packet over a quiescent state must forget 'conn'.
+ *
+ * A packet may come back without it, after an upcall, but with ct_state and
+ * original tuple.  If the connection that is found has that original tuple,
+ * the packet has been counted in it already. */
 
 /* Fills in what the headers tell, bounds-checked, checksums verified where
  * the device has not.  False: invalid, and counted. */

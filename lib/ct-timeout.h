@@ -42,14 +42,20 @@
                CT_DPIF_TP_ATTR_TCP_RETRANSMIT)                               \
     CT_TIMEOUT(TCP_UNACK,       "tcp_unacknowledged", 300,                   \
                CT_DPIF_TP_ATTR_TCP_UNACK)                                    \
-    CT_TIMEOUT(UDP,             "udp",              30,                      \
+    CT_TIMEOUT(UDP_FIRST,       "udp_first",        30,                      \
                CT_DPIF_TP_ATTR_UDP_FIRST)                                    \
+    CT_TIMEOUT(UDP,             "udp",              30,                      \
+               CT_DPIF_TP_ATTR_UDP_SINGLE)                                   \
     CT_TIMEOUT(UDP_STREAM,      "udp_stream",       180,                     \
                CT_DPIF_TP_ATTR_UDP_MULTIPLE)                                 \
     CT_TIMEOUT(ICMP,            "icmp",             30,                      \
                CT_DPIF_TP_ATTR_ICMP_FIRST)                                   \
     CT_TIMEOUT(ICMPV6,          "icmpv6",           30,                      \
                CT_DPIF_TP_ATTR_ICMP_FIRST)                                   \
+    CT_TIMEOUT(ICMP_REPLY,      "icmp_reply",       30,                      \
+               CT_DPIF_TP_ATTR_ICMP_REPLY)                                   \
+    CT_TIMEOUT(ICMPV6_REPLY,    "icmpv6_reply",     30,                      \
+               CT_DPIF_TP_ATTR_ICMP_REPLY)                                   \
     CT_TIMEOUT(GENERIC,         "generic",          600, -1)                 \
     CT_TIMEOUT(GRE,             "gre",              30, -1)                  \
     CT_TIMEOUT(GRE_STREAM,      "gre_stream",       180, -1)                 \
@@ -78,8 +84,13 @@ extern const struct ct_timeouts ct_timeouts_default;
 const char *ct_timeout_name(enum ct_timeout);
 
 /* The defaults with the attributes that are present in 'policy' in their
- * place.  UDP_SINGLE (one side has answered nothing yet, but sent more) and
- * ICMP_REPLY follow OVS's documents. */
+ * place.
+ *
+ * OVS's documents know two timeouts more than the kernel has: udp_first, for
+ * a connection of one packet, and icmp_reply, for one that was answered.  A
+ * policy that leaves one of them out, but has its neighbour (udp_single,
+ * icmp_first), means what it means to the kernel: the neighbour's value is
+ * good for both. */
 void ct_timeouts_from_policy(const struct ct_dpif_timeout_policy *,
                              struct ct_timeouts *);
 

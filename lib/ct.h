@@ -8,9 +8,8 @@
 
 #include "ct-dpif.h"
 #include "ct-request.h"
+#include "dp-packet.h"
 
-struct dp_packet;
-struct dp_packet_batch;
 struct ds;
 struct ipf;
 
@@ -46,9 +45,24 @@ struct ipf;
 struct ct *ct_create(void);
 void ct_destroy(struct ct *);
 
-/* 'dl_type' is that of all packets in 'batch'. */
+/* 'dl_type' is that of all packets in 'batch'.
+ *
+ * Fragments are taken out of the batch.  With the one that completes a
+ * datagram, all of its fragments are appended, with the outcome of the
+ * datagram.  They may be more than fit: ct_execute_all() returns the others
+ * in further batches (NULL: there are none, as nearly always), for which the
+ * caller executes what it executes for 'batch', and which it frees with
+ * free().  ct_execute() drops and counts them. */
+struct ct_overflow {
+    struct ct_overflow *next;
+    struct dp_packet_batch batch;
+};
+
 void ct_execute(struct ct *, struct dp_packet_batch *, ovs_be16 dl_type,
                 const struct ct_request *, long long now);
+struct ct_overflow *ct_execute_all(struct ct *, struct dp_packet_batch *,
+                                   ovs_be16 dl_type, const struct ct_request *,
+                                   long long now);
 
 /* ct_clear. */
 void ct_clear(struct dp_packet *);

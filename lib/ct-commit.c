@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Commit, marks and labels.
+ *
+ * Called by ct.c for a packet of a request with commit: ct_commit() if the
+ * packet opens a connection, ct_commit_metadata() if it belongs to one. */
+
+#include <config.h>
+
+#include "ct-commit.h"
+
+#include <errno.h>
+
+#include "ct-l4.h"
+#include "ct-nat.h"
+#include "ct-tracker.h"
+#include "ct-wheel.h"
+#include "ct-zone.h"
+#include "util.h"
+
+static enum ct_commit_result insert_mapped(struct ct_packet *,
+                                           struct ct_generation *);
+static enum ct_commit_result try_mapping(struct ct_packet *,
+                                         struct ct_generation *,
+                                         struct ct_nat_search *,
+                                         const struct ct_tuple *reply);
+static struct ct_conn *make_conn(struct ct_packet *,
+                                 const struct ct_tuple *reply,
+                                 enum ct_commit_result *);
+static bool first_packet(struct ct_packet *, struct ct_conn *,
+                         enum ct_commit_result *);
+static void set_ext(const struct ct_request *, struct ct_conn *);
+static int insert(struct ct_packet *, struct ct_generation *,
+                  struct ct_conn *);
+static void publish(struct ct_packet *, struct ct_conn *,
+                    struct ct_nat_search *);
+static void discard(struct ct *, struct ct_conn *);
+static bool helper_exists(const char *name);
+static uint16_t nat_done(const struct ct_request *);
+static ovs_u128 apply_label(const struct ct_request *, ovs_u128 label);
+
+/* What stands in our way and has expired is removed; something else may take
+ * its place, but not for ever. */
+#define MAX_INSERT_TRIES 4
+
+/* try_mapping(): the reply tuple is another connection's. */
+#define TAKEN ((enum ct_commit_result) -1)
+
+enum ct_commit_result
+ct_commit(struct ct_packet *packet)
+{
+    struct ct *ct = packet->ct;
+    const struct ct_request *request = packet->request;
+
+    if (!helper_exists(request->helper)) {
+        ct_count(ct, CT_C_DROP_HELPER, 1);
+        return CT_COMMIT_DROP;
+    }
+    packet->zone = ct_zone_get_or_create(ct, request->zone);
+    ct_zone_use_policy(ct, packet->zone, request->timeout_policy);
+
+    struct ct_generation *generation = ct_zone_reserve(ct, packet->zone,
+                                                       packet->hash);
+    if (!generation) {
+        return CT_COMMIT_DROP;
+    }
+
+    enum ct_commit_result result = insert_mapped(packet, generation);
+    if (!packet->conn) {
+        ct_zone_unreserve(ct, generation);
+    }
+    return result;
+}
+
+void
+ct_commit_metadata(const struct ct_packet *packet)
+{
+    const struct ct_request *request = packet->request;
+    struct ct_conn *conn = packet->conn;
+
+    if (request->mark_mask) {
+        uint32_t old = atomic_load(&conn->mark);
+
+        while (!atomic_compare_exchange_weak(
+                   &conn->mark, &old,
+                   (old & ~request->mark_mask)
+                   | (request->mark & request->mark_mask))) {
+            continue;
+        }
+    }
+    if (!ovs_u128_is_zero(request->label_mask)) {
+        ct_conn_lock(conn);
+        set_ext(request, conn);
+        ct_conn_unlock(conn);
+    }
+}
+
+ovs_u128
+ct_conn_label(const struct ct_conn *conn)
+{
+    /* Pairs with set_ext(). */
+    const struct ct_conn_ext *ext = atomic_load_explicit(
+        &conn->ext, memory_order_acquire);
+
+    return ext ? ext->label : OVS_U128_ZERO;
+}
+
+/* Tries mappings until one is nobody else's. */
+static enum ct_commit_result
+insert_mapped(struct ct_packet *packet, struct ct_generation *generation)
+{
+    enum ct_commit_result result = TAKEN;
+    struct ct_nat_search search;
+    struct ct_tuple reply;
+
+    ct_nat_search_init(&search, packet);
+    while (result == TAKEN && ct_nat_search_next(&search, &reply)) {
+        result = try_mapping(packet, generation, &search, &reply);
+    }
+    ct_nat_search_uninit(&search);
+
+    if (result == TAKEN) {
+        /* A search counts when it gives up, except one without nat. */
+        if (packet->request->nat.kind == CT_NAT_NONE) {
+            ct_count(packet->ct, CT_C_DROP_CLASH, 1);
+        }
+        result = CT_COMMIT_DROP;
+    }
+    return result;
+}
+
+static enum ct_commit_result
+try_mapping(struct ct_packet *packet, struct ct_generation *generation,
+            struct ct_nat_search *search, const struct ct_tuple *reply)
+{
+    enum ct_commit_result result;
+    struct ct_conn *conn = make_conn(packet, reply, &result);
+
+    if (!conn) {
+        return result;
+    }
+
+    int error = insert(packet, generation, conn);
+    if (!error) {
+        publish(packet, conn, search);
+        return CT_COMMIT_DONE;
+    }
+
+    discard(packet->ct, conn);
+    if (error == ENOMEM) {
+        ct_count(packet->ct, CT_C_DROP_MEMORY, 1);
+        return CT_COMMIT_DROP;
+    }
+    /* Ours by its original tuple, or a stranger's by the reply tuple? */
+    enum ct_dir dir;
+    if (ct_table_find(generation->table, &packet->tuple, &packet->key,
+                      &packet->inverse, packet->hash, &dir)) {
+        ct_count(packet->ct, CT_C_CLASH, 1);
+        return CT_COMMIT_CLASH;
+    }
+    return TAKEN;
+}
+
+/* A record that has seen its first packet, and that nobody can reach.  NULL:
+ * '*result' says why. */
+static struct ct_conn *
+make_conn(struct ct_packet *packet, const struct ct_tuple *reply,
+          enum ct_commit_result *result)
+{
+    const struct ct_request *request = packet->request;
+    struct ct *ct = packet->ct;
+    struct ct_conn *conn = ct_conn_alloc(ct->memory, request->zone,
+                                         &packet->tuple, reply);
+
+    if (!conn) {
+        ct_count(ct, CT_C_DROP_MEMORY, 1);
+        *result = CT_COMMIT_DROP;
+        return NULL;
+    }
+    atomic_init(&conn->mark, request->mark & request->mark_mask);
+    atomic_init(&conn->status, (CT_DPIF_STATUS_CONFIRMED
+                                | nat_done(request)));
+    ct_conn_cold(conn)->start = ((packet->now - ct->start_msec)
+                                 / CT_START_UNIT_MS);
+    ct_nat_prepare(conn, reply);
+    set_ext(request, conn);
+    if (!first_packet(packet, conn, result)) {
+        discard(ct, conn);
+        return NULL;
+    }
+    return conn;
+}
+
+static bool
+first_packet(struct ct_packet *packet, struct ct_conn *conn,
+             enum ct_commit_result *result)
+{
+    packet->dir = CT_DIR_ORIGINAL;
+    packet->timeout = CT_TIMEOUT_KEEP;
+    packet->l4->open(packet, conn);
+
+    switch (packet->l4->update(packet, conn)) {
+    case CT_VERDICT_ACCEPT:
+        break;
+    case CT_VERDICT_DELETE:
+        *result = CT_COMMIT_DONE;
+        return false;
+    case CT_VERDICT_INVALID:
+    case CT_VERDICT_RESTART:
+    default:
+        *result = CT_COMMIT_INVALID;
+        return false;
+    }
+
+    enum ct_timeout timeout = (packet->timeout == CT_TIMEOUT_KEEP
+                               ? CT_TIMEOUT_GENERIC : packet->timeout);
+    atomic_init(&conn->deadline,
+                packet->now + ct_l4_timeouts(packet)->ms[timeout]);
+    conn->counters[CT_DIR_ORIGINAL].packets = 1;
+    conn->counters[CT_DIR_ORIGINAL].bytes = packet->ip_len;
+    return true;
+}
+
+/* Gives 'conn', which is locked or not yet reachable, the label and, if it is
+ * not yet reachable, the helper that are requested. */
+static void
+set_ext(const struct ct_request *request, struct ct_conn *conn)
+{
+    struct ct_conn_ext *old = atomic_load_explicit(&conn->ext,
+                                                   memory_order_relaxed);
+    ovs_u128 old_label = old ? old->label : OVS_U128_ZERO;
+    ovs_u128 label = apply_label(request, old_label);
+    bool new_helper = !old && request->helper[0];
+
+    if (!new_helper && ovs_u128_equals(label, old_label)) {
+        return;
+    }
+
+    struct ct_conn_ext *new = old ? xmemdup(old, sizeof *old)
+                                  : xzalloc(sizeof *new);
+    new->label = label;
+    if (new_helper) {
+        ovs_strlcpy(new->helper, request->helper, sizeof new->helper);
+    }
+    /* Pairs with ct_conn_label(). */
+    atomic_store_explicit(&conn->ext, new, memory_order_release);
+    if (old) {
+        ovsrcu_postpone(free, old);
+    }
+}
+
+/* Inserts 'conn', locked, after removing what has expired. */
+static int
+insert(struct ct_packet *packet, struct ct_generation *generation,
+       struct ct_conn *conn)
+{
+    struct ct_conn *clash = NULL;
+    int error = EEXIST;
+
+    ct_conn_lock(conn);
+    for (int i = 0; i < MAX_INSERT_TRIES; i++) {
+        error = ct_table_insert(generation->table, conn, &clash);
+        if (error != EEXIST || ct_conn_lives(clash, packet->now)) {
+            break;
+        }
+        if (!ct_conn_end(packet->ct, clash, CT_C_EXPIRED)) {
+            /* Somebody is ending it; its place may be cleared by both. */
+            ct_zone_remove(packet->ct, clash);
+        }
+    }
+    if (error) {
+        ct_conn_unlock(conn);
+    }
+    return error;
+}
+
+/* 'conn' is in the table, locked. */
+static void
+publish(struct ct_packet *packet, struct ct_conn *conn,
+        struct ct_nat_search *search)
+{
+    ct_nat_search_keep(search, conn);
+    ct_wheel_add(packet->ct->wheel, conn);
+    ct_conn_unlock(conn);
+
+    packet->conn = conn;
+    ct_count(packet->ct, CT_C_CREATED, 1);
+}
+
+/* Nobody ever saw 'conn'. */
+static void
+discard(struct ct *ct, struct ct_conn *conn)
+{
+    free(atomic_load_explicit(&conn->ext, memory_order_relaxed));
+    ct_conn_free(ct->memory, conn);
+}
+
+/* Names that ct(alg=) accepts. */
+static bool
+helper_exists(const char *name)
+{
+    return !name[0] || !strcmp(name, "ftp") || !strcmp(name, "tftp");
+}
+
+/* Of which kind of translation it is settled, once and for all, what is done:
+ * after nat(dst) also of the source, which may have had to change. */
+static uint16_t
+nat_done(const struct ct_request *request)
+{
+    switch (request->nat.kind) {
+    case CT_NAT_SRC:
+        return CT_DPIF_STATUS_SRC_NAT_DONE;
+    case CT_NAT_DST:
+        return CT_DPIF_STATUS_SRC_NAT_DONE | CT_DPIF_STATUS_DST_NAT_DONE;
+    case CT_NAT_NONE:
+    case CT_NAT_EXISTING:
+    default:
+        return 0;
+    }
+}
+
+static ovs_u128
+apply_label(const struct ct_request *request, ovs_u128 label)
+{
+    const ovs_u128 mask = request->label_mask;
+
+    label.u64.lo = ((label.u64.lo & ~mask.u64.lo)
+                    | (request->label.u64.lo & mask.u64.lo));
+    label.u64.hi = ((label.u64.hi & ~mask.u64.hi)
+                    | (request->label.u64.hi & mask.u64.hi));
+    return label;
+}

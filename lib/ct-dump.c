@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Iteration over connections, for dpctl/dump-conntrack and all that is built
+ * on it. */
+
+#include <config.h>
+
+#include "ct-dump.h"
+
+#include "ct.h"
+#include "ct-commit.h"
+#include "ct-l4.h"
+#include "ct-tracker.h"
+#include "ct-zone.h"
+#include "timeval.h"
+#include "util.h"
+
+#define NSEC_PER_MSEC 1000000
+
+/* What stays from one call to the next are record, id and bucket: records are
+ * type-stable, and one whose id has changed is another connection. */
+struct ct_dump {
+    struct ct *ct;
+    bool one_zone;
+    unsigned int zone_index;        /* In order of creation; or ... */
+    uint16_t zone_id;               /* ... the one. */
+    unsigned int n_zones;           /* When the dump began. */
+    uint64_t seq;                   /* Generation of 'cursor'; 0: none. */
+    struct ct_table_cursor cursor;
+
+    /* ct-bkts wants one row of buckets: zones stand behind each other. */
+    uint32_t n_buckets;             /* When the dump began. */
+    uint32_t base;                  /* Of the current zone. */
+
+    struct ct_conn *conns[64];
+    uint32_t ids[64];
+    uint32_t buckets[64];
+    size_t n, next;
+};
+
+static uint32_t count_buckets(const struct ct_dump *);
+static struct ct_zone *current_zone(const struct ct_dump *);
+static bool refill(struct ct_dump *);
+static bool read_zone(struct ct_dump *, const struct ct_zone *);
+static bool next_zone(struct ct_dump *);
+static bool entry_from_slot(struct ct_dump *, size_t slot,
+                            struct ct_dpif_entry *);
+static void fill_ext(const struct ct_conn *, struct ct_dpif_entry *);
+
+struct ct_dump *
+ct_dump_create(struct ct *ct, const uint16_t *zone, int *n_buckets)
+{
+    struct ct_dump *dump = xzalloc(sizeof *dump);
+
+    dump->ct = ct;
+    dump->one_zone = zone != NULL;
+    dump->zone_id = zone ? *zone : 0;
+    dump->n_zones = ct_zones_count(ct);
+    dump->n_buckets = count_buckets(dump);
+    if (n_buckets) {
+        *n_buckets = dump->n_buckets;
+    }
+    return dump;
+}
+
+int
+ct_dump_next(struct ct_dump *dump, struct ct_dpif_entry *entry)
+{
+    do {
+        while (dump->next < dump->n) {
+            if (entry_from_slot(dump, dump->next++, entry)) {
+                return 0;
+            }
+        }
+    } while (refill(dump));
+    return EOF;
+}
+
+void
+ct_dump_destroy(struct ct_dump *dump)
+{
+    free(dump);
+}
+
+void
+ct_dump_fill(const struct ct *ct, const struct ct_conn *conn, long long now,
+             struct ct_dpif_entry *entry)
+{
+    const struct ct_l4 *l4 = ct_l4_find(conn->key.proto);
+    long long left = atomic_load(&conn->deadline) - now;
+    uint64_t start = ((uint64_t) ct_conn_cold(conn)->start * CT_START_UNIT_MS
+                      + ct->start_wall_msec);
+    struct ct_tuple tuple;
+
+    memset(entry, 0, sizeof *entry);
+    ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
+    ct_tuple_to_dpif(&tuple, &entry->tuple_orig);
+    ct_conn_tuple(conn, CT_DIR_REPLY, &tuple);
+    ct_tuple_to_dpif(&tuple, &entry->tuple_reply);
+
+    entry->id = conn->id;
+    entry->zone = conn->key.zone;
+    entry->counters_orig = (struct ct_dpif_counters) {
+        .packets = conn->counters[CT_DIR_ORIGINAL].packets,
+        .bytes = conn->counters[CT_DIR_ORIGINAL].bytes,
+    };
+    entry->counters_reply = (struct ct_dpif_counters) {
+        .packets = conn->counters[CT_DIR_REPLY].packets,
+        .bytes = conn->counters[CT_DIR_REPLY].bytes,
+    };
+    entry->timestamp.start = start * NSEC_PER_MSEC;
+    entry->status = ct_conn_status(conn);
+    entry->timeout = left > 0 ? left / 1000 : 0;
+    entry->mark = atomic_load(&conn->mark);
+    if (l4->describe) {
+        l4->describe(conn, &entry->protoinfo);
+    }
+    fill_ext(conn, entry);
+}
+
+static void
+fill_ext(const struct ct_conn *conn, struct ct_dpif_entry *entry)
+{
+    const struct ct_conn_ext *ext = atomic_load(&conn->ext);
+
+    if (!ext) {
+        return;
+    }
+    entry->labels = ext->label;
+    entry->have_labels = !ovs_u128_is_zero(ext->label);
+    if (ext->helper[0]) {
+        entry->helper.name = xstrdup(ext->helper);
+    }
+    if (ext->parent_id) {
+        ct_tuple_to_dpif(&ext->parent, &entry->tuple_parent);
+    }
+}
+
+static uint32_t
+count_buckets(const struct ct_dump *dump)
+{
+    const struct ct_zone *zone = ct_zone_get(dump->ct, dump->zone_id);
+    uint32_t n = 0;
+
+    if (dump->one_zone) {
+        return zone ? ct_table_n_buckets(ct_zone_table(zone)) : 0;
+    }
+    for (unsigned int i = 0; i < dump->n_zones; i++) {
+        n += ct_table_n_buckets(ct_zone_table(ct_zones_at(dump->ct, i)));
+    }
+    return n;
+}
+
+static struct ct_zone *
+current_zone(const struct ct_dump *dump)
+{
+    if (dump->one_zone) {
+        return (dump->zone_index
+                ? NULL : ct_zone_get(dump->ct, dump->zone_id));
+    }
+    return (dump->zone_index < dump->n_zones
+            ? ct_zones_at(dump->ct, dump->zone_index) : NULL);
+}
+
+/* Reads on, over as many zones as need be.  False at the end. */
+static bool
+refill(struct ct_dump *dump)
+{
+    do {
+        struct ct_zone *zone = current_zone(dump);
+
+        if (!zone) {
+            return false;
+        }
+        if (read_zone(dump, zone)) {
+            return true;
+        }
+    } while (next_zone(dump));
+    return false;
+}
+
+static bool
+read_zone(struct ct_dump *dump, const struct ct_zone *zone)
+{
+    const struct ct_generation *generation = ct_zone_generation(zone);
+
+    if (!dump->seq) {
+        dump->seq = generation->seq;
+    } else if (dump->seq != generation->seq) {
+        return false;           /* Flushed: all that was there is gone. */
+    }
+
+    dump->next = 0;
+    dump->n = ct_table_next(generation->table, &dump->cursor, dump->conns,
+                            dump->buckets, ARRAY_SIZE(dump->conns));
+    for (size_t i = 0; i < dump->n; i++) {
+        dump->ids[i] = dump->conns[i]->id;
+    }
+    return dump->n > 0;
+}
+
+static bool
+next_zone(struct ct_dump *dump)
+{
+    const struct ct_zone *zone = current_zone(dump);
+
+    if (zone) {
+        dump->base += ct_table_n_buckets(ct_zone_table(zone));
+    }
+    dump->zone_index++;
+    dump->seq = 0;
+    dump->n = dump->next = 0;
+    memset(&dump->cursor, 0, sizeof dump->cursor);
+    return true;
+}
+
+static bool
+entry_from_slot(struct ct_dump *dump, size_t slot, struct ct_dpif_entry *entry)
+{
+    const struct ct_conn *conn = dump->conns[slot];
+    long long now = time_msec();
+
+    if (!ct_conn_is_live(conn, dump->ids[slot]) || !ct_conn_lives(conn, now)) {
+        return false;
+    }
+    ct_dump_fill(dump->ct, conn, now, entry);
+
+    /* The memory may have begun another life while we read. */
+    atomic_thread_fence(memory_order_acquire);
+    if (conn->id != dump->ids[slot]) {
+        ct_dpif_entry_uninit(entry);
+        return false;
+    }
+    entry->bkt = MIN(dump->base + dump->buckets[slot],
+                     dump->n_buckets ? dump->n_buckets - 1 : 0);
+    return true;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_DUMP_H
+#define CT_DUMP_H 1
+
+#include "ct-conn.h"
+#include "ct-dpif.h"
+
+struct ct;
+
+/* A connection in OVS's form.  (Iteration: ct_dump_*() in ct.h.)
+ *
+ * Timestamps are nanoseconds since 1970, the timeout is in seconds, the rest
+ * as ct-dpif.h says.  The caller frees the entry with ct_dpif_entry_uninit().
+ *
+ * Threads: any; takes no lock, so that members which a packet changes at this
+ * moment may be of before and after it. */
+void ct_dump_fill(const struct ct *, const struct ct_conn *, long long now,
+                  struct ct_dpif_entry *);
+
+#endif /* ct-dump.h */

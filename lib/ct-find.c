@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From a packet to its connection: the second step of ct_execute(). */
+
+#include <config.h>
+
+#include "ct-find.h"
+#include "ct-l4.h"
+
+#include "ct-metadata.h"
+#include "ct-table.h"
+#include "ct-tracker.h"
+#include "ct-zone.h"
+#include "dp-packet.h"
+#include "packets.h"
+
+static bool find_seen(struct ct_packet *);
+static struct ct_conn *find_translated(struct ct_packet *);
+
+void
+ct_find(struct ct_packet *packet)
+{
+    const struct pkt_metadata *md = &packet->packet->md;
+
+    if (packet->cached) {
+        struct ct_conn *conn = (struct ct_conn *) md->conn;
+
+        if (OVS_LIKELY(ct_conn_lives(conn, packet->now))) {
+            packet->conn = conn;
+            packet->dir = md->reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
+            packet->is_icmp_error = md->icmp_related;
+            return;
+        }
+        packet->cached = packet->seen = false;
+        ct_packet_parse(packet, packet->dl_type);
+    }
+
+    packet->zone = ct_zone_get(packet->ct, packet->request->zone);
+    if (!packet->valid || !packet->zone) {
+        return;
+    }
+    if (OVS_UNLIKELY(packet->seen) && find_seen(packet)) {
+        return;
+    }
+    packet->conn = ct_find_live(packet);
+}
+
+struct ct_conn *
+ct_find_live(struct ct_packet *packet)
+{
+    struct ct_conn *conn = ct_table_find(ct_zone_table(packet->zone),
+                                         &packet->tuple, &packet->key,
+                                         &packet->inverse, packet->hash,
+                                         &packet->dir);
+
+    if (OVS_LIKELY(!conn || ct_conn_lives(conn, packet->now))) {
+        return conn;
+    }
+    ct_conn_end(packet->ct, conn, CT_C_EXPIRED);
+    return NULL;
+}
+
+/* A packet that came back without its connection's pointer: is there one that
+ * it has been counted in? */
+static bool
+find_seen(struct ct_packet *packet)
+{
+    uint8_t ct_state = packet->packet->md.ct_state;
+    struct ct_conn *conn = (ct_state & CT_STATES_NAT
+                            ? find_translated(packet)
+                            : ct_find_live(packet));
+
+    if (!conn || !ct_metadata_same_original(packet, conn)) {
+        return false;
+    }
+    packet->conn = conn;
+    packet->cached = true;
+    return true;
+}
+
+/* The connection of a packet that has been translated already: as it now
+ * looks, it is the inverse of one in the other direction. */
+static struct ct_conn *
+find_translated(struct ct_packet *packet)
+{
+    struct ct_tuple inverse;
+    struct ct_conn *conn;
+    enum ct_dir dir;
+
+    ct_tuple_invert(&packet->tuple, &inverse);
+    conn = ct_table_find(ct_zone_table(packet->zone), &inverse,
+                         &packet->inverse, &packet->key, packet->hash, &dir);
+    if (conn && ct_conn_lives(conn, packet->now)) {
+        packet->dir = dir ^ 1;
+        return conn;
+    }
+    return NULL;
+}

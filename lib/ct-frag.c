@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Fragments.
+ *
+ * ct_execute() first takes fragments out of its batch, and works on them,
+ * through ct_frag_execute(), after the others. */
+
+#include <config.h>
+
+#include "ct-frag.h"
+
+#include <netinet/in.h>
+#include <netinet/ip6.h>
+
+#include "flow.h"
+#include "ipf.h"
+#include "openvswitch/thread.h"
+#include "packets.h"
+#include "random.h"
+#include "util.h"
+
+struct ct_frag {
+    struct ovs_mutex mutex;     /* Held while anything is in 'ipf's hands
+                                 * that is ready. */
+    struct ipf *ipf;
+    uint32_t hash_basis;
+};
+
+static bool is_fragment(const struct dp_packet *, ovs_be16 dl_type);
+static void execute_one(struct ct_frag *, struct dp_packet *,
+                        const struct ct_frag_context *,
+                        const struct ct_frag_ops *);
+static void collect(struct ct_frag *, struct dp_packet_batch *, bool drop,
+                    const struct ct_frag_context *,
+                    const struct ct_frag_ops *);
+
+struct ct_frag *
+ct_frag_create(void)
+{
+    struct ct_frag *frag = xmalloc(sizeof *frag);
+
+    ovs_mutex_init(&frag->mutex);
+    frag->ipf = ipf_init();
+    frag->hash_basis = random_uint32();
+    return frag;
+}
+
+void
+ct_frag_destroy(struct ct_frag *frag)
+{
+    ipf_destroy(frag->ipf);
+    ovs_mutex_destroy(&frag->mutex);
+    free(frag);
+}
+
+struct ipf *
+ct_frag_ipf(struct ct_frag *frag)
+{
+    return frag->ipf;
+}
+
+bool
+ct_frag_split(struct dp_packet_batch *batch, ovs_be16 dl_type,
+              struct dp_packet_batch *fragments)
+{
+    const size_t n = dp_packet_batch_size(batch);
+    struct dp_packet *packet;
+    bool any = false;
+    size_t i;
+
+    DP_PACKET_BATCH_FOR_EACH (j, packet, batch) {
+        any |= is_fragment(packet, dl_type);
+    }
+    if (OVS_LIKELY(!any)) {
+        return false;
+    }
+
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
+        if (is_fragment(packet, dl_type)) {
+            dp_packet_batch_add(fragments, packet);
+        } else {
+            dp_packet_batch_refill(batch, packet, i);
+        }
+    }
+    return true;
+}
+
+void
+ct_frag_execute(struct ct_frag *frag, struct dp_packet_batch *fragments,
+                const struct ct_frag_context *context,
+                const struct ct_frag_ops *ops)
+{
+    struct dp_packet *packet;
+
+    ovs_mutex_lock(&frag->mutex);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, fragments) {
+        execute_one(frag, packet, context, ops);
+    }
+    ovs_mutex_unlock(&frag->mutex);
+    dp_packet_batch_init(fragments);
+}
+
+unsigned int
+ct_frag_run(struct ct_frag *frag, long long now)
+{
+    struct dp_packet_batch late;
+    struct ipf_status status;
+    unsigned int n = 0;
+
+    ipf_get_status(frag->ipf, &status);
+    if (!status.nfrag) {
+        return 0;
+    }
+
+    dp_packet_batch_init(&late);
+    ovs_mutex_lock(&frag->mutex);
+    do {
+        dp_packet_delete_batch(&late, true);
+        dp_packet_batch_init(&late);
+        /* ipf wants a protocol only to name the counter that it adds to. */
+        ipf_postprocess_conntrack(frag->ipf, &late, now,
+                                  htons(ETH_TYPE_IP));
+        n += dp_packet_batch_size(&late);
+    } while (!dp_packet_batch_is_empty(&late));
+    ovs_mutex_unlock(&frag->mutex);
+    return n;
+}
+
+/* Must say yes for all that ipf takes. */
+static bool
+is_fragment(const struct dp_packet *packet, ovs_be16 dl_type)
+{
+    const void *l3 = dp_packet_l3(packet);
+    size_t size = l3 ? dp_packet_l3_size(packet) : 0;
+
+    if (dl_type == htons(ETH_TYPE_IP)) {
+        const struct ip_header *ip = l3;
+
+        return size >= IP_HEADER_LEN && IP_IS_FRAGMENT(ip->ip_frag_off);
+    }
+    if (dl_type != htons(ETH_TYPE_IPV6)
+        || size < sizeof(struct ovs_16aligned_ip6_hdr)) {
+        return false;
+    }
+
+    const struct ovs_16aligned_ip6_frag *frag_hdr = NULL;
+    const struct ovs_16aligned_ip6_hdr *ip6 = l3;
+    const void *data = ip6 + 1;
+    uint8_t proto = ip6->ip6_nxt;
+    uint8_t frag = 0;
+
+    if (proto == IPPROTO_TCP || proto == IPPROTO_UDP) {
+        return false;
+    }
+    size -= sizeof *ip6;
+    return (parse_ipv6_ext_hdrs(&data, &size, &proto, &frag, &frag_hdr)
+            && frag);
+}
+
+static void
+execute_one(struct ct_frag *frag, struct dp_packet *packet,
+            const struct ct_frag_context *context,
+            const struct ct_frag_ops *ops)
+{
+    struct dp_packet_batch one;
+
+    /* It may wait here for long. */
+    packet->md.conn = NULL;
+
+    dp_packet_batch_init_packet(&one, packet);
+    ipf_preprocess_conntrack(frag->ipf, &one, context->now, context->dl_type,
+                             context->zone, frag->hash_basis);
+    if (dp_packet_batch_is_empty(&one)) {
+        return;                 /* Kept. */
+    }
+    if (one.packets[0] == packet) {
+        /* Not taken; invalid, then. */
+        if (ops->track(ops->aux, packet)) {
+            ops->emit(ops->aux, packet);
+        } else {
+            dp_packet_delete(packet);
+        }
+        return;
+    }
+
+    /* 'packet' is gone, and with it the datagram is complete.  It belongs to
+     * ipf, and so do the fragments, until we collect them. */
+    bool drop = !ops->track(ops->aux, one.packets[0]);
+    collect(frag, &one, drop, context, ops);
+}
+
+/* Takes the fragments of the datagram in 'batch' out of ipf, and with them
+ * what has become late. */
+static void
+collect(struct ct_frag *frag, struct dp_packet_batch *batch, bool drop,
+        const struct ct_frag_context *context, const struct ct_frag_ops *ops)
+{
+    struct dp_packet *packet;
+
+    for (;;) {
+        ipf_postprocess_conntrack(frag->ipf, batch, context->now,
+                                  context->dl_type);
+        if (dp_packet_batch_is_empty(batch)) {
+            return;
+        }
+        DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+            /* What is late is marked "invalid", without "tracked". */
+            bool late = packet->md.ct_state == CS_INVALID;
+
+            packet->md.conn = NULL;
+            if (late) {
+                ops->expired(ops->aux);
+            }
+            if (late || drop) {
+                dp_packet_delete(packet);
+            } else {
+                ops->emit(ops->aux, packet);
+            }
+        }
+        dp_packet_batch_init(batch);
+    }
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A packet's metadata: the first and the last step of ct_execute(). */
+
+#include <config.h>
+
+#include "ct-metadata.h"
+
+#include "ct-commit.h"
+#include "dp-packet.h"
+#include "packets.h"
+
+static void original_of(const struct ct_tuple *, struct ct_tuple *original);
+static void write_original(struct pkt_metadata *, const struct ct_tuple *);
+
+bool
+ct_metadata_is_of(const struct pkt_metadata *md, uint16_t zone)
+{
+    return (md->ct_state & CS_TRACKED && !(md->ct_state & CS_INVALID)
+            && md->ct_zone == zone);
+}
+
+bool
+ct_metadata_same_original(const struct ct_packet *packet, const struct ct_conn *conn)
+{
+    const struct pkt_metadata *md = &packet->packet->md;
+    struct ct_tuple tuple, original;
+
+    ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
+    original_of(&tuple, &original);
+    if (ct_tuple_is_ipv6(&tuple) != md->ct_orig_tuple_ipv6) {
+        return false;
+    }
+    if (md->ct_orig_tuple_ipv6) {
+        const struct ovs_key_ct_tuple_ipv6 *t = &md->ct_orig_tuple.ipv6;
+
+        return (!memcmp(&t->ipv6_src, &original.src, sizeof original.src)
+                && !memcmp(&t->ipv6_dst, &original.dst, sizeof original.dst)
+                && t->src_port == original.src_port
+                && t->dst_port == original.dst_port
+                && t->ipv6_proto == original.proto);
+    } else {
+        const struct ovs_key_ct_tuple_ipv4 *t = &md->ct_orig_tuple.ipv4;
+
+        return (t->ipv4_src == original.src.ip
+                && t->ipv4_dst == original.dst.ip
+                && t->src_port == original.src_port
+                && t->dst_port == original.dst_port
+                && t->ipv4_proto == original.proto);
+    }
+}
+
+void
+ct_metadata_write(struct ct_packet *packet)
+{
+    struct pkt_metadata *md = &packet->packet->md;
+    struct ct_conn *conn = packet->conn;
+
+    md->ct_state = packet->ct_state | CS_TRACKED;
+    md->ct_zone = packet->request->zone;
+    md->conn = (struct conn *) conn;
+    if (OVS_LIKELY(conn)) {
+        struct ct_tuple tuple;
+
+        md->reply = packet->dir == CT_DIR_REPLY;
+        md->icmp_related = packet->is_icmp_error;
+        md->ct_mark = atomic_load_explicit(&conn->mark, memory_order_relaxed);
+        md->ct_label = ct_conn_label(conn);
+        ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
+        write_original(md, &tuple);
+    } else {
+        md->ct_mark = 0;
+        md->ct_label = OVS_U128_ZERO;
+        if (packet->valid) {
+            write_original(md, &packet->tuple);
+        } else {
+            md->ct_orig_tuple_ipv6 = false;
+            memset(&md->ct_orig_tuple, 0, sizeof md->ct_orig_tuple);
+        }
+    }
+}
+
+/* What the metadata says of the original tuple, in one form for both
+ * families. */
+static void
+original_of(const struct ct_tuple *tuple, struct ct_tuple *original)
+{
+    *original = *tuple;
+    original->kind &= CT_KIND_IPV6;
+    if (tuple->kind >> CT_KIND_ICMP_SHIFT) {
+        original->src_port = htons(ct_icmp_kind_type(tuple->proto,
+                                                     tuple->kind));
+        original->dst_port = 0;
+    }
+}
+
+static void
+write_original(struct pkt_metadata *md, const struct ct_tuple *tuple)
+{
+    struct ct_tuple original;
+
+    original_of(tuple, &original);
+    md->ct_orig_tuple_ipv6 = ct_tuple_is_ipv6(tuple);
+    if (md->ct_orig_tuple_ipv6) {
+        struct ovs_key_ct_tuple_ipv6 *t = &md->ct_orig_tuple.ipv6;
+
+        memcpy(&t->ipv6_src, &original.src, sizeof original.src);
+        memcpy(&t->ipv6_dst, &original.dst, sizeof original.dst);
+        t->src_port = original.src_port;
+        t->dst_port = original.dst_port;
+        t->ipv6_proto = original.proto;
+    } else {
+        md->ct_orig_tuple.ipv4 = (struct ovs_key_ct_tuple_ipv4) {
+            .ipv4_src = original.src.ip,
+            .ipv4_dst = original.dst.ip,
+            .src_port = original.src_port,
+            .dst_port = original.dst_port,
+            .ipv4_proto = original.proto,
+        };
+    }
+}

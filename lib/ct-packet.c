@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From a packet's headers to its tuple, key and hash.
+ *
+ * The first step of ct_execute().  The IP header is read here, the transport
+ * header by its protocol (ct-l4.h). */
+
+#include <config.h>
+
+#include "ct-packet.h"
+
+#include <netinet/in.h>
+#include <netinet/ip6.h>
+
+#include "ct-hash.h"
+#include "ct-l4.h"
+#include "csum.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "packets.h"
+#include "unaligned.h"
+
+static bool parse_ipv4(struct ct_packet *);
+static bool parse_ipv6(struct ct_packet *);
+static bool l4_in_bounds(struct ct_packet *);
+static bool ipv4_csum_ok(const struct dp_packet *, const void *ip, size_t len);
+static const struct ct_l4 *find_l4(const struct ct_tuple *);
+static bool invalid(struct ct_packet *, enum ct_counter);
+
+bool
+ct_packet_parse(struct ct_packet *packet, ovs_be16 dl_type)
+{
+    struct ct_tuple inverse;
+
+    packet->parsed = true;
+    packet->valid = false;
+    packet->is_icmp_error = false;
+    packet->inner_l3 = NULL;
+    if (dl_type == htons(ETH_TYPE_IP) ? !parse_ipv4(packet)
+        : dl_type == htons(ETH_TYPE_IPV6) ? !parse_ipv6(packet)
+        : !invalid(packet, CT_C_INVALID_L3)) {
+        return false;
+    }
+    packet->l4 = find_l4(&packet->tuple);
+    if (!packet->l4->parse(packet)) {
+        return false;
+    }
+
+    ct_tuple_invert(&packet->tuple, &inverse);
+    ct_tuple_to_key(&packet->tuple, packet->request->zone, &packet->key);
+    ct_tuple_to_key(&inverse, packet->request->zone, &packet->inverse);
+    packet->hash = ct_hash_keys(&packet->key, &packet->inverse);
+    packet->valid = true;
+    return true;
+}
+
+/* RFC 791 section 3.1. */
+static bool
+parse_ipv4(struct ct_packet *packet)
+{
+    struct dp_packet *pkt = packet->packet;
+    const struct ip_header *ip = dp_packet_l3(pkt);
+    size_t size = ip ? dp_packet_l3_size(pkt) : 0;
+
+    if (size < IP_HEADER_LEN) {
+        return invalid(packet, CT_C_INVALID_L3);
+    }
+
+    size_t header_len = IP_IHL(ip->ip_ihl_ver) * 4;
+    size_t total_len = ntohs(ip->ip_tot_len);
+    if (IP_VER(ip->ip_ihl_ver) != 4 || header_len < IP_HEADER_LEN
+        || total_len < header_len || total_len > size
+        || !ipv4_csum_ok(pkt, ip, header_len)) {
+        return invalid(packet, CT_C_INVALID_L3);
+    }
+    if (IP_IS_FRAGMENT(ip->ip_frag_off)) {
+        return invalid(packet, CT_C_INVALID_FRAGMENT);
+    }
+
+    memset(&packet->tuple, 0, sizeof packet->tuple);
+    packet->tuple.src.ip = get_16aligned_be32(&ip->ip_src);
+    packet->tuple.dst.ip = get_16aligned_be32(&ip->ip_dst);
+    packet->tuple.proto = ip->ip_proto;
+    packet->ip_len = total_len;
+    packet->l3_header = (uint8_t *) ip;
+    packet->l4_header = packet->l3_header + header_len;
+    packet->l4_len = total_len - header_len;
+    return true;
+}
+
+/* RFC 8200.  The transport header stands where the packet's offsets say it
+ * does, not where the chain of extension headers ends: OVS's reassembly leaves
+ * the extension headers in place, but names the transport protocol in the
+ * first "next header", and leaves a fragment header out of the payload
+ * length. */
+static bool
+parse_ipv6(struct ct_packet *packet)
+{
+    struct dp_packet *pkt = packet->packet;
+    const struct ovs_16aligned_ip6_hdr *ip6 = dp_packet_l3(pkt);
+    size_t size = ip6 ? dp_packet_l3_size(pkt) : 0;
+
+    if (size < sizeof *ip6 || !l4_in_bounds(packet)) {
+        return invalid(packet, CT_C_INVALID_L3);
+    }
+
+    const struct ovs_16aligned_ip6_frag *frag_hdr = NULL;
+    const void *data = ip6 + 1;
+    uint8_t proto = ip6->ip6_nxt;
+    uint8_t frag = 0;
+
+    size -= sizeof *ip6;
+    if ((get_16aligned_be32(&ip6->ip6_flow) & htonl(0xf0000000))
+        != htonl(6u << 28)
+        || ntohs(ip6->ip6_plen) > size
+        || !parse_ipv6_ext_hdrs(&data, &size, &proto, &frag, &frag_hdr)) {
+        return invalid(packet, CT_C_INVALID_L3);
+    }
+    if (frag) {
+        return invalid(packet, CT_C_INVALID_FRAGMENT);
+    }
+
+    memcpy(&packet->tuple.src, &ip6->ip6_src, sizeof packet->tuple.src);
+    memcpy(&packet->tuple.dst, &ip6->ip6_dst, sizeof packet->tuple.dst);
+    packet->tuple.src_port = packet->tuple.dst_port = 0;
+    packet->tuple.proto = proto;
+    packet->tuple.kind = CT_KIND_IPV6;
+    packet->ip_len = sizeof *ip6 + ntohs(ip6->ip6_plen);
+    packet->l3_header = (uint8_t *) ip6;
+    packet->l4_header = dp_packet_l4(pkt);
+    packet->l4_len = dp_packet_l4_size(pkt);
+    return true;
+}
+
+static bool
+l4_in_bounds(struct ct_packet *packet)
+{
+    const struct dp_packet *pkt = packet->packet;
+    const char *l3 = dp_packet_l3(pkt);
+    const char *l4 = dp_packet_l4(pkt);
+    const char *end = (const char *) dp_packet_tail(pkt);
+
+    return (l4 && l4 >= l3 + sizeof(struct ovs_16aligned_ip6_hdr)
+            && l4 <= end - dp_packet_l2_pad_size(pkt));
+}
+
+static bool
+ipv4_csum_ok(const struct dp_packet *pkt, const void *ip, size_t len)
+{
+    if (dp_packet_ip_checksum_bad(pkt)) {
+        return false;
+    }
+    return (dp_packet_ip_checksum_valid(pkt)
+            || dp_packet_hwol_is_ipv4(pkt)
+            || csum(ip, len) == 0);
+}
+
+/* ICMP belongs to IPv4, ICMPv6 to IPv6; over the other they are numbers like
+ * any. */
+static const struct ct_l4 *
+find_l4(const struct ct_tuple *tuple)
+{
+    uint8_t alien = (ct_tuple_is_ipv6(tuple) ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+
+    return (OVS_LIKELY(tuple->proto != alien)
+            ? ct_l4_find(tuple->proto)
+            : &ct_l4_generic);
+}
+
+static bool
+invalid(struct ct_packet *packet, enum ct_counter reason)
+{
+    ct_count(packet->ct, reason, 1);
+    return false;
+}

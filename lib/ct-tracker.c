@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The tracker as a whole: its life, its configuration, flushing, and the
+ * maintenance that ends what has expired.  Beside a packet's way, except for
+ * ct_conn_end(). */
+
+#include <config.h>
+
+#include "ct-tracker.h"
+
+#include <errno.h>
+
+#include "ct.h"
+#include "ct-frag.h"
+#include "ct-hash.h"
+#include "ct-nat.h"
+#include "ct-wheel.h"
+#include "ct-zone.h"
+#include "openvswitch/poll-loop.h"
+#include "ovs-rcu.h"
+#include "timeval.h"
+#include "util.h"
+
+static void *maintenance_main(void *);
+static bool maintain(struct ct *, long long now) OVS_REQUIRES(ct->maintenance);
+static void expire_conn(void *ct, struct ct_conn *);
+static void release_conn(void *ct, struct ct_conn *);
+static void free_conns(struct ct *);
+
+/* One turn of maintenance ends or re-arms at most so many connections, so
+ * that its thread quiesces often enough. */
+#define MAINTENANCE_BUDGET 4096
+
+/* ct_run() catches up with a clock that was set forward by this many turns. */
+#define MAX_RUN_TURNS 1024
+
+static const struct ct_wheel_ops wheel_ops = {
+    .expire = expire_conn,
+    .release = release_conn,
+};
+
+struct ct *
+ct_create(void)
+{
+    struct ct *ct = xzalloc_cacheline(sizeof *ct);
+
+    ct_hash_init();
+    ovs_mutex_init(&ct->mutex);
+    ovs_mutex_init(&ct->maintenance);
+    hmap_init(&ct->policies);
+    ct_counters_init(ct);
+    ct_zones_init(ct);
+    atomic_init(&ct->maxconns, CT_DEFAULT_MAXCONNS);
+    atomic_init(&ct->tcp_seq_chk, true);
+    ct->start_msec = time_msec();
+    ct->start_wall_msec = time_wall_msec();
+    atomic_init(&ct->last_run, ct->start_msec);
+    ct->memory = ct_conn_memory_create();
+    ct->wheel = ct_wheel_create(ct->memory, ct->start_msec, &wheel_ops, ct);
+    ct->nat = ct_nat_create();
+    ct->frag = ct_frag_create();
+    latch_init(&ct->exit);
+    ct->thread = ovs_thread_create("ct_maintain", maintenance_main, ct);
+    return ct;
+}
+
+void
+ct_destroy(struct ct *ct)
+{
+    latch_set(&ct->exit);
+    pthread_join(ct->thread, NULL);
+    latch_destroy(&ct->exit);
+
+    free_conns(ct);
+    /* What was postponed uses what goes now. */
+    ovsrcu_barrier();
+
+    ct_frag_destroy(ct->frag);
+    ct_nat_destroy(ct->nat);
+    ct_wheel_destroy(ct->wheel);
+    ct_conn_memory_destroy(ct->memory);
+    ct_zones_uninit(ct);
+    ct_timeouts_uninit(ct);
+    ct_counters_uninit(ct);
+    ovs_mutex_destroy(&ct->maintenance);
+    ovs_mutex_destroy(&ct->mutex);
+    free_cacheline(ct);
+}
+
+void
+ct_run(struct ct *ct, long long now)
+{
+    if (now - atomic_load(&ct->last_run) < CT_WHEEL_TICK_MS
+        || ovs_mutex_trylock(&ct->maintenance)) {
+        return;
+    }
+    for (int i = 0; i < MAX_RUN_TURNS && maintain(ct, now); i++) {
+        continue;
+    }
+    ovs_mutex_unlock(&ct->maintenance);
+}
+
+void
+ct_set_maxconns(struct ct *ct, uint32_t maxconns)
+{
+    atomic_store(&ct->maxconns, maxconns);
+}
+
+uint32_t
+ct_get_maxconns(const struct ct *ct)
+{
+    return atomic_load(&ct->maxconns);
+}
+
+uint32_t
+ct_get_nconns(const struct ct *ct)
+{
+    int64_t n = atomic_load(&ct->n_conns);
+
+    return MAX(n, 0);
+}
+
+void
+ct_set_tcp_seq_chk(struct ct *ct, bool enabled)
+{
+    atomic_store(&ct->tcp_seq_chk, enabled);
+}
+
+bool
+ct_get_tcp_seq_chk(const struct ct *ct)
+{
+    return atomic_load_explicit(&ct->tcp_seq_chk, memory_order_relaxed);
+}
+
+int
+ct_flush(struct ct *ct, const uint16_t *zone_id,
+         const struct ct_dpif_tuple *dpif_tuple)
+{
+    struct ct_zone *zone = ct_zone_get(ct, zone_id ? *zone_id : 0);
+
+    if (dpif_tuple) {
+        struct ct_tuple tuple;
+        enum ct_dir dir;
+        int error = ct_tuple_from_dpif(dpif_tuple, &tuple);
+
+        if (error) {
+            return error;
+        }
+
+        struct ct_conn *conn = ct_zone_find(zone, &tuple, &dir);
+        return (conn && ct_conn_lives(conn, time_msec())
+                && ct_conn_end(ct, conn, CT_C_DELETED) ? 0 : ENOENT);
+    }
+    if (zone_id) {
+        if (zone) {
+            ct_zone_flush(ct, zone);
+        }
+        return 0;
+    }
+    for (unsigned int i = 0; i < ct_zones_count(ct); i++) {
+        ct_zone_flush(ct, ct_zones_at(ct, i));
+    }
+    return 0;
+}
+
+struct ipf *
+ct_ipf(struct ct *ct)
+{
+    return ct_frag_ipf(ct->frag);
+}
+
+struct ct_nat *
+ct_get_nat(struct ct *ct)
+{
+    return ct->nat;
+}
+
+bool
+ct_conn_end(struct ct *ct, struct ct_conn *conn, enum ct_counter why)
+{
+    if (atomic_fetch_or(&conn->status, CT_DPIF_STATUS_DYING)
+        & CT_DPIF_STATUS_DYING) {
+        return false;
+    }
+
+    /* Who committed it holds the lock until it is complete. */
+    ct_conn_lock(conn);
+    ct_conn_unlock(conn);
+
+    ct_zone_remove(ct, conn);
+    ct_nat_release(conn);
+    ct_wheel_dead(ct->wheel, conn);
+    ct_count(ct, why, 1);
+    return true;
+}
+
+/* Maintenance. */
+
+static void *
+maintenance_main(void *ct_)
+{
+    struct ct *ct = ct_;
+
+    while (!latch_is_set(&ct->exit)) {
+        ovs_mutex_lock(&ct->maintenance);
+        bool more = maintain(ct, time_msec());
+        ovs_mutex_unlock(&ct->maintenance);
+
+        if (more) {
+            poll_immediate_wake();
+        } else {
+            poll_timer_wait(CT_WHEEL_TICK_MS);
+        }
+        latch_wait(&ct->exit);
+        poll_block();
+    }
+    return NULL;
+}
+
+/* True if there is more to do at once. */
+static bool
+maintain(struct ct *ct, long long now)
+{
+    unsigned int n_late = ct_frag_run(ct->frag, now);
+    bool more = ct_wheel_run(ct->wheel, now, MAINTENANCE_BUDGET);
+
+    more |= ct_zones_drain(ct, MAINTENANCE_BUDGET);
+    if (n_late) {
+        ct_count(ct, CT_C_DROP_FRAGMENT_EXPIRED, n_late);
+    }
+    atomic_store(&ct->last_run, now);
+    return more;
+}
+
+static void
+expire_conn(void *ct, struct ct_conn *conn)
+{
+    ct_conn_end(ct, conn, CT_C_EXPIRED);
+}
+
+/* 'conn' is in no table and on no wheel.  Packets that found it before may
+ * still look at it. */
+static void
+release_conn(void *ct_, struct ct_conn *conn)
+{
+    struct ct_conn_ext *ext = atomic_load(&conn->ext);
+    struct ct *ct = ct_;
+
+    if (ext) {
+        ovsrcu_postpone(free, ext);
+    }
+    ct_conn_free_postponed(ct->memory, conn);
+}
+
+/* Ends all connections.  Nobody uses 'ct' any more. */
+static void
+free_conns(struct ct *ct)
+{
+    ct_flush(ct, NULL, NULL);
+    ovsrcu_barrier();
+    while (ct_zones_drain(ct, UINT_MAX)) {
+        continue;
+    }
+    while (ct_wheel_run(ct->wheel, time_msec(), UINT_MAX)) {
+        continue;
+    }
+}

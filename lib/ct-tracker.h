@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_TRACKER_H
+#define CT_TRACKER_H 1
+
+#include <stdatomic.h>
+
+#include "ct-conn.h"
+#include "ct-counters.h"
+#include "latch.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/thread.h"
+#include "ovs-thread.h"
+
+struct ct_frag;
+struct ct_nat;
+struct ct_wheel;
+struct ct_zone;
+
+/* What one tracker is made of.
+ * ============================
+ *
+ * Only for the files that make up the tracker itself (ct, ct-zone, ct-commit,
+ * ct-evict, ct-timeout, ct-counters, ct-frag, ct-dump).  All others see
+ * 'struct ct' as an opaque handle.
+ *
+ * Lock order
+ * ----------
+ * frag's mutex, maintenance, mutex, a connection's lock, what table, wheel
+ * and NAT lock inside.
+ *
+ * Tags: [I] immutable, [A] atomic, [M] 'mutex', [R] 'maintenance'. */
+
+#define CT_N_ZONES 65536
+#define CT_DEFAULT_MAXCONNS 3000000
+
+/* Creation times are kept in eighths of a second (struct ct_conn_cold). */
+#define CT_START_UNIT_MS 125
+
+/* A timeout policy. */
+struct ct_policy {
+    struct hmap_node node;                  /* In ct->policies, by id. */
+    struct ct_dpif_timeout_policy tp;
+    struct ct_timeouts *timeouts;           /* Freed through RCU. */
+};
+
+struct ct {
+    struct ct_conn_memory *memory;          /* [I] */
+    struct ct_wheel *wheel;                 /* [I] */
+    struct ct_nat *nat;                     /* [I] */
+    struct ct_frag *frag;                   /* [I] */
+    long long start_msec;                   /* [I] By time_msec() ... */
+    long long start_wall_msec;              /* [I] ... and time_wall_msec(). */
+
+    /* Configuration. */
+    _Atomic uint32_t maxconns;              /* [A] */
+    _Atomic uint32_t default_limit;         /* [A] 0: none. */
+    _Atomic bool tcp_seq_chk;               /* [A] */
+
+    /* Zones. */
+    struct ct_zone *_Atomic *zones;         /* [A] By id. */
+    uint16_t *zone_ids;                     /* [A] In order of creation. */
+    _Atomic unsigned int n_zones;           /* [A] */
+
+    struct ovs_mutex mutex;
+    struct ovs_list detached;               /* [M] struct ct_generation. */
+    uint64_t next_seq;                      /* [M] Of a generation. */
+    struct hmap policies;                   /* [M] struct ct_policy. */
+
+    /* Counters. */
+    ovsthread_key_t counter_key;            /* [I] */
+    struct ovs_mutex counter_mutex;
+    struct ovs_list counter_blocks;         /* counter_mutex. */
+    uint64_t counters_gone[CT_N_COUNTERS];  /* counter_mutex: of threads that
+                                             * have ended. */
+
+    /* Maintenance. */
+    pthread_t thread;                       /* [I] */
+    struct latch exit;                      /* [I] */
+    struct ovs_mutex maintenance;
+    _Atomic long long last_run;             /* [A] time_msec(). */
+
+    /* Written with each connection that comes or goes. */
+    PADDED_MEMBERS(CACHE_LINE_SIZE, uint8_t pad[CACHE_LINE_SIZE];);
+    _Atomic int64_t n_conns;                /* [A] */
+};
+
+/* Ends 'conn', which may have been remembered since the last quiescent state:
+ * takes it out of its table, gives back its port and its memory, and counts
+ * 'why'.  False if somebody else was first. */
+bool ct_conn_end(struct ct *, struct ct_conn *, enum ct_counter why);
+
+/* Not ended, and not to be ended at 'now'. */
+static inline bool
+ct_conn_lives(const struct ct_conn *conn, long long now)
+{
+    return (!(ct_conn_status(conn) & CT_DPIF_STATUS_DYING)
+            && (long long) atomic_load_explicit(&conn->deadline,
+                                                memory_order_relaxed) > now);
+}
+
+void ct_counters_init(struct ct *);
+void ct_counters_uninit(struct ct *);
+
+/* The set of policy 'id', or the defaults. */
+const struct ct_timeouts *ct_timeouts_of_policy(const struct ct *, uint32_t id)
+    OVS_REQUIRES(ct->mutex);
+void ct_timeouts_uninit(struct ct *);
+
+#endif /* ct-tracker.h */

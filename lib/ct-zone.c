@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Zones.
+ *
+ * A packet's way leads through the table of its request's zone: ct.c looks
+ * it up there, ct-commit.c reserves and inserts.  Beside the way: limits,
+ * flushing, and the maintenance thread that empties what was flushed. */
+
+#include <config.h>
+
+#include "ct-zone.h"
+
+#include <errno.h>
+
+#include "ct.h"
+#include "ct-evict.h"
+#include "ct-hash.h"
+#include "ct-tracker.h"
+#include "util.h"
+
+static struct ct_zone *zone_create(struct ct *, uint16_t id)
+    OVS_REQUIRES(ct->mutex);
+static struct ct_generation *generation_create(struct ct *, struct ct_zone *)
+    OVS_REQUIRES(ct->mutex);
+static void generation_free(struct ct_generation *);
+static void generation_ready(struct ct_generation *);
+static void detached_remove(struct ct *, struct ct_conn *);
+static unsigned int drain_some(struct ct *, struct ct_generation *,
+                               unsigned int budget);
+static void drain_done(struct ct *, struct ct_generation *);
+static uint32_t zone_limit(const struct ct *, const struct ct_zone *);
+
+struct ct_zone *
+ct_zone_get(const struct ct *ct, uint16_t id)
+{
+    return atomic_load_explicit(&ct->zones[id], memory_order_acquire);
+}
+
+struct ct_zone *
+ct_zone_get_or_create(struct ct *ct, uint16_t id)
+{
+    struct ct_zone *zone = ct_zone_get(ct, id);
+
+    if (OVS_UNLIKELY(!zone)) {
+        ovs_mutex_lock(&ct->mutex);
+        zone = ct_zone_get(ct, id);
+        if (!zone) {
+            zone = zone_create(ct, id);
+        }
+        ovs_mutex_unlock(&ct->mutex);
+    }
+    return zone;
+}
+
+unsigned int
+ct_zones_count(const struct ct *ct)
+{
+    return atomic_load_explicit(&ct->n_zones, memory_order_acquire);
+}
+
+struct ct_zone *
+ct_zones_at(const struct ct *ct, unsigned int index)
+{
+    return ct_zone_get(ct, ct->zone_ids[index]);
+}
+
+struct ct_conn *
+ct_zone_find(const struct ct_zone *zone, const struct ct_tuple *tuple,
+             enum ct_dir *dir)
+{
+    struct ct_tuple inverse_tuple;
+    struct ct_key key, inverse;
+
+    if (!zone) {
+        return NULL;
+    }
+    ct_tuple_invert(tuple, &inverse_tuple);
+    ct_tuple_to_key(tuple, zone->id, &key);
+    ct_tuple_to_key(&inverse_tuple, zone->id, &inverse);
+    return ct_table_find(ct_zone_table(zone), tuple, &key, &inverse,
+                         ct_hash_keys(&key, &inverse), dir);
+}
+
+struct ct_generation *
+ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed)
+{
+    struct ct_generation *generation = ct_zone_generation(zone);
+    int64_t count = atomic_fetch_add(&generation->count, 1) + 1;
+    uint32_t limit = zone_limit(ct, zone);
+
+    atomic_fetch_add(&ct->n_conns, 1);
+    if (limit && count > limit) {
+        ct_zone_unreserve(ct, generation);
+        ct_count(ct, CT_C_DROP_LIMIT, 1);
+        return NULL;
+    }
+    if (atomic_load(&ct->n_conns) > atomic_load(&ct->maxconns)
+        && !ct_evict(ct, zone, seed)) {
+        ct_zone_unreserve(ct, generation);
+        ct_count(ct, CT_C_DROP_FULL, 1);
+        return NULL;
+    }
+    return generation;
+}
+
+void
+ct_zone_unreserve(struct ct *ct, struct ct_generation *generation)
+{
+    atomic_fetch_sub(&generation->count, 1);
+    atomic_fetch_sub(&ct->n_conns, 1);
+}
+
+void
+ct_zone_remove(struct ct *ct, struct ct_conn *conn)
+{
+    struct ct_zone *zone = ct_zone_get(ct, conn->key.zone);
+    struct ct_generation *generation = ct_zone_generation(zone);
+
+    if (OVS_LIKELY(ct_table_remove(generation->table, conn))) {
+        ct_zone_unreserve(ct, generation);
+    } else {
+        detached_remove(ct, conn);
+    }
+}
+
+void
+ct_zone_use_policy(struct ct *ct, struct ct_zone *zone, uint32_t id)
+{
+    if (OVS_UNLIKELY(atomic_load_explicit(&zone->policy_id,
+                                          memory_order_relaxed) != id)) {
+        ovs_mutex_lock(&ct->mutex);
+        atomic_store(&zone->policy_id, id);
+        ovsrcu_set(&zone->timeouts, ct_timeouts_of_policy(ct, id));
+        ovs_mutex_unlock(&ct->mutex);
+    }
+}
+
+void
+ct_zone_flush(struct ct *ct, struct ct_zone *zone)
+{
+    ovs_mutex_lock(&ct->mutex);
+    struct ct_generation *new = generation_create(ct, zone);
+    struct ct_generation *old = ct_zone_generation(zone);
+
+    ovs_list_push_back(&ct->detached, &old->node);
+    ovsrcu_set(&zone->generation, new);
+    atomic_fetch_sub(&ct->n_conns, atomic_exchange(&old->count, 0));
+    ovs_mutex_unlock(&ct->mutex);
+
+    ovsrcu_postpone(generation_ready, old);
+}
+
+bool
+ct_zones_drain(struct ct *ct, unsigned int budget)
+{
+    struct ct_generation *generation = NULL, *g;
+
+    ovs_mutex_lock(&ct->mutex);
+    LIST_FOR_EACH (g, node, &ct->detached) {
+        if (atomic_load(&g->ready)) {
+            generation = g;
+            break;
+        }
+    }
+    ovs_mutex_unlock(&ct->mutex);
+    if (!generation) {
+        return false;
+    }
+
+    /* Only this thread, holding ct->maintenance, takes generations off the
+     * list. */
+    if (drain_some(ct, generation, budget) < budget) {
+        if (!generation->found) {
+            drain_done(ct, generation);
+        }
+        generation->found = false;
+        memset(&generation->cursor, 0, sizeof generation->cursor);
+    }
+    return true;
+}
+
+void
+ct_zones_init(struct ct *ct)
+{
+    ct->zones = xcalloc(CT_N_ZONES, sizeof *ct->zones);
+    ct->zone_ids = xcalloc(CT_N_ZONES, sizeof *ct->zone_ids);
+    ovs_list_init(&ct->detached);
+}
+
+void
+ct_zones_uninit(struct ct *ct)
+{
+    unsigned int n = ct_zones_count(ct);
+    struct ct_generation *generation;
+
+    for (unsigned int i = 0; i < n; i++) {
+        struct ct_zone *zone = ct_zones_at(ct, i);
+
+        generation_free(ct_zone_generation(zone));
+        free(zone);
+    }
+    LIST_FOR_EACH_POP (generation, node, &ct->detached) {
+        generation_free(generation);
+    }
+    free(ct->zones);
+    free(ct->zone_ids);
+}
+
+/* Limits: ct.h. */
+
+void
+ct_zone_limit_set(struct ct *ct, int id, uint32_t limit)
+{
+    if (id < 0) {
+        atomic_store(&ct->default_limit, limit);
+        return;
+    }
+
+    struct ct_zone *zone = ct_zone_get_or_create(ct, id);
+    atomic_store(&zone->limit, limit);
+    atomic_store(&zone->own_limit, true);
+}
+
+int
+ct_zone_limit_del(struct ct *ct, uint16_t id)
+{
+    struct ct_zone *zone = ct_zone_get(ct, id);
+
+    return (zone && atomic_exchange(&zone->own_limit, false)) ? 0 : ENOENT;
+}
+
+void
+ct_zone_limit_get(const struct ct *ct, int id, struct ct_zone_limit_info *info)
+{
+    const struct ct_zone *zone = id < 0 ? NULL : ct_zone_get(ct, id);
+
+    if (zone) {
+        int32_t count = atomic_load(&ct_zone_generation(zone)->count);
+
+        info->limit = zone_limit(ct, zone);
+        info->count = MAX(count, 0);
+        info->own = atomic_load(&zone->own_limit);
+    } else {
+        info->limit = atomic_load(&ct->default_limit);
+        info->count = 0;
+        info->own = false;
+    }
+}
+
+static uint32_t
+zone_limit(const struct ct *ct, const struct ct_zone *zone)
+{
+    return (atomic_load_explicit(&zone->own_limit, memory_order_relaxed)
+            ? atomic_load_explicit(&zone->limit, memory_order_relaxed)
+            : atomic_load_explicit(&ct->default_limit, memory_order_relaxed));
+}
+
+static struct ct_zone *
+zone_create(struct ct *ct, uint16_t id)
+{
+    struct ct_zone *zone = xzalloc(sizeof *zone);
+    unsigned int n = ct_zones_count(ct);
+
+    zone->id = id;
+    atomic_init(&zone->policy_id, DEFAULT_TP_ID);
+    ovsrcu_init(&zone->timeouts, &ct_timeouts_default);
+    ovsrcu_init(&zone->generation, generation_create(ct, zone));
+
+    /* Pairs with ct_zone_get() and ct_zones_count(). */
+    atomic_store_explicit(&ct->zones[id], zone, memory_order_release);
+    ct->zone_ids[n] = id;
+    atomic_store_explicit(&ct->n_zones, n + 1, memory_order_release);
+    return zone;
+}
+
+static struct ct_generation *
+generation_create(struct ct *ct, struct ct_zone *zone)
+{
+    struct ct_generation *generation = xzalloc(sizeof *generation);
+
+    generation->zone = zone;
+    generation->table = ct_table_create();
+    generation->seq = ++ct->next_seq;
+    return generation;
+}
+
+static void
+generation_free(struct ct_generation *generation)
+{
+    ct_table_destroy(generation->table);
+    free(generation);
+}
+
+/* A grace period after it was detached: nobody adds to it any more, and
+ * nobody looks anything up in it. */
+static void
+generation_ready(struct ct_generation *generation)
+{
+    atomic_store(&generation->ready, true);
+}
+
+/* 'conn' is not in its zone's current table. */
+static void
+detached_remove(struct ct *ct, struct ct_conn *conn)
+{
+    struct ct_generation *generation;
+
+    ovs_mutex_lock(&ct->mutex);
+    LIST_FOR_EACH (generation, node, &ct->detached) {
+        if (generation->zone->id == conn->key.zone
+            && ct_table_remove(generation->table, conn)) {
+            break;
+        }
+    }
+    ovs_mutex_unlock(&ct->mutex);
+}
+
+/* Ends up to 'budget' connections of 'generation'.  Returns how many it
+ * looked at: fewer than 'budget' at the end of a pass. */
+static unsigned int
+drain_some(struct ct *ct, struct ct_generation *generation,
+           unsigned int budget)
+{
+    struct ct_conn *conns[32];
+    unsigned int n_seen = 0;
+
+    while (n_seen < budget) {
+        size_t n = ct_table_next(generation->table, &generation->cursor,
+                                 conns, NULL, ARRAY_SIZE(conns));
+
+        if (!n) {
+            return n_seen;
+        }
+        for (size_t i = 0; i < n; i++) {
+            ct_conn_end(ct, conns[i], CT_C_DELETED);
+        }
+        generation->found = true;
+        n_seen += n;
+    }
+    return n_seen;
+}
+
+/* A whole pass found nothing: who had been first to end a connection has
+ * taken it out as well. */
+static void
+drain_done(struct ct *ct, struct ct_generation *generation)
+{
+    ovs_mutex_lock(&ct->mutex);
+    ovs_list_remove(&generation->node);
+    ovs_mutex_unlock(&ct->mutex);
+
+    atomic_fetch_sub(&ct->n_conns, atomic_load(&generation->count));
+    generation_free(generation);
+}
