@@ -50,3 +50,12 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-tracker.h \
 	lib/ct-zone.c \
 	lib/ct-zone.h
+
+# Address translation.
+lib_libtrackway_a_SOURCES += \
+	lib/ct-nat.c \
+	lib/ct-nat.h \
+	lib/ct-nat-port.c \
+	lib/ct-nat-port.h \
+	lib/ct-rewrite.c \
+	lib/ct-rewrite.h

@@ -67,6 +67,7 @@ static void init_dst(struct ct_nat_search *);
 static void init_null(struct ct_nat_search *);
 static void set_port_class(struct ct_nat_search *);
 static bool is_free(struct ct_nat_search *);
+static void set_src_port(struct ct_nat_search *, ovs_be16 port);
 static void give_back(struct ct_nat_search *);
 static uint16_t start_port(const struct ct_nat_search *);
 static union ct_inet_addr range_addr(const struct ct_nat_range *,
@@ -74,7 +75,7 @@ static union ct_inet_addr range_addr(const struct ct_nat_range *,
 static uint32_t range_n_addrs(const struct ct_nat_range *);
 static uint32_t range_index(const struct ct_nat_search *);
 static void pool_key(const struct ct_nat_search *, struct ct_nat_pool_key *);
-static uint32_t hash_dst(const union ct_inet_addr *, ovs_be16 port);
+static uint32_t hash_dst(const struct ct_tuple *to);
 static uint32_t hash_to(const struct ct_nat_search *);
 static uint32_t hash_ports(const struct ct_nat_search *);
 
@@ -187,7 +188,7 @@ ct_nat_release(struct ct_conn *conn)
 {
     struct ct_conn_nat *nat;
     struct ct_nat_pool *pool;
-    struct ct_tuple reply;
+    struct ct_tuple reply, to;
 
     if (!ct_conn_is_nat(conn)) {
         return;
@@ -198,9 +199,9 @@ ct_nat_release(struct ct_conn *conn)
     if (pool) {
         nat->pool = NULL;
         ct_conn_tuple(conn, CT_DIR_REPLY, &reply);
-        ct_nat_port_clear_exhausted(pool, hash_dst(&reply.src,
-                                                   reply.src_port));
-        ct_nat_port_release(pool, ntohs(nat->reply_key.dst_port));
+        ct_tuple_invert(&reply, &to);
+        ct_nat_port_clear_exhausted(pool, hash_dst(&to));
+        ct_nat_port_release(pool, ntohs(to.src_port));
     }
 }
 
@@ -473,7 +474,7 @@ step_src_addr(struct ct_nat_search *search)
     struct ct_nat_pool_key key;
 
     search->to.src = range_addr(search->range, search->addr_index);
-    search->to.src_port = search->packet->tuple.src_port;
+    set_src_port(search, search->packet->tuple.src_port);
     if (!has_ports(&search->to)) {
         next_addr(search);
         return is_free(search);
@@ -525,7 +526,7 @@ step_src_free(struct ct_nat_search *search)
         if (!search->pool) {
             break;
         }
-        search->to.src_port = htons(port);
+        set_src_port(search, htons(port));
         search->port = next_port(search, port);
         if (is_free(search)) {
             return true;
@@ -551,7 +552,7 @@ step_src_shared(struct ct_nat_search *search)
 
         search->n_ports--;
         search->port = next_port(search, port);
-        search->to.src_port = htons(port);
+        set_src_port(search, htons(port));
         if (is_free(search)) {
             search->pool = ct_nat_port_reserve(nat->pools, &key, port);
             return true;
@@ -580,6 +581,16 @@ is_free(struct ct_nat_search *search)
     }
     ct_tuple_invert(&search->to, &reply);
     return !ct_zone_find(search->packet->zone, &reply, &dir);
+}
+
+/* A tuple has an ICMP identifier at both ends. */
+static void
+set_src_port(struct ct_nat_search *search, ovs_be16 port)
+{
+    search->to.src_port = port;
+    if (is_icmp(&search->to)) {
+        search->to.dst_port = port;
+    }
 }
 
 static void
@@ -678,16 +689,20 @@ pool_key(const struct ct_nat_search *search, struct ct_nat_pool_key *key)
     key->zero = 0;
 }
 
+/* Hash of where 'to' goes: all that a reply tuple has besides the port that
+ * is to be chosen. */
 static uint32_t
-hash_dst(const union ct_inet_addr *addr, ovs_be16 port)
+hash_dst(const struct ct_tuple *to)
 {
-    return hash_bytes(addr, sizeof *addr, (OVS_FORCE uint16_t) port);
+    uint32_t rest = is_icmp(to) ? to->kind : (OVS_FORCE uint16_t) to->dst_port;
+
+    return hash_bytes(&to->dst, sizeof to->dst, rest);
 }
 
 static uint32_t
 hash_to(const struct ct_nat_search *search)
 {
-    return hash_dst(&search->to.dst, search->to.dst_port);
+    return hash_dst(&search->to);
 }
 
 static uint32_t

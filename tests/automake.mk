@@ -154,3 +154,13 @@ tests_test_ct_l4_udp_SOURCES = \
 tests_test_ct_tcp_window_SOURCES = \
 	tests/ct-l4-test.h \
 	tests/test-ct-tcp-window.c
+
+# Address translation.
+check_PROGRAMS += \
+	tests/test-ct-nat \
+	tests/test-ct-nat-port \
+	tests/test-ct-rewrite
+tests_test_ct_nat_SOURCES = tests/test-ct-nat.c
+tests_test_ct_nat_port_SOURCES = tests/test-ct-nat-port.c
+tests_test_ct_rewrite_SOURCES = tests/test-ct-rewrite.c
+TESTSUITE_AT += tests/ct-nat.at

@@ -354,6 +354,34 @@ test_packets(void)
     }
 }
 
+/* A checksum that comes out as 0 is sent as 0xffff: 0 is "none" (RFC 768). */
+static void
+test_udp_zero(void)
+{
+    struct ct_tuple original, to;
+    struct ct_conn *conn;
+    uint8_t got[128], want[128];
+    int n_zero = 0;
+
+    random_original(&original, IPPROTO_UDP, false);
+    to = original;
+    random_addr(&to.src, false);
+    conn = make_conn(&original, &to);
+    for (uint32_t i = 0; i < 400000; i++) {
+        struct shape shape = { .payload = 8, .seed = i * 2654435761u };
+        size_t ofs, len = build(want, &to, &shape, &ofs);
+
+        if (want[ofs + 6] == 0xff && want[ofs + 7] == 0xff) {
+            build(got, &original, &shape, &ofs);
+            ovs_assert(translate(conn, CT_DIR_ORIGINAL, got, ofs, len));
+            check_equal("zero", &original, got, want, len);
+            n_zero++;
+        }
+    }
+    ovs_assert(n_zero);
+    ct_conn_free(memory, conn);
+}
+
 /* The device fills in the checksum: its field has the pseudo header's sum. */
 static void
 check_partial(uint8_t proto, bool ipv6)
@@ -716,6 +744,7 @@ main(int argc, char *argv[])
     memory = ct_conn_memory_create();
 
     test_packets();
+    test_udp_zero();
     test_partial();
     test_errors();
     test_errors_refused();
