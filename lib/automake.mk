@@ -59,3 +59,25 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-nat-port.h \
 	lib/ct-rewrite.c \
 	lib/ct-rewrite.h
+
+# Tuples, records, tables, deadlines.
+lib_libtrackway_a_SOURCES += \
+	lib/ct-bucket.c \
+	lib/ct-bucket.h \
+	lib/ct-conn.c \
+	lib/ct-conn.h \
+	lib/ct-hash.c \
+	lib/ct-hash.h \
+	lib/ct-id.c \
+	lib/ct-id.h \
+	lib/ct-pages.c \
+	lib/ct-pages.h \
+	lib/ct-spin.h \
+	lib/ct-table.c \
+	lib/ct-table.h \
+	lib/ct-table-private.h \
+	lib/ct-table-walk.c \
+	lib/ct-tuple.c \
+	lib/ct-tuple.h \
+	lib/ct-wheel.c \
+	lib/ct-wheel.h

@@ -2,16 +2,16 @@
 
 /* The record and its memory: taken by ct-commit.c for a connection that is
  * about to be confirmed, given back by the maintenance thread (ct-wheel.c)
- * when it has ended.  Calls ct-id.c. */
+ * when it has ended.  Calls ct-id.c and ct-pages.c. */
 
 #include <config.h>
 
 #include "ct-conn.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 #include "ct-id.h"
+#include "ct-pages.h"
 #include "ct-spin.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
@@ -185,13 +185,11 @@ ct_conn_memory_create(void)
     struct ct_conn_memory *memory = xzalloc_cacheline(sizeof *memory);
 
     /* Mapped, since most of it will never be touched. */
-    void *chunks = mmap(NULL, MAX_CHUNKS * sizeof *memory->chunks,
-                        PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (chunks == MAP_FAILED) {
+    memory->chunks = ct_pages_alloc(MAX_CHUNKS * sizeof *memory->chunks,
+                                    4096, false);
+    if (!memory->chunks) {
         out_of_memory();
     }
-    memory->chunks = chunks;
     memory->ids = ct_id_space_create();
     memory->n_references = 1;
     ovs_mutex_init(&memory->mutex);
@@ -339,28 +337,6 @@ chunk_n_records(enum ct_conn_kind kind)
             / (strides[kind] + sizeof(struct ct_conn_cold)));
 }
 
-/* A mapping that is aligned to its size.  NULL if there is no memory. */
-static void *
-chunk_map(bool huge)
-{
-    char *map = mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (map == MAP_FAILED) {
-        return NULL;
-    }
-
-    size_t before = -(uintptr_t) map & CHUNK_MASK;
-    if (before) {
-        munmap(map, before);
-    }
-    munmap(map + before + CHUNK_SIZE, CHUNK_SIZE - before);
-    map += before;
-#ifdef MADV_HUGEPAGE
-    madvise(map, CHUNK_SIZE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-#endif
-    return map;
-}
-
 /* A new chunk, known by its number but not in use. */
 static struct ct_chunk *
 chunk_create(struct ct_conn_memory *memory, enum ct_conn_kind kind)
@@ -372,7 +348,8 @@ chunk_create(struct ct_conn_memory *memory, enum ct_conn_kind kind)
         VLOG_ERR_RL(&rl, "no more than %u chunks of connections", MAX_CHUNKS);
         return NULL;
     }
-    struct ct_chunk *chunk = chunk_map(memory->pools[kind].n_chunks >= 2);
+    struct ct_chunk *chunk = ct_pages_alloc(CHUNK_SIZE, CHUNK_SIZE,
+                                            memory->pools[kind].n_chunks >= 2);
     if (!chunk) {
         VLOG_ERR_RL(&rl, "no memory for connections: %s",
                     ovs_strerror(errno));
@@ -664,9 +641,9 @@ memory_free(struct ct_conn_memory *memory)
         free(memory->pools[kind].pending);
     }
     for (uint32_t i = 1; i <= memory->n_chunks; i++) {
-        munmap(memory->chunks[i], CHUNK_SIZE);
+        ct_pages_free(memory->chunks[i], CHUNK_SIZE);
     }
-    munmap(memory->chunks, MAX_CHUNKS * sizeof *memory->chunks);
+    ct_pages_free(memory->chunks, MAX_CHUNKS * sizeof *memory->chunks);
     ct_id_space_destroy(memory->ids);
     ovs_mutex_destroy(&memory->mutex);
     free_cacheline(memory);

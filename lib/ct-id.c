@@ -8,8 +8,8 @@
 #include "ct-id.h"
 
 #include <stdatomic.h>
-#include <sys/mman.h>
 
+#include "ct-pages.h"
 #include "util.h"
 
 #define N_RANGES (UINT32_MAX / CT_ID_RANGE + 1)
@@ -30,23 +30,18 @@ struct ct_id_space *
 ct_id_space_create(void)
 {
     struct ct_id_space *space = xzalloc(sizeof *space);
-    void *map = mmap(NULL, in_use_size(), PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    if (map == MAP_FAILED) {
+    space->in_use = ct_pages_alloc(in_use_size(), 4096, false);
+    if (!space->in_use) {
         out_of_memory();
     }
-#ifdef MADV_NOHUGEPAGE
-    madvise(map, in_use_size(), MADV_NOHUGEPAGE);
-#endif
-    space->in_use = map;
     return space;
 }
 
 void
 ct_id_space_destroy(struct ct_id_space *space)
 {
-    munmap(CONST_CAST(void *, space->in_use), in_use_size());
+    ct_pages_free(CONST_CAST(void *, space->in_use), in_use_size());
     free(space);
 }
 

@@ -60,13 +60,16 @@ size_t ct_table_n_buckets(const struct ct_table *);
 /* Bytes of the table itself, without records. */
 size_t ct_table_memory(const struct ct_table *);
 
-/* Iteration.  ct_table_next() fills in up to 'max' of 'conns' and returns how
- * many, 0 at the end.  'bucket', where not NULL, receives each one's bucket
- * number. */
+/* Iteration.  Zero the cursor to begin.  ct_table_next() fills in up to 'max'
+ * of 'conns' and returns how many, 0 at the end.  'bucket', where not NULL,
+ * receives each one's bucket number.
+ *
+ * The cursor runs over hashes with their bits reversed.  A bucket covers one
+ * interval of those, and its two halves when it is split, so that the cursor's
+ * position means the same before and after. */
 struct ct_table_cursor {
-    uint64_t position;
-    uint64_t n_groups;          /* 0: not yet begun. */
-    size_t skip;                /* Entries of the group already given. */
+    uint64_t position;          /* Reversed hash: up to it, all is done. */
+    bool done;
 };
 
 size_t ct_table_next(const struct ct_table *, struct ct_table_cursor *,

@@ -33,7 +33,9 @@
 struct ct_wheel;
 
 struct ct_wheel_ops {
-    /* 'conn' is due: end it (which leads to ct_wheel_dead()). */
+    /* 'conn' is due: end it (which leads to ct_wheel_dead()), unless its
+     * deadline has just moved, or it is DYING already.  One that is not DYING
+     * afterwards is armed again. */
     void (*expire)(void *aux, struct ct_conn *);
     /* 'conn' was declared dead and is off the wheel: its memory may be freed
      * after a grace period. */
@@ -44,15 +46,20 @@ struct ct_wheel *ct_wheel_create(struct ct_conn_memory *, long long now,
                                  const struct ct_wheel_ops *, void *aux);
 void ct_wheel_destroy(struct ct_wheel *);
 
+/* All must be called in the RCU read-side section in which 'conn' was found or
+ * made.  It may end before it is added, in another thread: it is released
+ * then, once. */
+
 /* 'conn' has become reachable, with its deadline set. */
 void ct_wheel_add(struct ct_wheel *, struct ct_conn *);
 /* Its deadline has moved closer. */
 void ct_wheel_sooner(struct ct_wheel *, struct ct_conn *);
-/* It is no longer in any table. */
+/* It is no longer in any table.  Sets CT_CONN_STATUS_DEAD. */
 void ct_wheel_dead(struct ct_wheel *, struct ct_conn *);
 
 /* Works off the queues and all that is due at 'now', at most 'budget'
- * connections.  True if there is more to do at once. */
+ * connections.  True if there is more to do at once.  Also runs the record
+ * memory's periodic work. */
 bool ct_wheel_run(struct ct_wheel *, long long now, unsigned int budget);
 
 #endif /* ct-wheel.h */

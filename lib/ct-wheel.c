@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Deadlines: packets leave connections in the queues (ct-commit.c, ct.c), the
+ * maintenance thread arms, expires and releases them.
+ *
+ * The wheel has four levels of 256 slots.  A connection that is due in less
+ * than 256 ticks is in level 0, in the slot of its tick; others are in a
+ * higher level, in the slot of the tick without its low 8, 16 or 24 bits, and
+ * come down a level when that slot's time begins.  Beyond 2^32 ticks (13
+ * years) they are armed for the horizon and, once there, again. */
+
+#include <config.h>
+
+#include "ct-wheel.h"
+
+#include "ovs-thread.h"
+
+#define N_LEVELS 4
+#define LEVEL_BITS 8
+#define N_SLOTS (1 << LEVEL_BITS)
+#define SLOT_MASK (N_SLOTS - 1)
+#define HORIZON ((UINT64_C(1) << (N_LEVELS * LEVEL_BITS)) - 1)
+
+/* 'wheel_prev' of a connection: the record number of the one before it, or
+ * with this bit the list that it is the first of, or ... */
+#define PREV_LIST UINT32_C(0x80000000)
+#define PREV_RELEASED UINT32_MAX        /* No longer ours. */
+
+/* Lists: the slots, level by level, and the one that is coming down. */
+#define LIST_CASCADE (N_LEVELS * N_SLOTS)
+#define N_LISTS (LIST_CASCADE + 1)
+
+/* Stacks of record numbers, spread over threads.  A record is in at most one:
+ * who sets CT_CONN_QUEUED pushes it. */
+#define N_QUEUES 16
+struct ct_wheel_queue {
+    OVS_ALIGNED_VAR(CACHE_LINE_SIZE) _Atomic uint32_t head;     /* [A] */
+};
+
+/* [A] atomic, the rest belongs to the maintenance thread. */
+struct ct_wheel {
+    struct ct_wheel_queue queues[N_QUEUES];     /* [A] */
+
+    struct ct_conn_memory *memory;
+    const struct ct_wheel_ops *ops;
+    void *aux;
+
+    uint32_t taken;             /* What is left of a queue's stack. */
+    uint64_t tick;              /* Next to be worked off. */
+    unsigned int cascade;       /* Levels whose slot has yet to come down
+                                 * before 'tick' is. */
+    uint32_t lists[N_LISTS];
+};
+
+static void push(struct ct_wheel *, struct ct_conn *);
+static bool run_queues(struct ct_wheel *, unsigned int *budget);
+static bool run_ticks(struct ct_wheel *, uint64_t now, unsigned int *budget);
+static void receive(struct ct_wheel *, struct ct_conn *,
+                    struct ct_conn_cold *);
+static void next_tick(struct ct_wheel *, uint64_t end);
+static uint64_t next_busy_tick(const struct ct_wheel *);
+static void cascade_begin(struct ct_wheel *);
+static void slot_run_one(struct ct_wheel *, uint32_t number, uint64_t now);
+static struct ct_conn_cold *cold_of(const struct ct_wheel *, uint32_t number);
+static void arm(struct ct_wheel *, struct ct_conn *, uint64_t earliest);
+static void disarm(struct ct_wheel *, struct ct_conn_cold *);
+
+struct ct_wheel *
+ct_wheel_create(struct ct_conn_memory *memory, long long now,
+                const struct ct_wheel_ops *ops, void *aux)
+{
+    struct ct_wheel *wheel = xzalloc_cacheline(sizeof *wheel);
+
+    wheel->memory = memory;
+    wheel->ops = ops;
+    wheel->aux = aux;
+    wheel->tick = now / CT_WHEEL_TICK_MS;
+    return wheel;
+}
+
+void
+ct_wheel_destroy(struct ct_wheel *wheel)
+{
+    if (wheel) {
+        free_cacheline(wheel);
+    }
+}
+
+void
+ct_wheel_add(struct ct_wheel *wheel, struct ct_conn *conn)
+{
+    push(wheel, conn);
+}
+
+void
+ct_wheel_sooner(struct ct_wheel *wheel, struct ct_conn *conn)
+{
+    push(wheel, conn);
+}
+
+void
+ct_wheel_dead(struct ct_wheel *wheel, struct ct_conn *conn)
+{
+    atomic_fetch_or_explicit(&conn->status, CT_CONN_STATUS_DEAD,
+                             memory_order_release);
+    push(wheel, conn);
+}
+
+bool
+ct_wheel_run(struct ct_wheel *wheel, long long now, unsigned int budget)
+{
+    bool more;
+
+    /* The queues again at the end: expiring fills them. */
+    more = (run_queues(wheel, &budget)
+            || run_ticks(wheel, now, &budget)
+            || run_queues(wheel, &budget));
+    ct_conn_memory_run(wheel->memory);
+    return more;
+}
+
+/* Queues. */
+
+static void
+push(struct ct_wheel *wheel, struct ct_conn *conn)
+{
+    struct ct_conn_cold *cold = ct_conn_cold(conn);
+
+    /* Pairs with receive(): either this sees that the record is out of its
+     * queue, or whoever takes it out sees what was written before. */
+    if (atomic_fetch_or_explicit(&cold->queue_next, CT_CONN_QUEUED,
+                                 memory_order_acq_rel) & CT_CONN_QUEUED) {
+        return;
+    }
+
+    _Atomic uint32_t *head = &wheel->queues[ovsthread_id_self()
+                                            % N_QUEUES].head;
+    uint32_t number = ct_conn_number(conn);
+    uint32_t next = atomic_load_explicit(head, memory_order_relaxed);
+    do {
+        atomic_store_explicit(&cold->queue_next, CT_CONN_QUEUED | next,
+                              memory_order_relaxed);
+    } while (!atomic_compare_exchange_weak_explicit(
+                 head, &next, number, memory_order_release,
+                 memory_order_relaxed));
+}
+
+/* True if the budget ends before the queues do. */
+static bool
+run_queues(struct ct_wheel *wheel, unsigned int *budget)
+{
+    for (size_t i = 0; ; i++) {
+        while (wheel->taken) {
+            if (!*budget) {
+                return true;
+            }
+            --*budget;
+
+            struct ct_conn *conn = ct_conn_from_number(wheel->memory,
+                                                       wheel->taken);
+            struct ct_conn_cold *cold = ct_conn_cold(conn);
+            uint32_t next = atomic_exchange_explicit(&cold->queue_next, 0,
+                                                     memory_order_acq_rel);
+            wheel->taken = next & ~CT_CONN_QUEUED;
+            if (wheel->taken) {
+                __builtin_prefetch(ct_conn_from_number(wheel->memory,
+                                                       wheel->taken));
+            }
+            receive(wheel, conn, cold);
+        }
+        if (i == N_QUEUES) {
+            return false;
+        }
+        if (atomic_load_explicit(&wheel->queues[i].head,
+                                 memory_order_relaxed)) {
+            wheel->taken = atomic_exchange_explicit(&wheel->queues[i].head, 0,
+                                                    memory_order_acquire);
+        }
+    }
+}
+
+/* 'conn' was in a queue: it is new, its deadline is closer, or it is dead. */
+static void
+receive(struct ct_wheel *wheel, struct ct_conn *conn,
+        struct ct_conn_cold *cold)
+{
+    if (cold->wheel_prev == PREV_RELEASED) {
+        return;                 /* Late news of one that is gone. */
+    }
+
+    disarm(wheel, cold);
+    if (ct_conn_status(conn) & CT_CONN_STATUS_DEAD) {
+        cold->wheel_prev = PREV_RELEASED;
+        wheel->ops->release(wheel->aux, conn);
+    } else {
+        arm(wheel, conn, wheel->tick);
+    }
+}
+
+/* Time. */
+
+/* True if the budget ends before the work does. */
+static bool
+run_ticks(struct ct_wheel *wheel, uint64_t now, unsigned int *budget)
+{
+    uint64_t end = now / CT_WHEEL_TICK_MS;
+
+    while (wheel->tick <= end) {
+        uint32_t slot = wheel->tick & SLOT_MASK;
+
+        if (wheel->lists[LIST_CASCADE] || wheel->lists[slot]) {
+            if (!*budget) {
+                return true;
+            }
+            --*budget;
+        }
+
+        if (wheel->lists[LIST_CASCADE]) {
+            struct ct_conn *conn = ct_conn_from_number(
+                wheel->memory, wheel->lists[LIST_CASCADE]);
+
+            disarm(wheel, ct_conn_cold(conn));
+            arm(wheel, conn, wheel->tick);
+        } else if (wheel->cascade) {
+            cascade_begin(wheel);
+        } else if (wheel->lists[slot]) {
+            slot_run_one(wheel, wheel->lists[slot], now);
+        } else {
+            next_tick(wheel, end);
+        }
+    }
+    return false;
+}
+
+/* The first of the current tick's slot, unless its deadline has moved. */
+static void
+slot_run_one(struct ct_wheel *wheel, uint32_t number, uint64_t now)
+{
+    struct ct_conn *conn = ct_conn_from_number(wheel->memory, number);
+    uint64_t deadline = atomic_load_explicit(&conn->deadline,
+                                             memory_order_relaxed);
+
+    disarm(wheel, ct_conn_cold(conn));
+    if (deadline <= now) {
+        wheel->ops->expire(wheel->aux, conn);
+        if (ct_conn_status(conn) & CT_DPIF_STATUS_DYING) {
+            return;             /* It comes back through a queue, dead. */
+        }
+    }
+    arm(wheel, conn, wheel->tick + 1);
+}
+
+/* On to the next tick that may have work, but not beyond 'end' by more than
+ * one. */
+static void
+next_tick(struct ct_wheel *wheel, uint64_t end)
+{
+    wheel->tick = MIN(next_busy_tick(wheel), end + 1);
+
+    wheel->cascade = 0;
+    for (int level = 1; level < N_LEVELS; level++) {
+        if (wheel->tick & ((UINT64_C(1) << (level * LEVEL_BITS)) - 1)) {
+            break;
+        }
+        wheel->cascade = level;
+    }
+}
+
+/* The tick after this one at which a slot is due or comes down.  Slots up to
+ * the current one belong to their level's next round. */
+static uint64_t
+next_busy_tick(const struct ct_wheel *wheel)
+{
+    for (int level = 0; level < N_LEVELS; level++) {
+        const uint32_t *slots = &wheel->lists[level * N_SLOTS];
+        unsigned int shift = level * LEVEL_BITS;
+        uint64_t now = wheel->tick >> shift;
+        unsigned int current = now & SLOT_MASK;
+
+        for (unsigned int i = current + 1; i < N_SLOTS; i++) {
+            if (slots[i]) {
+                return (now - current + i) << shift;
+            }
+        }
+        for (unsigned int i = 0; i <= current; i++) {
+            if (slots[i]) {
+                return (now - current + N_SLOTS) << shift;
+            }
+        }
+    }
+    return UINT64_MAX;
+}
+
+/* The highest level whose slot begins now: its connections are to be armed
+ * again, nearer. */
+static void
+cascade_begin(struct ct_wheel *wheel)
+{
+    unsigned int level = wheel->cascade--;
+    unsigned int slot = (wheel->tick >> (level * LEVEL_BITS)) & SLOT_MASK;
+    uint32_t *list = &wheel->lists[level * N_SLOTS + slot];
+
+    if (*list) {
+        /* Only the first one knows its list. */
+        cold_of(wheel, *list)->wheel_prev = PREV_LIST | LIST_CASCADE;
+        wheel->lists[LIST_CASCADE] = *list;
+        *list = 0;
+    }
+}
+
+/* Lists. */
+
+static struct ct_conn_cold *
+cold_of(const struct ct_wheel *wheel, uint32_t number)
+{
+    return ct_conn_cold(ct_conn_from_number(wheel->memory, number));
+}
+
+static void
+arm(struct ct_wheel *wheel, struct ct_conn *conn, uint64_t earliest)
+{
+    uint64_t deadline = atomic_load_explicit(&conn->deadline,
+                                             memory_order_relaxed);
+    uint64_t tick = (deadline / CT_WHEEL_TICK_MS
+                     + (deadline % CT_WHEEL_TICK_MS != 0));
+    unsigned int level = 0;
+
+    tick = MAX(tick, earliest);
+    tick = MIN(tick, wheel->tick + HORIZON);
+    while ((tick - wheel->tick) >> ((level + 1) * LEVEL_BITS)) {
+        level++;
+    }
+
+    uint32_t list = (level * N_SLOTS
+                     + ((tick >> (level * LEVEL_BITS)) & SLOT_MASK));
+    struct ct_conn_cold *cold = ct_conn_cold(conn);
+    uint32_t number = ct_conn_number(conn);
+
+    cold->wheel_prev = PREV_LIST | list;
+    cold->wheel_next = wheel->lists[list];
+    if (cold->wheel_next) {
+        cold_of(wheel, cold->wheel_next)->wheel_prev = number;
+    }
+    wheel->lists[list] = number;
+}
+
+static void
+disarm(struct ct_wheel *wheel, struct ct_conn_cold *cold)
+{
+    uint32_t prev = cold->wheel_prev;
+
+    if (!prev) {
+        return;                 /* Not armed. */
+    }
+    if (prev & PREV_LIST) {
+        wheel->lists[prev & ~PREV_LIST] = cold->wheel_next;
+    } else {
+        cold_of(wheel, prev)->wheel_next = cold->wheel_next;
+    }
+    if (cold->wheel_next) {
+        cold_of(wheel, cold->wheel_next)->wheel_prev = prev;
+    }
+    cold->wheel_next = cold->wheel_prev = 0;
+}
