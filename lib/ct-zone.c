@@ -82,7 +82,8 @@ ct_zone_find(const struct ct_zone *zone, const struct ct_tuple *tuple,
 }
 
 struct ct_generation *
-ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed)
+ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed,
+                long long now)
 {
     struct ct_generation *generation = ct_zone_generation(zone);
     int64_t count = atomic_fetch_add(&generation->count, 1) + 1;
@@ -95,7 +96,7 @@ ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed)
         return NULL;
     }
     if (atomic_load(&ct->n_conns) > atomic_load(&ct->maxconns)
-        && !ct_evict(ct, zone, seed)) {
+        && !ct_evict(ct, zone, seed, now)) {
         ct_zone_unreserve(ct, generation);
         ct_count(ct, CT_C_DROP_FULL, 1);
         return NULL;
@@ -172,6 +173,7 @@ ct_zones_drain(struct ct *ct, unsigned int budget)
     if (drain_some(ct, generation, budget) < budget) {
         if (!generation->found) {
             drain_done(ct, generation);
+            return true;
         }
         generation->found = false;
         memset(&generation->cursor, 0, sizeof generation->cursor);
