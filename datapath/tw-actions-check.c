@@ -270,13 +270,16 @@ check_set_tunnel(const struct nlattr *a)
     return odp_tun_key_from_attr(a, &tunnel, NULL) != ODP_FIT_ERROR;
 }
 
+/* OVS's parser takes something that holds no attributes for a header. */
 static bool
 check_set_nsh(const struct nlattr *a, bool masked)
 {
     struct ovs_key_nsh key, mask;
 
-    return (odp_nsh_key_from_attr(a, &key, masked ? &mask : NULL, NULL)
-            != ODP_FIT_ERROR);
+    return ((nl_attr_find_nested(a, OVS_NSH_KEY_ATTR_BASE)
+             || nl_attr_find_nested(a, OVS_NSH_KEY_ATTR_MD1))
+            && (odp_nsh_key_from_attr(a, &key, masked ? &mask : NULL, NULL)
+                != ODP_FIT_ERROR));
 }
 
 static bool

@@ -2,6 +2,8 @@
 #ifndef TW_DROP_H
 #define TW_DROP_H 1
 
+#include <stdint.h>
+
 /* Every reason for which the datapath drops a packet: enumerator, the
  * counter's name, and a sentence for the operator.  The tracker's own reasons
  * are in ct-counters.h. */
@@ -35,5 +37,10 @@ enum tw_drop {
 
 const char *tw_drop_name(enum tw_drop);
 const char *tw_drop_help(enum tw_drop);
+
+/* Counts 'n' drops in the coverage counter that OVS's userspace datapath has
+ * for this reason ("ovs-appctl coverage/read-counter datapath_drop_meter"), if
+ * it has one.  Any thread; exact but for races with OVS's own additions. */
+void tw_drop_cover(enum tw_drop, uint64_t n);
 
 #endif /* tw-drop.h */

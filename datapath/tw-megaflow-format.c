@@ -35,7 +35,7 @@ const struct odp_support tw_odp_support = {
 #define CT_STATES (CS_NEW | CS_ESTABLISHED | CS_RELATED | CS_REPLY_DIR \
                    | CS_INVALID | CS_TRACKED | CS_SRC_NAT | CS_DST_NAT)
 
-static void log_refused(const struct dpif_flow_put *, const char *what);
+static void log_refused(const struct dpif_flow_put *, const char *reason);
 
 bool
 tw_megaflow_parse_key(const struct nlattr *key, size_t key_len,
@@ -50,16 +50,16 @@ tw_megaflow_parse_match(const struct dpif_flow_put *put, struct match *match)
 {
     memset(&match->tun_md, 0, sizeof match->tun_md);
     if (!tw_megaflow_parse_key(put->key, put->key_len, &match->flow)) {
-        log_refused(put, "key");
+        log_refused(put, "key cannot be parsed");
         return false;
     }
     if (odp_flow_key_to_mask(put->mask, put->mask_len, &match->wc,
                              &match->flow, NULL)) {
-        log_refused(put, "mask");
+        log_refused(put, "mask cannot be parsed");
         return false;
     }
     if (match->wc.masks.in_port.odp_port != ODPP_NONE) {
-        log_refused(put, "in_port, which must be exact,");
+        log_refused(put, "in_port is not an exact match");
         return false;
     }
     return true;
@@ -110,7 +110,7 @@ tw_megaflow_to_terse(const struct tw_megaflow *flow, struct dpif_flow *reply)
 }
 
 static void
-log_refused(const struct dpif_flow_put *put, const char *what)
+log_refused(const struct dpif_flow_put *put, const char *reason)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
     struct ds s = DS_EMPTY_INITIALIZER;
@@ -120,7 +120,6 @@ log_refused(const struct dpif_flow_put *put, const char *what)
     }
     odp_flow_format(put->key, put->key_len, put->mask, put->mask_len, NULL,
                     &s, true);
-    VLOG_ERR("refused flow %s: its %s cannot be installed", ds_cstr(&s),
-             what);
+    VLOG_ERR("failed to put flow: %s (%s)", reason, ds_cstr(&s));
     ds_destroy(&s);
 }

@@ -58,7 +58,10 @@ tw_stats_add(struct tw_stats *stats, enum tw_stat stat, uint64_t n)
 static inline void
 tw_stats_drop(struct tw_stats *stats, enum tw_drop reason, uint64_t n)
 {
-    stats->drops[reason] += n;
+    if (n) {
+        stats->drops[reason] += n;
+        tw_drop_cover(reason, n);
+    }
 }
 
 const char *tw_stat_name(enum tw_stat);

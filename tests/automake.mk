@@ -18,6 +18,7 @@ TESTSUITE_AT = \
 	tests/ovs-vswitchd.at \
 	tests/ct-l4.at \
 	tests/tw-port.at \
+	tests/tw-flow.at \
 	tests/tw-schedule.at
 
 SYSTEM_TESTSUITE_AT = \
@@ -164,3 +165,11 @@ tests_test_ct_nat_SOURCES = tests/test-ct-nat.c
 tests_test_ct_nat_port_SOURCES = tests/test-ct-nat-port.c
 tests_test_ct_rewrite_SOURCES = tests/test-ct-rewrite.c
 TESTSUITE_AT += tests/ct-nat.at
+
+check_PROGRAMS += \
+	tests/test-tw-ct \
+	tests/test-tw-lookup
+tests_test_tw_ct_SOURCES = tests/test-tw-ct.c
+tests_test_tw_ct_LDADD = $(TW_LIBS)
+tests_test_tw_lookup_SOURCES = tests/test-tw-lookup.c
+tests_test_tw_lookup_LDADD = $(TW_LIBS)
