@@ -14,4 +14,5 @@ utilities_ovs_vswitchd_DEPENDENCIES = \
 	$(OVS_ARCHIVES)
 
 EXTRA_DIST += \
-	utilities/quickstart
+	utilities/quickstart \
+	utilities/trackway-demo
