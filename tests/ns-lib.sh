@@ -207,6 +207,8 @@ add_bridge() {
     shift
     ovs-vsctl add-br "$bridge" -- \
         set bridge "$bridge" datapath_type="$DATAPATH" fail-mode=secure "$@"
+    test "$(ovs-vsctl get bridge "$bridge" datapath_id)" != "[]" ||
+        fail "no bridge $bridge"
 }
 
 # add_ns NAME

@@ -34,6 +34,9 @@ end_pings() {
 scenario_port_churn() {
     local i
 
+    if stock; then
+        skip "shows trackway/ commands"
+    fi
     forwarding
     ip link add churn type veth peer name churn-peer
     ip link set churn up
