@@ -44,6 +44,12 @@
 /* The most of an inner transport header that is looked at. */
 #define INNER_L4_MAX TCP_HEADER_LEN
 
+/* rewrite_common() takes both ends of a key at once. */
+BUILD_ASSERT_DECL(offsetof(struct ct_key, ip.dst)
+                  == offsetof(struct ct_key, ip.src) + 4);
+BUILD_ASSERT_DECL(offsetof(struct ct_key, dst_port)
+                  == offsetof(struct ct_key, src_port) + 2);
+
 /* What becomes of a transport header. */
 struct l4_change {
     uint8_t proto;
@@ -64,6 +70,9 @@ struct inner {
 };
 
 static uint16_t sum16(const void *, size_t);
+static inline bool rewrite_common(const struct ct_conn_nat *, enum ct_dir,
+                                  const struct ct_key *other, uint8_t *l3,
+                                  uint8_t *l4);
 static void write_addrs(const struct ct_conn *, enum ct_dir, uint8_t *l3,
                         uint16_t delta_addr);
 static size_t l4_min_len(const struct l4_change *);
@@ -143,10 +152,17 @@ ct_rewrite_packet(const struct ct_conn *conn, enum ct_dir dir,
     const struct ct_conn_nat *nat = ct_conn_nat(conn);
     const struct ct_key *other = (dir == CT_DIR_ORIGINAL ? &nat->reply_key
                                   : &conn->key);
+    bool partial = dp_packet_hwol_tx_l4_checksum(packet);
+
+    if (OVS_LIKELY(!partial && l4_len >= TCP_HEADER_LEN
+                   && rewrite_common(nat, dir, other, l3, l4))) {
+        return true;
+    }
+
     const struct l4_change change = {
         .proto = conn->key.proto,
         .kind = conn->key.kind,
-        .partial = dp_packet_hwol_tx_l4_checksum(packet),
+        .partial = partial,
         .whole = true,
         .src_port = other->dst_port,
         .dst_port = other->src_port,
@@ -208,6 +224,42 @@ static uint16_t
 sum16(const void *data, size_t n)
 {
     return ~(OVS_FORCE uint16_t) csum(data, n);
+}
+
+/* TCP and UDP over IPv4, of at least TCP_HEADER_LEN bytes and with a checksum
+ * of their own: most packets, without a look at what else there may be.  False
+ * for all others. */
+static inline bool
+rewrite_common(const struct ct_conn_nat *nat, enum ct_dir dir,
+               const struct ct_key *other, uint8_t *l3, uint8_t *l4)
+{
+    uint64_t addrs;
+    uint32_t ports;
+
+    if (other->kind) {
+        return false;
+    }
+    if (other->proto == IPPROTO_TCP) {
+        adjust(l4 + TCP_CSUM_OFS, nat->delta_all[dir]);
+    } else if (other->proto == IPPROTO_UDP && get16(l4 + UDP_CSUM_OFS)) {
+        adjust(l4 + UDP_CSUM_OFS, nat->delta_all[dir]);
+        if (OVS_UNLIKELY(!get16(l4 + UDP_CSUM_OFS))) {
+            put16(l4 + UDP_CSUM_OFS, 0xffff);
+        }
+    } else {
+        return false;
+    }
+
+    /* Both ends at once: a rotation by half swaps them. */
+    memcpy(&addrs, &other->ip, sizeof addrs);
+    memcpy(&ports, (const char *) other + offsetof(struct ct_key, src_port),
+           sizeof ports);
+    addrs = addrs >> 32 | addrs << 32;
+    ports = ports >> 16 | ports << 16;
+    memcpy(l3 + IP4_SRC_OFS, &addrs, sizeof addrs);
+    memcpy(l4, &ports, sizeof ports);
+    adjust(l3 + IP4_CSUM_OFS, nat->delta_addr[dir]);
+    return true;
 }
 
 /* Writes the addresses that a packet of 'dir' leaves with. */

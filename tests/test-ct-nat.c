@@ -32,7 +32,7 @@ static struct ct_conn_memory *memory;
 /* Connections of the current test. */
 static struct ct_conn **conns;
 static size_t n_conns, allocated_conns;
-static unsigned int last_lookups;
+static __thread unsigned int last_lookups;
 
 static union ct_inet_addr
 addr(const char *s)
