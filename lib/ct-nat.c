@@ -145,7 +145,9 @@ ct_nat_search_next(struct ct_nat_search *search, struct ct_tuple *reply)
 void
 ct_nat_search_keep(struct ct_nat_search *search, struct ct_conn *conn)
 {
-    if (search->pool) {
+    /* A port chosen at random may turn out to be the packet's own: such a
+     * record has no room for a pool, and needs none. */
+    if (search->pool && ct_conn_is_nat(conn)) {
         ct_conn_nat(conn)->pool = search->pool;
         search->pool = NULL;
     }

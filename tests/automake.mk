@@ -159,11 +159,17 @@ tests_test_ct_tcp_window_SOURCES = \
 # Address translation.
 check_PROGRAMS += \
 	tests/test-ct-nat \
+	tests/test-ct-nat-packets \
 	tests/test-ct-nat-port \
 	tests/test-ct-rewrite
 tests_test_ct_nat_SOURCES = tests/test-ct-nat.c
+tests_test_ct_nat_packets_SOURCES = \
+	tests/test-ct-build.h \
+	tests/test-ct-nat-packets.c
 tests_test_ct_nat_port_SOURCES = tests/test-ct-nat-port.c
-tests_test_ct_rewrite_SOURCES = tests/test-ct-rewrite.c
+tests_test_ct_rewrite_SOURCES = \
+	tests/test-ct-build.h \
+	tests/test-ct-rewrite.c
 TESTSUITE_AT += tests/ct-nat.at
 
 check_PROGRAMS += \

@@ -560,6 +560,23 @@ test_flags(void)
     ovs_assert(n_same < 3);
 }
 
+/* A choice that comes out as no translation at all is none, and holds no
+ * port. */
+static void
+test_chosen_identity(void)
+{
+    struct ct_nat_range r = range(CT_NAT_SRC, "10.0.0.1", NULL, 2000, 2000);
+    struct ct_tuple to;
+
+    r.random = true;
+    check_status(commit(tcp("10.0.0.1", 2000, "10.9.9.9", 80), &r, &to), 0);
+    CHECK_TO(&to, "10.0.0.1", 2000, "10.9.9.9", 80);
+    ovs_assert(!commit(tcp("10.0.0.2", 2000, "10.9.9.9", 80), &r, &to));
+    check_status(commit(tcp("10.0.0.2", 2000, "10.9.9.8", 80), &r, &to),
+                 CT_DPIF_STATUS_SRC_NAT);
+    forget_all();
+}
+
 /* Port 0 is only chosen for ICMP. */
 static void
 test_port_zero(void)
@@ -700,6 +717,7 @@ main(int argc, char *argv[])
     test_addr_choice(CT_NAT_DST, true);
     test_ipv6_range();
     test_flags();
+    test_chosen_identity();
     test_port_zero();
     test_family();
     test_none();
