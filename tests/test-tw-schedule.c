@@ -67,6 +67,7 @@ main(int argc, char *argv[])
     enum tw_assign assign;
     char *words[MAX_WORDS];
 
+    set_program_name(argv[0]);
     if (argc != 5) {
         ovs_fatal(0, "usage: %s ASSIGN shared|isolated CORES QUEUES", argv[0]);
     }
