@@ -60,7 +60,8 @@ ct_commit(struct ct_packet *packet)
     ct_zone_use_policy(ct, packet->zone, request->timeout_policy);
 
     struct ct_generation *generation = ct_zone_reserve(ct, packet->zone,
-                                                       packet->hash);
+                                                       packet->hash,
+                                                       packet->now);
     if (!generation) {
         return CT_COMMIT_DROP;
     }

@@ -110,7 +110,7 @@ ct_dump_fill(const struct ct *ct, const struct ct_conn *conn, long long now,
     };
     entry->timestamp.start = start * NSEC_PER_MSEC;
     entry->status = ct_conn_status(conn);
-    entry->timeout = left > 0 ? left / 1000 : 0;
+    entry->timeout = MIN(MAX(left, 0) / 1000, UINT32_MAX);
     entry->mark = atomic_load(&conn->mark);
     if (l4->describe) {
         l4->describe(conn, &entry->protoinfo);

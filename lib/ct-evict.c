@@ -9,10 +9,10 @@
 #include "ct-l4.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
-#include "timeval.h"
 #include "util.h"
 
-static bool evict_in(struct ct *, const struct ct_zone *, uint64_t seed);
+static bool evict_in(struct ct *, const struct ct_zone *, uint64_t seed,
+                     long long now);
 static int worth(const struct ct_conn *, long long now);
 static uint64_t next_seed(uint64_t seed);
 
@@ -20,7 +20,8 @@ static uint64_t next_seed(uint64_t seed);
 #define PRECIOUS 3
 
 bool
-ct_evict(struct ct *ct, const struct ct_zone *zone, uint64_t seed)
+ct_evict(struct ct *ct, const struct ct_zone *zone, uint64_t seed,
+         long long now)
 {
     unsigned int n_zones = ct_zones_count(ct);
 
@@ -30,7 +31,7 @@ ct_evict(struct ct *ct, const struct ct_zone *zone, uint64_t seed)
                                        : ct_zones_at(ct, seed % n_zones));
 
         seed = next_seed(seed);
-        if (evict_in(ct, where, seed)) {
+        if (evict_in(ct, where, seed, now)) {
             return true;
         }
     }
@@ -39,13 +40,13 @@ ct_evict(struct ct *ct, const struct ct_zone *zone, uint64_t seed)
 
 /* Ends the least worthy of a few. */
 static bool
-evict_in(struct ct *ct, const struct ct_zone *zone, uint64_t seed)
+evict_in(struct ct *ct, const struct ct_zone *zone, uint64_t seed,
+         long long now)
 {
     struct ct_conn *conns[CT_EVICT_SAMPLE];
     size_t n = ct_table_sample(ct_zone_table(zone), seed, conns,
                                ARRAY_SIZE(conns));
     struct ct_conn *victim = NULL;
-    long long now = time_msec();
     int least = PRECIOUS;
 
     for (size_t i = 0; i < n; i++) {

@@ -25,6 +25,7 @@ struct ct_zone;
 #define CT_EVICT_SAMPLE 16      /* Candidates at each place. */
 
 /* Ends one connection; false if nobody could give way. */
-bool ct_evict(struct ct *, const struct ct_zone *, uint64_t seed);
+bool ct_evict(struct ct *, const struct ct_zone *, uint64_t seed,
+              long long now);
 
 #endif /* ct-evict.h */

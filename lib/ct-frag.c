@@ -90,9 +90,13 @@ ct_frag_execute(struct ct_frag *frag, struct dp_packet_batch *fragments,
                 const struct ct_frag_context *context,
                 const struct ct_frag_ops *ops)
 {
+    struct dp_packet_batch late;
     struct dp_packet *packet;
 
     ovs_mutex_lock(&frag->mutex);
+    /* So that nothing completes what is late already. */
+    dp_packet_batch_init(&late);
+    collect(frag, &late, false, context, ops);
     DP_PACKET_BATCH_FOR_EACH (i, packet, fragments) {
         execute_one(frag, packet, context, ops);
     }

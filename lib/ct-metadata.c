@@ -21,7 +21,8 @@ ct_metadata_is_of(const struct pkt_metadata *md, uint16_t zone)
 }
 
 bool
-ct_metadata_same_original(const struct ct_packet *packet, const struct ct_conn *conn)
+ct_metadata_same_original(const struct ct_packet *packet,
+                          const struct ct_conn *conn)
 {
     const struct pkt_metadata *md = &packet->packet->md;
     struct ct_tuple tuple, original;

@@ -86,7 +86,7 @@ ct_zone_table(const struct ct_zone *zone)
  * or the tracker's maximum stands against it.  'seed' chooses who gives way
  * when the tracker is full. */
 struct ct_generation *ct_zone_reserve(struct ct *, struct ct_zone *,
-                                      uint64_t seed);
+                                      uint64_t seed, long long now);
 void ct_zone_unreserve(struct ct *, struct ct_generation *);
 
 /* Takes 'conn' out of whatever table it is in. */

@@ -179,3 +179,15 @@ tests_test_tw_ct_SOURCES = tests/test-tw-ct.c
 tests_test_tw_ct_LDADD = $(TW_LIBS)
 tests_test_tw_lookup_SOURCES = tests/test-tw-lookup.c
 tests_test_tw_lookup_LDADD = $(TW_LIBS)
+
+# The tracker as a whole.
+check_PROGRAMS += \
+	tests/test-ct-core \
+	tests/test-ct-frag
+tests_test_ct_core_SOURCES = \
+	tests/ct-packet-test.h \
+	tests/test-ct-core.c
+tests_test_ct_frag_SOURCES = \
+	tests/ct-packet-test.h \
+	tests/test-ct-frag.c
+TESTSUITE_AT += tests/ct-core.at

@@ -1,0 +1,1085 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The tracker as its users see it: sequences of real packets through
+ * ct_execute(), and what states, dumps, counts and counters say then.
+ *
+ * Time is an argument: a test sets 'now' forward and calls ct_run(). */
+
+#include <config.h>
+
+#include "ct-packet-test.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "timeval.h"
+
+static struct ct *ct;
+static long long now;
+
+#define NEW (CS_TRACKED | CS_NEW)
+#define EST (CS_TRACKED | CS_ESTABLISHED)
+#define RPL (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR)
+#define INV (CS_TRACKED | CS_INVALID)
+#define REL (CS_TRACKED | CS_RELATED)
+#define DROPPED 0
+
+static const struct ct_request look;                    /* ct() */
+static const struct ct_request commit = { .commit = true };
+
+/* A packet of client 1 to server 2, and back. */
+static const struct test_spec udp = {
+    .proto = IPPROTO_UDP, .src = 1, .dst = 2, .sport = 1000, .dport = 53,
+    .len = 10,
+};
+static const struct test_spec tcp = {
+    .proto = IPPROTO_TCP, .src = 1, .dst = 2, .sport = 1000, .dport = 80,
+};
+static const struct test_spec ping = {
+    .proto = IPPROTO_ICMP, .src = 1, .dst = 2, .sport = 8, .dport = 77,
+};
+
+static struct test_spec
+back(struct test_spec s)
+{
+    struct test_spec r = s;
+
+    r.src = s.dst;
+    r.dst = s.src;
+    if (s.proto == IPPROTO_ICMP) {
+        r.sport = s.sport == 8 ? 0 : 8;
+    } else if (s.proto == IPPROTO_ICMPV6) {
+        r.sport = s.sport == 128 ? 129 : 128;
+    } else {
+        r.sport = s.dport;
+        r.dport = s.sport;
+    }
+    return r;
+}
+
+static struct test_spec
+segment(struct test_spec s, uint16_t flags, uint32_t seq, uint32_t ack)
+{
+    s.flags = flags;
+    s.seq = seq;
+    s.ack = ack;
+    return s;
+}
+
+/* What ct() makes of such a packet: its ct_state, DROPPED for none. */
+static uint8_t
+state(struct test_spec s, const struct ct_request *request)
+{
+    struct dp_packet *p = test_ct(ct, test_packet(&s), s.ipv6, request, now);
+    uint8_t ct_state = p ? p->md.ct_state : DROPPED;
+
+    dp_packet_delete(p);
+    return ct_state;
+}
+
+static bool
+dump_first(int zone, struct ct_dpif_entry *entry)
+{
+    uint16_t z = zone;
+    struct ct_dump *dump = ct_dump_create(ct, zone < 0 ? NULL : &z, NULL);
+    int error = ct_dump_next(dump, entry);
+
+    ct_dump_destroy(dump);
+    assert(!error || error == EOF);
+    return !error;
+}
+
+static unsigned int
+dump_count(int zone)
+{
+    uint16_t z = zone;
+    struct ct_dump *dump = ct_dump_create(ct, zone < 0 ? NULL : &z, NULL);
+    struct ct_dpif_entry entry;
+    unsigned int n = 0;
+
+    while (!ct_dump_next(dump, &entry)) {
+        ct_dpif_entry_uninit(&entry);
+        n++;
+    }
+    ct_dump_destroy(dump);
+    return n;
+}
+
+static void
+start(void)
+{
+    ct = ct_create();
+    now = time_msec();
+}
+
+static void
+stop(void)
+{
+    ct_destroy(ct);
+}
+
+static void
+advance(long long ms)
+{
+    /* In steps, as a main loop would. */
+    for (long long end = now + ms; now < end; ) {
+        now = MIN(now + 1000, end);
+        ct_run(ct, now);
+    }
+    ovsrcu_quiesce();
+}
+
+/* A firewall: ct(), and on +new ct(commit) from one side only. */
+
+static void
+test_firewall_tcp(void)
+{
+    struct test_spec syn = segment(tcp, TCP_SYN, 100, 0);
+    struct test_spec synack = segment(back(tcp), TCP_SYN | TCP_ACK, 500, 101);
+    struct test_spec ack = segment(tcp, TCP_ACK, 101, 501);
+    struct ct_dpif_entry e;
+
+    /* Nothing is stored without commit. */
+    assert(state(syn, &look) == NEW);
+    assert(state(syn, &look) == NEW);
+    assert(!ct_get_nconns(ct) && !dump_first(-1, &e));
+
+    /* Not from outside. */
+    assert(state(synack, &look) == INV);
+    assert(ct_counter_get(ct, CT_C_INVALID_TCP_NEW) == 1);
+
+    assert(state(syn, &commit) == NEW);
+    assert(ct_get_nconns(ct) == 1);
+    assert(state(syn, &look) == NEW);
+    assert(state(synack, &look) == RPL);
+    assert(state(ack, &look) == EST);
+
+    assert(dump_first(-1, &e));
+    assert(e.tuple_orig.src.ip == test_ip(1)
+           && e.tuple_orig.dst.ip == test_ip(2)
+           && e.tuple_orig.l3_type == AF_INET
+           && e.tuple_orig.ip_proto == IPPROTO_TCP
+           && e.tuple_orig.src_port == htons(1000)
+           && e.tuple_orig.dst_port == htons(80));
+    assert(e.tuple_reply.src.ip == test_ip(2)
+           && e.tuple_reply.dst_port == htons(1000));
+    assert(e.counters_orig.packets == 3 && e.counters_orig.bytes == 120);
+    assert(e.counters_reply.packets == 1 && e.counters_reply.bytes == 40);
+    assert(e.status == (CT_DPIF_STATUS_SEEN_REPLY | CT_DPIF_STATUS_ASSURED
+                        | CT_DPIF_STATUS_CONFIRMED));
+    assert(e.protoinfo.proto == IPPROTO_TCP
+           && e.protoinfo.tcp.state_orig == CT_DPIF_TCPS_ESTABLISHED);
+    assert(e.timeout > 431000 && e.timeout <= 432000);
+    assert(e.id && !e.zone && !e.mark && !e.have_labels && !e.helper.name);
+    assert(llabs((long long) (e.timestamp.start / 1000000)
+                 - time_wall_msec()) < 10000);
+
+    /* Both close; what is left expires. */
+    assert(state(segment(tcp, TCP_FIN | TCP_ACK, 101, 501), &look) == EST);
+    assert(state(segment(back(tcp), TCP_FIN | TCP_ACK, 501, 102), &look)
+           == RPL);
+    assert(state(segment(tcp, TCP_ACK, 102, 502), &look) == EST);
+    assert(dump_first(-1, &e)
+           && e.protoinfo.tcp.state_orig == CT_DPIF_TCPS_TIME_WAIT);
+    advance(119 * 1000);
+    assert(ct_get_nconns(ct) == 1);
+    advance(2000);
+    assert(!ct_get_nconns(ct));
+    assert(ct_counter_get(ct, CT_C_EXPIRED) == 1);
+}
+
+/* A connection that is over is replaced by the SYN that reopens it. */
+static void
+test_reopen(void)
+{
+    struct ct_dpif_entry e;
+    uint32_t id;
+
+    state(segment(tcp, TCP_SYN, 100, 0), &commit);
+    state(segment(back(tcp), TCP_SYN | TCP_ACK, 500, 101), &look);
+    state(segment(tcp, TCP_ACK, 101, 501), &look);
+    state(segment(tcp, TCP_FIN | TCP_ACK, 101, 501), &look);
+    state(segment(back(tcp), TCP_FIN | TCP_ACK, 501, 102), &look);
+    state(segment(tcp, TCP_ACK, 102, 502), &look);
+    assert(dump_first(-1, &e));
+    id = e.id;
+
+    assert(state(segment(tcp, TCP_SYN, 9000, 0), &commit) == NEW);
+    assert(dump_first(-1, &e) && e.id != id && ct_get_nconns(ct) == 1);
+    assert(e.protoinfo.tcp.state_orig == CT_DPIF_TCPS_SYN_SENT);
+}
+
+static void
+test_one_way(struct test_spec s)
+{
+    struct ct_dpif_entry e;
+
+    /* However often it is repeated, one side alone establishes nothing. */
+    assert(state(s, &commit) == NEW);
+    assert(state(s, &look) == NEW);
+    assert(state(s, &commit) == NEW);
+    assert(state(back(s), &look) == RPL);
+    assert(state(s, &look) == EST);
+    assert(dump_first(-1, &e));
+    assert(e.counters_orig.packets == 4 && e.counters_reply.packets == 1);
+    assert(e.status & CT_DPIF_STATUS_SEEN_REPLY);
+    assert(ct_get_nconns(ct) == 1);
+    assert(ct_counter_get(ct, CT_C_CREATED) == 1);
+}
+
+static void
+test_one_way_all(void)
+{
+    struct test_spec udp6 = udp, ping6 = ping;
+
+    udp6.ipv6 = ping6.ipv6 = true;
+    ping6.proto = IPPROTO_ICMPV6;
+    ping6.sport = 128;
+
+    const struct test_spec specs[] = {
+        udp, udp6, ping, ping6,
+        { .proto = 112, .src = 1, .dst = 2 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+        test_one_way(specs[i]);
+        stop();
+        start();
+    }
+}
+
+static void
+test_metadata(void)
+{
+    const struct ct_request set = {
+        .zone = 7, .commit = true,
+        .mark = 0x5, .mark_mask = 0xf,
+        .label = { .u64 = { .lo = 1, .hi = 2 } },
+        .label_mask = { .u64 = { .lo = 0xff, .hi = 0xff } },
+    };
+    struct ct_request get = { .zone = 7 };
+    struct ct_request change = {
+        .zone = 7, .commit = true,
+        .mark = 0x20, .mark_mask = 0x21,
+        .label = { .u64 = { .lo = 0x10 } },
+        .label_mask = { .u64 = { .lo = 0x11 } },
+    };
+    struct test_spec reply = back(udp);
+    struct dp_packet *p;
+    struct ct_dpif_entry e;
+
+    assert(state(udp, &set) == NEW);
+    p = test_ct(ct, test_packet(&reply), false, &get, now);
+    assert(p->md.ct_state == RPL && p->md.ct_zone == 7
+           && p->md.ct_mark == 5
+           && p->md.ct_label.u64.lo == 1 && p->md.ct_label.u64.hi == 2
+           && !p->md.ct_orig_tuple_ipv6
+           && p->md.ct_orig_tuple.ipv4.ipv4_src == test_ip(1)
+           && p->md.ct_orig_tuple.ipv4.dst_port == htons(53)
+           && p->md.ct_orig_tuple.ipv4.ipv4_proto == IPPROTO_UDP);
+    dp_packet_delete(p);
+
+    /* Masked, and by a packet of either direction. */
+    p = test_ct(ct, test_packet(&reply), false, &change, now);
+    assert(p->md.ct_mark == 0x24 && p->md.ct_label.u64.lo == 0x10
+           && p->md.ct_label.u64.hi == 2);
+    dp_packet_delete(p);
+    assert(dump_first(7, &e) && e.mark == 0x24 && e.labels.u64.lo == 0x10
+           && e.have_labels && e.zone == 7);
+
+    /* Not without commit. */
+    change.commit = false;
+    change.mark = 0x1;
+    assert(state(udp, &change) == EST);
+    assert(dump_first(7, &e) && e.mark == 0x24);
+
+    /* Of an ICMP query: type and code.  Not committed: the packet's own. */
+    p = test_ct(ct, test_packet(&ping), false, &look, now);
+    assert(p->md.ct_state == NEW && !p->md.ct_mark
+           && ovs_u128_is_zero(p->md.ct_label)
+           && p->md.ct_orig_tuple.ipv4.src_port == htons(8)
+           && !p->md.ct_orig_tuple.ipv4.dst_port);
+    ct_clear(p);
+    assert(!p->md.ct_state && !p->md.conn);
+    dp_packet_delete(p);
+
+    /* Nothing of an invalid one. */
+    reply = segment(back(tcp), TCP_SYN | TCP_ACK, 1, 1);
+    p = test_ct(ct, test_packet(&reply), false, &get, now);
+    assert(p->md.ct_state == INV && p->md.ct_zone == 7 && !p->md.ct_mark
+           && !p->md.ct_orig_tuple.ipv4.ipv4_proto && !p->md.conn);
+    dp_packet_delete(p);
+}
+
+static void
+test_zones(void)
+{
+    const struct ct_request commit1 = { .zone = 1, .commit = true };
+    const struct ct_request look1 = { .zone = 1 }, look2 = { .zone = 2 };
+    struct ct_dpif_entry e;
+
+    assert(state(udp, &commit1) == NEW);
+    assert(state(back(udp), &look1) == RPL);
+    /* The same addresses elsewhere are somebody else. */
+    assert(state(back(udp), &look2) == NEW);
+    assert(state(udp, &look2) == NEW);
+    assert(dump_count(-1) == 1 && dump_count(1) == 1 && !dump_count(2));
+
+    /* One packet through two zones and back counts in both. */
+    struct dp_packet *p = test_packet(&udp);
+    p = test_ct(ct, p, false, &look1, now);
+    p = test_ct(ct, p, false, &look2, now);
+    p = test_ct(ct, p, false, &look1, now);
+    assert(p->md.ct_state == EST);
+    dp_packet_delete(p);
+    assert(dump_first(1, &e) && e.counters_orig.packets == 3);
+}
+
+/* A packet counts once in a zone, with or without its cached connection. */
+static void
+test_cached(void)
+{
+    struct test_spec reply = back(udp), other = udp;
+    struct ct_dpif_entry e;
+    struct dp_packet *p;
+
+    assert(state(udp, &commit) == NEW);
+
+    p = test_ct(ct, test_packet(&udp), false, &look, now);
+    assert(p->md.conn);
+    p = test_ct(ct, p, false, &commit, now);
+    p = test_ct(ct, p, false, &look, now);
+    assert(p->md.ct_state == NEW);
+    assert(dump_first(-1, &e) && e.counters_orig.packets == 2);
+
+    /* Behind an upcall. */
+    p->md.conn = NULL;
+    p = test_ct(ct, p, false, &look, now);
+    assert(p->md.ct_state == NEW);
+    assert(dump_first(-1, &e) && e.counters_orig.packets == 2);
+
+    /* After ct_clear it is another packet. */
+    ct_clear(p);
+    p = test_ct(ct, p, false, &look, now);
+    assert(dump_first(-1, &e) && e.counters_orig.packets == 3);
+    dp_packet_delete(p);
+
+    /* With another port it belongs to another connection, in which it has not
+     * been counted. */
+    other.dport = 54;
+    assert(state(other, &commit) == NEW);
+    p = test_ct(ct, test_packet(&reply), false, &look, now);
+    assert(p->md.ct_state == RPL);
+    packet_set_udp_port(p, htons(54), htons(1000));
+    assert(!p->md.conn);
+    p = test_ct(ct, p, false, &look, now);
+    assert(p->md.ct_state == RPL);
+    assert(p->md.ct_orig_tuple.ipv4.dst_port == htons(54));
+    dp_packet_delete(p);
+    assert(ct_flush(ct, NULL, &e.tuple_orig) == 0);
+    assert(dump_first(-1, &e) && e.counters_reply.packets == 1);
+
+    /* A cached connection that is gone is forgotten. */
+    p = test_ct(ct, test_packet(&other), false, &look, now);
+    assert(p->md.ct_state == EST);
+    assert(ct_flush(ct, NULL, &e.tuple_orig) == 0);
+    p = test_ct(ct, p, false, &look, now);
+    assert(p->md.ct_state == NEW && !p->md.conn);
+    dp_packet_delete(p);
+}
+
+static void
+test_batch(void)
+{
+    struct dp_packet_batch batch;
+    struct test_spec reply = back(udp), bad = udp;
+    struct ct_dpif_entry e;
+
+    /* Later packets of a batch find what earlier ones commit. */
+    dp_packet_batch_init(&batch);
+    dp_packet_batch_add(&batch, test_packet(&udp));
+    dp_packet_batch_add(&batch, test_packet(&udp));
+    dp_packet_batch_add(&batch, test_packet(&reply));
+    dp_packet_batch_add(&batch, test_packet(&bad));
+    struct udp_header *uh = dp_packet_l4(batch.packets[3]);
+    uh->udp_csum = htons(ntohs(uh->udp_csum) + 1);
+    dp_packet_batch_add(&batch, test_packet(&udp));
+    ct_execute(ct, &batch, htons(ETH_TYPE_IP), &commit, now);
+    assert(dp_packet_batch_size(&batch) == 5);
+    assert(batch.packets[0]->md.ct_state == NEW);
+    assert(batch.packets[1]->md.ct_state == NEW);
+    assert(batch.packets[2]->md.ct_state == RPL);
+    assert(batch.packets[3]->md.ct_state == INV);
+    assert(batch.packets[4]->md.ct_state == EST);
+    dp_packet_delete_batch(&batch, true);
+    assert(ct_get_nconns(ct) == 1 && dump_first(-1, &e)
+           && e.counters_orig.packets == 3);
+    assert(ct_counter_get(ct, CT_C_INVALID_CHECKSUM) == 1);
+}
+
+static void
+test_force(void)
+{
+    const struct ct_request force = { .commit = true, .force = true };
+    struct ct_dpif_entry e;
+    struct test_spec reply = back(udp);
+    struct dp_packet *p;
+
+    assert(state(udp, &commit) == NEW);
+    /* The right direction: nothing happens. */
+    assert(state(udp, &force) == NEW);
+    assert(ct_counter_get(ct, CT_C_CREATED) == 1);
+
+    p = test_ct(ct, test_packet(&reply), false, &look, now);
+    assert(p->md.ct_state == RPL);
+    p = test_ct(ct, p, false, &force, now);
+    assert(p->md.ct_state == NEW);
+    assert(p->md.ct_orig_tuple.ipv4.ipv4_src == test_ip(2));
+    dp_packet_delete(p);
+
+    assert(ct_get_nconns(ct) == 1 && dump_first(-1, &e));
+    assert(e.tuple_orig.src.ip == test_ip(2));
+    assert(state(udp, &look) == RPL);
+    assert(ct_counter_get(ct, CT_C_DELETED) == 1);
+}
+
+static unsigned int
+commit_many(uint16_t zone, uint16_t first, unsigned int n)
+{
+    const struct ct_request request = { .zone = zone, .commit = true };
+    struct test_spec s = udp;
+    unsigned int ok = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        s.sport = first + i;
+        ok += state(s, &request) == NEW;
+    }
+    return ok;
+}
+
+static void
+test_limits(void)
+{
+    struct ct_zone_limit_info info;
+
+    ct_zone_limit_set(ct, -1, 10);
+    ct_zone_limit_set(ct, 3, 5);
+    assert(ct_zone_limit_del(ct, 1) == ENOENT);
+    ct_zone_limit_get(ct, 1, &info);
+    assert(info.limit == 10 && !info.count && !info.own);
+
+    /* The default is each zone's, not one for all of them. */
+    assert(commit_many(1, 1, 20) == 10);
+    assert(commit_many(2, 1, 20) == 10);
+    assert(commit_many(3, 1, 20) == 5);
+    assert(ct_counter_get(ct, CT_C_DROP_LIMIT) == 35);
+    ct_zone_limit_get(ct, 2, &info);
+    assert(info.limit == 10 && info.count == 10 && !info.own);
+    ct_zone_limit_get(ct, 3, &info);
+    assert(info.limit == 5 && info.count == 5 && info.own);
+    ct_zone_limit_get(ct, -1, &info);
+    assert(info.limit == 10);
+
+    /* What is there is still found, and makes room when it goes. */
+    assert(commit_many(3, 1, 5) == 5);
+    assert(!ct_zone_limit_del(ct, 3));
+    assert(ct_zone_limit_del(ct, 3) == ENOENT);
+    assert(commit_many(3, 1, 20) == 10);
+    assert(!ct_flush(ct, (uint16_t[]) { 3 }, NULL));
+    ct_zone_limit_get(ct, 3, &info);
+    assert(!info.count);
+    assert(ct_get_nconns(ct) == 20);
+    assert(commit_many(3, 1, 20) == 10);
+    ct_zone_limit_set(ct, -1, 0);
+    assert(commit_many(3, 1, 1000) == 1000);
+}
+
+static void
+assure(uint16_t zone, uint16_t first, unsigned int n)
+{
+    const struct ct_request request = { .zone = zone, .commit = true };
+    struct test_spec s = tcp;
+
+    for (unsigned int i = 0; i < n; i++) {
+        s.sport = first + i;
+        assert(state(segment(s, TCP_SYN, 100, 0), &request) == NEW);
+        assert(state(segment(back(s), TCP_SYN | TCP_ACK, 500, 101), &request)
+               == RPL);
+        assert(state(segment(s, TCP_ACK, 101, 501), &request) == EST);
+    }
+}
+
+static void
+test_full(void)
+{
+    struct ct_dpif_entry e;
+
+    assert(ct_get_maxconns(ct) == 3000000);
+    ct_set_maxconns(ct, 100);
+    assure(1, 1, 60);
+    assert(commit_many(1, 1, 40) == 40);
+    assert(ct_get_nconns(ct) == 100);
+
+    /* One way connections make room, those that are assured stay. */
+    assert(commit_many(1, 1000, 200) >= 150);
+    assert(ct_get_nconns(ct) == 100);
+    assert(ct_counter_get(ct, CT_C_EARLY_DROP) >= 150);
+    assert(ct_counter_get(ct, CT_C_EARLY_DROP)
+           + ct_counter_get(ct, CT_C_DROP_FULL) == 200);
+
+    unsigned int n_assured = 0;
+    struct ct_dump *dump = ct_dump_create(ct, NULL, NULL);
+    while (!ct_dump_next(dump, &e)) {
+        n_assured += !!(e.status & CT_DPIF_STATUS_ASSURED);
+    }
+    ct_dump_destroy(dump);
+    assert(n_assured == 60);
+
+    /* Also those of another zone. */
+    unsigned int n = commit_many(2, 1, 30);
+    assert(n > 0);
+    assert(ct_get_nconns(ct) == 100);
+
+    /* Nobody to give way: drop. */
+    ct_flush(ct, NULL, NULL);
+    assert(!ct_get_nconns(ct));
+    assure(1, 1, 100);
+    uint64_t before = ct_counter_get(ct, CT_C_DROP_FULL);
+    assert(state(udp, &commit) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_FULL) == before + 1);
+    assert(ct_get_nconns(ct) == 100);
+}
+
+static void
+set_policy(uint32_t id, uint32_t seconds)
+{
+    struct ct_dpif_timeout_policy tp = { .id = id };
+
+    for (int i = 0; i < CT_DPIF_TP_ATTR_MAX; i++) {
+        tp.present |= 1u << i;
+        tp.attrs[i] = seconds;
+    }
+    assert(!ct_timeout_policy_set(ct, &tp));
+}
+
+static void
+test_timeouts(void)
+{
+    const struct ct_request commit5 = {
+        .zone = 5, .commit = true, .timeout_policy = 9
+    };
+    const struct ct_request default5 = { .zone = 5, .commit = true };
+    const struct ct_request look5 = { .zone = 5 };
+    struct ct_dpif_timeout_policy tp;
+    struct ct_dpif_entry e;
+    uint32_t next = 0;
+
+    assert(ct_timeout_policy_get(ct, 9, &tp) == ENOENT);
+    assert(ct_timeout_policy_next(ct, &next, &tp) == EOF);
+    set_policy(12, 1);
+    set_policy(9, 3);
+    assert(!ct_timeout_policy_get(ct, 9, &tp)
+           && tp.attrs[CT_DPIF_TP_ATTR_UDP_FIRST] == 3);
+    assert(!ct_timeout_policy_next(ct, &next, &tp) && tp.id == 9);
+    assert(!ct_timeout_policy_next(ct, &next, &tp) && tp.id == 12);
+    assert(ct_timeout_policy_next(ct, &next, &tp) == EOF);
+
+    /* The policy's instead of 30 s. */
+    assert(state(udp, &commit5) == NEW);
+    assert(state(udp, &commit) == NEW);
+    advance(2800);
+    assert(ct_get_nconns(ct) == 2);
+    advance(400);
+    assert(ct_get_nconns(ct) == 1);
+    assert(state(udp, &look5) == NEW);      /* Not in zone 5 any more. */
+    assert(!dump_first(5, &e));
+
+    /* A change reaches existing connections with their next packet. */
+    assert(state(udp, &commit5) == NEW);
+    set_policy(9, 100);
+    assert(state(udp, &look5) == NEW);
+    advance(50000);
+    assert(ct_get_nconns(ct) == 1 && dump_first(5, &e));
+    set_policy(9, 2);
+    assert(state(udp, &look5) == NEW);
+    advance(2200);
+    assert(!ct_get_nconns(ct));
+
+    /* 136 years do not wrap. */
+    set_policy(9, UINT32_MAX);
+    assert(state(udp, &commit5) == NEW);
+    advance(5000);
+    assert(dump_first(5, &e) && e.timeout > 4294967000u);
+
+    /* A deleted policy's zones have the defaults, and so has a zone whose
+     * commits ask for no policy. */
+    assert(!ct_timeout_policy_del(ct, 9));
+    assert(ct_timeout_policy_del(ct, 9) == ENOENT);
+    assert(state(udp, &look5) == NEW);
+    advance(29000);
+    assert(ct_get_nconns(ct) == 1);
+    advance(1200);
+    assert(!ct_get_nconns(ct));
+    set_policy(9, 1);
+    assert(state(udp, &commit5) == NEW);
+    assert(state(udp, &default5) == NEW);
+    assert(state(udp, &look5) == NEW);
+    advance(2000);
+    assert(ct_get_nconns(ct) == 1);
+}
+
+/* Expired is expired, also before maintenance comes along. */
+static void
+test_expired_on_sight(void)
+{
+    assert(state(udp, &commit) == NEW);
+    now += 31 * 1000;
+    assert(state(back(udp), &look) == NEW);
+    assert(!ct_get_nconns(ct));
+
+    assert(state(udp, &commit) == NEW);
+    now += 31 * 1000;
+    assert(state(back(udp), &commit) == NEW);
+    assert(ct_get_nconns(ct) == 1);
+    assert(state(udp, &look) == RPL);
+}
+
+static void
+test_dump(void)
+{
+    enum { N = 20000 };
+    unsigned char *seen = xzalloc(65536);
+    struct ct_dpif_entry e;
+    int n_buckets;
+
+    assert(commit_many(1, 1, N) == N);
+    assert(commit_many(2, 1, 100) == 100);
+
+    /* All of a zone exactly once, although others come and go meanwhile. */
+    uint16_t zone = 1;
+    struct ct_dump *dump = ct_dump_create(ct, &zone, &n_buckets);
+    unsigned int n = 0;
+    assert(n_buckets > 0);
+    while (!ct_dump_next(dump, &e)) {
+        assert(e.zone == 1 && e.bkt < (uint32_t) n_buckets);
+        seen[ntohs(e.tuple_orig.src_port)]++;
+        if (n++ % 10 == 0) {
+            assert(commit_many(1, 30000 + n, 1) == 1);
+        }
+        ovsrcu_quiesce();
+    }
+    ct_dump_destroy(dump);
+    for (int i = 0; i < 65536; i++) {
+        assert(i >= 1 && i <= N ? seen[i] == 1 : seen[i] <= 1);
+    }
+
+    /* Flushing each as it is dumped misses none. */
+    dump = ct_dump_create(ct, &zone, NULL);
+    while (!ct_dump_next(dump, &e)) {
+        assert(!ct_flush(ct, &zone, &e.tuple_orig));
+    }
+    ct_dump_destroy(dump);
+    assert(!dump_count(1) && dump_count(2) == 100);
+    assert(ct_get_nconns(ct) == 100);
+
+    /* A dump over a flush ends. */
+    assert(commit_many(1, 1, 1000) == 1000);
+    dump = ct_dump_create(ct, NULL, NULL);
+    assert(!ct_dump_next(dump, &e));
+    ct_flush(ct, NULL, NULL);
+    assert(commit_many(1, 1, 1000) == 1000);
+    advance(1000);
+    for (n = 0; !ct_dump_next(dump, &e); n++) {
+        continue;
+    }
+    assert(n <= 1000);
+    ct_dump_destroy(dump);
+    free(seen);
+}
+
+static void
+test_flush_tuple(void)
+{
+    struct ct_dpif_tuple t = {
+        .l3_type = AF_INET, .ip_proto = IPPROTO_UDP,
+        .src_port = htons(1000), .dst_port = htons(53),
+    };
+    struct ct_dpif_tuple echo = {
+        .l3_type = AF_INET, .ip_proto = IPPROTO_ICMP,
+        .icmp_id = htons(77), .icmp_type = 8,
+    };
+    const struct ct_request commit5 = { .zone = 5, .commit = true };
+    uint16_t zone = 5;
+
+    t.src.ip = echo.src.ip = test_ip(1);
+    t.dst.ip = echo.dst.ip = test_ip(2);
+
+    assert(ct_flush(ct, NULL, &t) == ENOENT);
+    assert(state(udp, &commit) == NEW);
+    assert(ct_flush(ct, &zone, &t) == ENOENT);
+    assert(!ct_flush(ct, NULL, &t));
+    assert(ct_flush(ct, NULL, &t) == ENOENT);
+
+    /* By its reply tuple. */
+    assert(state(back(udp), &commit5) == NEW);
+    assert(!ct_flush(ct, &zone, &t));
+    assert(!ct_get_nconns(ct));
+
+    assert(state(ping, &commit5) == NEW);
+    assert(!ct_flush(ct, &zone, &echo));
+
+    t.l3_type = 77;
+    assert(ct_flush(ct, NULL, &t) == EINVAL);
+}
+
+static void
+test_flush_frees(void)
+{
+    assert(commit_many(1, 1, 10000) == 10000);
+    ct_flush(ct, NULL, NULL);
+    assert(!ct_get_nconns(ct) && !dump_count(-1));
+    assert(commit_many(1, 1, 5000) == 5000);
+    assert(ct_get_nconns(ct) == 5000);
+
+    /* The old ones end in the background, and nothing is counted twice. */
+    for (int i = 0; ct_counter_get(ct, CT_C_DELETED) < 10000; i++) {
+        assert(i < 1000);
+        xnanosleep(10 * 1000 * 1000);
+    }
+    assert(ct_counter_get(ct, CT_C_DELETED) == 10000);
+    assert(ct_get_nconns(ct) == 5000 && dump_count(1) == 5000);
+}
+
+static void
+test_helper(void)
+{
+    struct ct_request request = { .commit = true, .helper = "ftp" };
+    struct test_spec syn = segment(tcp, TCP_SYN, 1, 0);
+    struct ct_dpif_entry e;
+
+    syn.dport = 21;
+    assert(state(syn, &request) == NEW);
+    assert(dump_first(-1, &e) && !strcmp(e.helper.name, "ftp"));
+    ct_dpif_entry_uninit(&e);
+
+    strcpy(request.helper, "nosuch");
+    assert(state(udp, &request) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_HELPER) == 1);
+    assert(ct_get_nconns(ct) == 1);
+}
+
+/* Translation: what comes out, and what comes back. */
+
+static struct ct_request
+snat(uint16_t host, uint16_t port)
+{
+    return (struct ct_request) {
+        .zone = 1, .commit = true,
+        .nat = {
+            .kind = CT_NAT_SRC, .have_addr = true, .have_port = port != 0,
+            .min_addr.ip = test_ip(host), .max_addr.ip = test_ip(host),
+            .min_port = port, .max_port = port,
+        },
+    };
+}
+
+static void
+assert_addrs(const struct dp_packet *p, uint16_t src, uint16_t dst)
+{
+    const struct ip_header *ip = dp_packet_l3(p);
+
+    assert(get_16aligned_be32(&ip->ip_src) == test_ip(src));
+    assert(get_16aligned_be32(&ip->ip_dst) == test_ip(dst));
+    assert(!csum(ip, IP_HEADER_LEN));
+}
+
+static void
+test_nat(void)
+{
+    const struct ct_request nat = { .zone = 1, .nat.kind = CT_NAT_EXISTING };
+    const struct ct_request plain = { .zone = 1 };
+    struct ct_request out = snat(100, 0);
+    struct test_spec answer = { .proto = IPPROTO_UDP, .src = 2, .dst = 100,
+                                .sport = 53, .dport = 1000, .len = 10 };
+    struct ct_dpif_entry e;
+    struct dp_packet *p;
+
+    /* ct(nat) and, being new, ct(commit, nat(src)). */
+    p = test_ct(ct, test_packet(&udp), false, &nat, now);
+    assert(p->md.ct_state == NEW);
+    assert_addrs(p, 1, 2);
+    p = test_ct(ct, p, false, &out, now);
+    assert(p->md.ct_state == (NEW | CS_SRC_NAT));
+    assert_addrs(p, 100, 2);
+
+    /* Once in a zone, cached or behind an upcall. */
+    p = test_ct(ct, p, false, &nat, now);
+    assert_addrs(p, 100, 2);
+    p->md.conn = NULL;
+    p = test_ct(ct, p, false, &nat, now);
+    assert_addrs(p, 100, 2);
+    assert(p->md.ct_state == (NEW | CS_SRC_NAT));
+    dp_packet_delete(p);
+    assert(dump_first(1, &e) && e.counters_orig.packets == 1);
+    assert(e.tuple_reply.dst.ip == test_ip(100));
+    assert(e.status == (CT_DPIF_STATUS_CONFIRMED | CT_DPIF_STATUS_SRC_NAT
+                        | CT_DPIF_STATUS_SRC_NAT_DONE));
+
+    /* Back; untranslated if nobody asks for it. */
+    p = test_ct(ct, test_packet(&answer), false, &plain, now);
+    assert(p->md.ct_state == RPL);
+    assert_addrs(p, 2, 100);
+    p = test_ct(ct, p, false, &nat, now);
+    assert(p->md.ct_state == (RPL | CS_DST_NAT));
+    assert_addrs(p, 2, 1);
+    assert(p->md.ct_orig_tuple.ipv4.ipv4_src == test_ip(1));
+    p->md.conn = NULL;
+    p = test_ct(ct, p, false, &nat, now);
+    assert(p->md.ct_state == (RPL | CS_DST_NAT));
+    assert_addrs(p, 2, 1);
+    dp_packet_delete(p);
+    assert(dump_first(1, &e) && e.counters_reply.packets == 1);
+
+    /* Another client on the same port takes another; with one port only, it
+     * is refused, not let through as it is. */
+    out = snat(100, 1000);
+    struct test_spec second = udp;
+    second.src = 3;
+    assert(state(second, &out) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_NAT_EXHAUSTED) == 1);
+    assert(ct_get_nconns(ct) == 1);
+    out = snat(100, 0);
+    p = test_ct(ct, test_packet(&second), false, &out, now);
+    assert_addrs(p, 100, 2);
+    assert(((struct udp_header *) dp_packet_l4(p))->udp_src != htons(1000));
+    dp_packet_delete(p);
+
+    /* The port is free again behind a flush. */
+    ct_flush(ct, NULL, NULL);
+    out = snat(100, 1000);
+    for (int i = 0; state(second, &out) == DROPPED; i++) {
+        assert(i < 1000);
+        xnanosleep(10 * 1000 * 1000);
+    }
+}
+
+/* ICMP errors. */
+
+static struct dp_packet *
+icmp_error(uint16_t src, uint16_t dst, const struct dp_packet *about)
+{
+    struct test_spec s = { .proto = IPPROTO_ICMP, .src = src, .dst = dst,
+                           .sport = 3 };
+    struct dp_packet *p = test_packet(&s);
+    struct icmp_header *icmp;
+    struct ip_header *ip;
+    struct flow flow;
+
+    dp_packet_put(p, dp_packet_l3(about), 28);
+    ip = dp_packet_l3(p);
+    ip->ip_tot_len = htons(dp_packet_l3_size(p));
+    ip->ip_csum = 0;
+    ip->ip_csum = csum(ip, IP_HEADER_LEN);
+    icmp = dp_packet_l4(p);
+    icmp->icmp_code = 3;
+    icmp->icmp_csum = 0;
+    icmp->icmp_csum = csum(icmp, dp_packet_l4_size(p));
+    flow_extract(p, &flow);
+    return p;
+}
+
+static void
+test_icmp_error(void)
+{
+    const struct ct_request nat = { .zone = 1, .nat.kind = CT_NAT_EXISTING };
+    struct ct_request out = snat(100, 0);
+    struct dp_packet *p, *about;
+    struct ct_dpif_entry e;
+
+    about = test_packet(&udp);
+    p = test_ct(ct, icmp_error(2, 1, about), false, &look, now);
+    assert(p->md.ct_state == INV);
+    assert(ct_counter_get(ct, CT_C_INVALID_ICMP_ERROR) == 1);
+    dp_packet_delete(p);
+
+    /* From the server and from a router on the way. */
+    assert(state(udp, &commit) == NEW);
+    for (int router = 2; router <= 9; router += 7) {
+        p = test_ct(ct, icmp_error(router, 1, about), false, &look, now);
+        assert(p->md.ct_state == (REL | CS_REPLY_DIR));
+        assert(p->md.ct_orig_tuple.ipv4.ipv4_proto == IPPROTO_UDP);
+        dp_packet_delete(p);
+    }
+    assert(dump_first(-1, &e) && !e.counters_reply.packets);
+    assert(!(e.status & CT_DPIF_STATUS_SEEN_REPLY));
+    dp_packet_delete(about);
+
+    /* About a translated packet: the inner header is put back as well. */
+    about = test_ct(ct, test_packet(&udp), false, &out, now);
+    assert_addrs(about, 100, 2);
+    p = icmp_error(9, 100, about);
+    p = test_ct(ct, p, false, &nat, now);
+    for (int i = 0; i < 3; i++) {
+        const struct ip_header *inner;
+
+        assert(p->md.ct_state == (REL | CS_REPLY_DIR | CS_DST_NAT));
+        assert_addrs(p, 9, 1);
+        inner = (void *) ((char *) dp_packet_l4(p) + 8);
+        assert(get_16aligned_be32(&inner->ip_src) == test_ip(1));
+        assert(!csum(inner, IP_HEADER_LEN));
+        assert(!csum(dp_packet_l4(p), dp_packet_l4_size(p)));
+
+        /* Again: nothing more happens, cached or not. */
+        if (i == 1) {
+            p->md.conn = NULL;
+        }
+        p = test_ct(ct, p, false, &nat, now);
+    }
+    dp_packet_delete(p);
+    dp_packet_delete(about);
+}
+
+/* Damaged packets are invalid, whatever is cut off. */
+static void
+test_truncated(void)
+{
+    struct test_spec specs[] = { udp, tcp, ping, udp };
+
+    specs[1].flags = TCP_SYN;
+    specs[3].ipv6 = true;
+    for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+        struct test_spec *s = &specs[i];
+
+        for (size_t cut = 1; ; cut++) {
+            struct dp_packet *p = test_packet(s);
+
+            if (cut >= dp_packet_l3_size(p)) {
+                dp_packet_delete(p);
+                break;
+            }
+            dp_packet_set_size(p, dp_packet_size(p) - cut);
+            if (dp_packet_l4_size(p) > 65535) {
+                p->l4_ofs = dp_packet_size(p);
+            }
+            p = test_ct(ct, p, s->ipv6, &commit, now);
+            assert(p->md.ct_state == INV);
+            dp_packet_delete(p);
+        }
+    }
+    assert(!ct_get_nconns(ct));
+}
+
+/* Threads. */
+
+enum { N_THREADS = 2, N_PORTS = 5000, N_ROUNDS = 4 };
+
+static void *
+commit_thread(void *aux OVS_UNUSED)
+{
+    for (int i = 0; i < N_ROUNDS; i++) {
+        for (int port = 1; port <= N_PORTS; port += 50) {
+            assert(commit_many(1, port, 50) == 50);
+            ovsrcu_quiesce();
+        }
+    }
+    return NULL;
+}
+
+/* Two threads make the same connections: each exists once. */
+static void
+test_clash(void)
+{
+    pthread_t threads[N_THREADS];
+
+    for (int i = 0; i < N_THREADS; i++) {
+        threads[i] = ovs_thread_create("commit", commit_thread, NULL);
+    }
+    for (int i = 0; i < N_THREADS; i++) {
+        xpthread_join(threads[i], NULL);
+    }
+    assert(ct_get_nconns(ct) == N_PORTS && dump_count(1) == N_PORTS);
+    assert(ct_counter_get(ct, CT_C_CREATED) == N_PORTS);
+}
+
+/* Whatever is flushed while it is committed, the counts come out right. */
+static void
+test_flush_race(void)
+{
+    pthread_t threads[N_THREADS];
+    struct ct_zone_limit_info info;
+
+    for (int i = 0; i < N_THREADS; i++) {
+        threads[i] = ovs_thread_create("commit", commit_thread, NULL);
+    }
+    for (int i = 0; i < 50; i++) {
+        ct_flush(ct, NULL, NULL);
+        ovsrcu_quiesce();
+        xnanosleep(1000 * 1000);
+    }
+    for (int i = 0; i < N_THREADS; i++) {
+        xpthread_join(threads[i], NULL);
+    }
+
+    unsigned int n = dump_count(1);
+    ct_zone_limit_get(ct, 1, &info);
+    assert(info.count == n);
+    for (int i = 0; ct_get_nconns(ct) != n; i++) {
+        assert(i < 2000);
+        ovsrcu_quiesce();
+        xnanosleep(5 * 1000 * 1000);
+    }
+    ct_flush(ct, NULL, NULL);
+    for (int i = 0; ct_counter_get(ct, CT_C_DELETED)
+                    < ct_counter_get(ct, CT_C_CREATED); i++) {
+        assert(i < 2000);
+        ovsrcu_quiesce();
+        xnanosleep(5 * 1000 * 1000);
+    }
+    assert(ct_counter_get(ct, CT_C_DELETED)
+           == ct_counter_get(ct, CT_C_CREATED));
+    assert(!ct_get_nconns(ct));
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} tests[] = {
+    { "firewall-tcp", test_firewall_tcp },
+    { "reopen", test_reopen },
+    { "one-way", test_one_way_all },
+    { "metadata", test_metadata },
+    { "zones", test_zones },
+    { "cached", test_cached },
+    { "batch", test_batch },
+    { "force", test_force },
+    { "limits", test_limits },
+    { "full", test_full },
+    { "timeouts", test_timeouts },
+    { "expired-on-sight", test_expired_on_sight },
+    { "dump", test_dump },
+    { "flush-tuple", test_flush_tuple },
+    { "flush-frees", test_flush_frees },
+    { "helper", test_helper },
+    { "nat", test_nat },
+    { "icmp-error", test_icmp_error },
+    { "truncated", test_truncated },
+    { "clash", test_clash },
+    { "flush-race", test_flush_race },
+};
+
+int
+main(int argc, char *argv[])
+{
+    set_program_name(argv[0]);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
+        if (argc < 2 || !strcmp(argv[1], tests[i].name)) {
+            start();
+            tests[i].run();
+            stop();
+            printf("%s ok\n", tests[i].name);
+        }
+    }
+    return 0;
+}
