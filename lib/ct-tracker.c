@@ -188,7 +188,7 @@ ct_conn_end(struct ct *ct, struct ct_conn *conn, enum ct_counter why)
     ct_conn_unlock(conn);
 
     ct_zone_remove(ct, conn);
-    ct_nat_release(conn);
+    ct_nat_release(ct, conn);
     ct_wheel_dead(ct->wheel, conn);
     ct_count(ct, why, 1);
     return true;
