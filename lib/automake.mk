@@ -57,6 +57,10 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-nat.h \
 	lib/ct-nat-port.c \
 	lib/ct-nat-port.h \
+	lib/ct-nat-search.c \
+	lib/ct-nat-search.h \
+	lib/ct-nat-source.c \
+	lib/ct-nat-source.h \
 	lib/ct-rewrite.c \
 	lib/ct-rewrite.h
 

@@ -1,83 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Steps "commit" and "translate": chooses the mapping of a new connection
- * (called by ct-commit.c), and translates packets (called by ct.c).  Calls
- * ct-nat-port.c for ports, ct-zone.c for tuples in use, ct-rewrite.c for
- * headers. */
+/* Step "translate": called by ct.c for each packet of a translated
+ * connection; by ct-commit.c and ct-tracker.c when one begins and ends.  Calls
+ * ct-rewrite.c for headers.  Which mapping it is: ct-nat-search.c. */
 
 #include <config.h>
 
 #include "ct-nat.h"
 
-#include <netinet/icmp6.h>
 #include <string.h>
 
 #include "ct-nat-port.h"
+#include "ct-nat-search.h"
+#include "ct-nat-source.h"
 #include "ct-rewrite.h"
-#include "ct-zone.h"
-#include "hash.h"
 #include "packets.h"
-#include "random.h"
 #include "util.h"
-
-/* Candidates looked at among ports that other connections hold, and among
- * free ones whose tuple turns out to be in use. */
-#define MAX_CANDIDATES 128
-
-struct ct_nat {
-    struct ct_nat_pools *pools;
-};
-
-typedef __uint128_t uint128;
-
-/* The steps of a search, in order.  Each either leaves a candidate in
- * search->to, or says in search->step where to go on. */
-enum search_step {
-    STEP_PLAIN,                 /* The inverse, unasked (no nat). */
-    STEP_KEEP,                  /* The packet's own source. */
-    STEP_DST_KEEP,              /* The packet's own destination port. */
-    STEP_DST_PORT,              /* Destination ports of the range. */
-    STEP_SRC_ADDR,              /* A source address, the packet's port. */
-    STEP_SRC_FREE,              /* A port nobody holds. */
-    STEP_SRC_SHARED,            /* A port held for another destination. */
-    STEP_END,
-    STEP_FAMILY                 /* Not to be done at all. */
-};
-
-static bool step_plain(struct ct_nat_search *);
-static bool step_keep(struct ct_nat_search *);
-static bool step_dst_keep(struct ct_nat_search *);
-static bool step_dst_port(struct ct_nat_search *);
-static bool step_src_addr(struct ct_nat_search *);
-static bool step_src_free(struct ct_nat_search *);
-static bool step_src_shared(struct ct_nat_search *);
-
-static bool (*const steps[])(struct ct_nat_search *) = {
-    [STEP_PLAIN] = step_plain,
-    [STEP_KEEP] = step_keep,
-    [STEP_DST_KEEP] = step_dst_keep,
-    [STEP_DST_PORT] = step_dst_port,
-    [STEP_SRC_ADDR] = step_src_addr,
-    [STEP_SRC_FREE] = step_src_free,
-    [STEP_SRC_SHARED] = step_src_shared,
-};
-
-static void init_src(struct ct_nat_search *);
-static void init_dst(struct ct_nat_search *);
-static void init_null(struct ct_nat_search *);
-static void set_port_class(struct ct_nat_search *);
-static bool is_free(struct ct_nat_search *);
-static void set_src_port(struct ct_nat_search *, ovs_be16 port);
-static void give_back(struct ct_nat_search *);
-static uint16_t start_port(const struct ct_nat_search *);
-static union ct_inet_addr range_addr(const struct ct_nat_range *,
-                                     uint32_t index);
-static uint32_t range_n_addrs(const struct ct_nat_range *);
-static uint32_t range_index(const struct ct_nat_search *);
-static void pool_key(const struct ct_nat_search *, struct ct_nat_pool_key *);
-static uint32_t hash_dst(const struct ct_tuple *to);
-static uint32_t hash_to(const struct ct_nat_search *);
-static uint32_t hash_ports(const struct ct_nat_search *);
 
 struct ct_nat *
 ct_nat_create(void)
@@ -85,6 +23,7 @@ ct_nat_create(void)
     struct ct_nat *nat = xmalloc(sizeof *nat);
 
     nat->pools = ct_nat_pools_create();
+    nat->sources = ct_nat_sources_create();
     return nat;
 }
 
@@ -93,70 +32,9 @@ ct_nat_destroy(struct ct_nat *nat)
 {
     if (nat) {
         ct_nat_pools_destroy(nat->pools);
+        ct_nat_sources_destroy(nat->sources);
         free(nat);
     }
-}
-
-void
-ct_nat_search_init(struct ct_nat_search *search, struct ct_packet *packet)
-{
-    const struct ct_nat_range *range = &packet->request->nat;
-    bool ranged = range->kind == CT_NAT_SRC || range->kind == CT_NAT_DST;
-
-    memset(search, 0, sizeof *search);
-    search->packet = packet;
-    search->range = range;
-    search->to = packet->tuple;
-    search->n_lookups = CT_NAT_MAX_LOOKUPS;
-
-    if (range->kind == CT_NAT_NONE) {
-        search->step = STEP_PLAIN;
-    } else if (ranged && range->have_addr
-               && range->ipv6 != ct_tuple_is_ipv6(&packet->tuple)) {
-        search->step = STEP_FAMILY;
-    } else if (range->kind == CT_NAT_SRC) {
-        init_src(search);
-    } else if (range->kind == CT_NAT_DST) {
-        init_dst(search);
-    } else {
-        init_null(search);
-        set_port_class(search);
-    }
-}
-
-bool
-ct_nat_search_next(struct ct_nat_search *search, struct ct_tuple *reply)
-{
-    give_back(search);
-    while (search->step < STEP_END) {
-        if (steps[search->step](search)) {
-            ct_tuple_invert(&search->to, reply);
-            return true;
-        }
-    }
-    if (search->range->kind != CT_NAT_NONE) {
-        ct_count(search->packet->ct,
-                 (search->step == STEP_FAMILY ? CT_C_DROP_NAT_FAMILY
-                  : CT_C_DROP_NAT_EXHAUSTED), 1);
-    }
-    return false;
-}
-
-void
-ct_nat_search_keep(struct ct_nat_search *search, struct ct_conn *conn)
-{
-    /* A port chosen at random may turn out to be the packet's own: such a
-     * record has no room for a pool, and needs none. */
-    if (search->pool && ct_conn_is_nat(conn)) {
-        ct_conn_nat(conn)->pool = search->pool;
-        search->pool = NULL;
-    }
-}
-
-void
-ct_nat_search_uninit(struct ct_nat_search *search)
-{
-    give_back(search);
 }
 
 void
@@ -186,7 +64,7 @@ ct_nat_prepare(struct ct_conn *conn, const struct ct_tuple *reply)
 }
 
 void
-ct_nat_release(struct ct_conn *conn)
+ct_nat_release(struct ct *ct, struct ct_conn *conn)
 {
     struct ct_conn_nat *nat;
     struct ct_nat_pool *pool;
@@ -196,13 +74,14 @@ ct_nat_release(struct ct_conn *conn)
         return;
     }
 
+    ct_nat_source_forget(ct_get_nat(ct)->sources, conn);
     nat = ct_conn_nat(conn);
     pool = nat->pool;
     if (pool) {
         nat->pool = NULL;
         ct_conn_tuple(conn, CT_DIR_REPLY, &reply);
         ct_tuple_invert(&reply, &to);
-        ct_nat_port_clear_exhausted(pool, hash_dst(&to));
+        ct_nat_port_clear_exhausted(pool, ct_nat_hash_dst(&to));
         ct_nat_port_release(pool, ntohs(to.src_port));
     }
 }
@@ -236,479 +115,4 @@ ct_nat_translate(struct ct_packet *packet)
         packet->ct_state |= reply ? CS_SRC_NAT : CS_DST_NAT;
     }
     return true;
-}
-
-/* What a search starts from. */
-
-static bool
-is_icmp(const struct ct_tuple *tuple)
-{
-    return tuple->kind >> CT_KIND_ICMP_SHIFT;
-}
-
-/* True for protocols whose ports or identifier can be chosen.  Of ICMPv6
- * only echo has one: what stands in its place in node information queries
- * (RFC 4620) is none. */
-static bool
-has_ports(const struct ct_tuple *tuple)
-{
-    uint8_t kind;
-
-    switch (tuple->proto) {
-    case IPPROTO_TCP:
-    case IPPROTO_UDP:
-    case IPPROTO_SCTP:
-        return true;
-    case IPPROTO_ICMPV6:
-        kind = tuple->kind & ~CT_KIND_ICMP_REPLY;
-        return ct_icmp_kind_type(tuple->proto, kind) == ICMP6_ECHO_REQUEST;
-    default:
-        return is_icmp(tuple);
-    }
-}
-
-static bool
-addr_is_zero(const union ct_inet_addr *addr)
-{
-    return !(addr->u64[0] | addr->u64[1]);
-}
-
-/* True if the packet's own port need not change. */
-static bool
-may_keep_port(const struct ct_nat_search *search, ovs_be16 port)
-{
-    const struct ct_nat_range *range = search->range;
-
-    return (!range->random && !range->hash
-            && (!range->have_port || !has_ports(&search->to)
-                || (ntohs(port) >= search->min_port
-                    && ntohs(port) <= search->max_port)));
-}
-
-/* Sets the ports to choose from, when the packet's own is taken. */
-static void
-set_port_class(struct ct_nat_search *search)
-{
-    uint16_t port = ntohs(search->packet->tuple.src_port);
-
-    if (is_icmp(&search->to)) {
-        search->min_port = 0;
-        search->max_port = UINT16_MAX;
-    } else if (port < 512) {
-        search->min_port = 1;
-        search->max_port = 511;
-    } else if (port < 1024) {
-        search->min_port = 600;
-        search->max_port = 1023;
-    } else {
-        search->min_port = 1024;
-        search->max_port = UINT16_MAX;
-    }
-}
-
-/* Sets the ports to choose from as the range says.  0 is a port for ICMP
- * alone. */
-static void
-set_port_range(struct ct_nat_search *search)
-{
-    const struct ct_nat_range *range = search->range;
-
-    search->min_port = MIN(range->min_port, range->max_port);
-    search->max_port = MAX(range->min_port, range->max_port);
-    if (!is_icmp(&search->to)) {
-        search->min_port = MAX(search->min_port, 1);
-        search->max_port = MAX(search->max_port, 1);
-    }
-}
-
-/* The packet's own source address, and what ports it may have there. */
-static void
-init_null(struct ct_nat_search *search)
-{
-    search->step = STEP_KEEP;
-    search->n_addrs = 0;
-    search->n_addrs_left = 1;
-}
-
-static void
-init_src(struct ct_nat_search *search)
-{
-    const struct ct_nat_range *range = search->range;
-
-    if (range->have_port) {
-        set_port_range(search);
-    } else {
-        set_port_class(search);
-    }
-    init_null(search);
-    if (range->have_addr && !addr_is_zero(&range->min_addr)) {
-        search->n_addrs = range_n_addrs(range);
-        search->n_addrs_left = search->n_addrs;
-        search->addr_index = range_index(search);
-    }
-}
-
-/* True if the range has destination ports that apply to the packet. */
-static bool
-has_dst_ports(const struct ct_nat_search *search)
-{
-    return (search->range->have_port && has_ports(&search->to)
-            && !is_icmp(&search->to));
-}
-
-/* The destination's address is settled here, its port in the steps. */
-static void
-init_dst(struct ct_nat_search *search)
-{
-    const struct ct_nat_range *range = search->range;
-    struct ct_tuple *to = &search->to;
-
-    init_null(search);
-    search->step = STEP_DST_KEEP;
-    if (range->have_addr && !addr_is_zero(&range->min_addr)) {
-        to->dst = range_addr(range, range_index(search));
-    }
-    if (has_dst_ports(search)) {
-        set_port_range(search);
-        search->start = start_port(search);
-        search->port = search->start;
-        search->n_ports = MIN(search->max_port - search->min_port + 1,
-                              MAX_CANDIDATES);
-        if (!may_keep_port(search, to->dst_port)) {
-            search->step = STEP_DST_PORT;
-        }
-    }
-}
-
-/* The steps. */
-
-static bool
-step_plain(struct ct_nat_search *search)
-{
-    search->step = STEP_END;
-    return true;
-}
-
-/* Goes on to choose a source: among the range's addresses, or where there is
- * none, another port of the packet's own. */
-static void
-begin_src(struct ct_nat_search *search)
-{
-    search->step = search->n_addrs ? STEP_SRC_ADDR : STEP_SRC_FREE;
-    search->n_ports = MAX_CANDIDATES;
-    search->start = start_port(search);
-    search->port = search->start;
-}
-
-/* The port behind 'port' among those to choose from. */
-static uint16_t
-next_port(const struct ct_nat_search *search, uint16_t port)
-{
-    return port < search->max_port ? port + 1 : search->min_port;
-}
-
-static bool
-step_keep(struct ct_nat_search *search)
-{
-    const struct ct_nat_range *range = search->range;
-    const union ct_inet_addr *src = &search->to.src;
-    bool in_range = true;
-
-    if (search->n_addrs) {
-        size_t n = ct_tuple_is_ipv6(&search->to) ? 16 : 4;
-
-        in_range = (memcmp(src, &range->min_addr, n) >= 0
-                    && memcmp(src, &range->max_addr, n) <= 0);
-    }
-    begin_src(search);
-    return (in_range
-            && may_keep_port(search, search->to.src_port)
-            && is_free(search));
-}
-
-static bool
-step_dst_keep(struct ct_nat_search *search)
-{
-    search->step = STEP_DST_PORT;
-    return is_free(search);
-}
-
-/* Behind the last candidate the first one stands again, now to be told apart
- * by another source port. */
-static bool
-step_dst_port(struct ct_nat_search *search)
-{
-    ovs_be16 own = search->packet->tuple.dst_port;
-
-    if (search->n_ports) {
-        search->n_ports--;
-        search->to.dst_port = htons(search->port);
-        search->port = next_port(search, search->port);
-        return is_free(search);
-    }
-
-    search->to.dst_port = (has_dst_ports(search)
-                           && !may_keep_port(search, own)
-                           ? htons(search->start) : own);
-    set_port_class(search);
-    begin_src(search);
-    return false;
-}
-
-/* Goes on to the next address of the range, if there is one. */
-static void
-next_addr(struct ct_nat_search *search)
-{
-    search->n_addrs_left--;
-    search->n_lookups -= search->n_lookups > 0;
-    if (search->n_addrs_left && search->n_lookups) {
-        search->addr_index = (search->addr_index + 1) % search->n_addrs;
-        search->step = STEP_SRC_ADDR;
-    } else {
-        search->step = STEP_END;
-    }
-}
-
-static bool
-step_src_addr(struct ct_nat_search *search)
-{
-    struct ct_nat *nat = ct_get_nat(search->packet->ct);
-    struct ct_nat_pool_key key;
-
-    search->to.src = range_addr(search->range, search->addr_index);
-    set_src_port(search, search->packet->tuple.src_port);
-    if (!has_ports(&search->to)) {
-        next_addr(search);
-        return is_free(search);
-    }
-
-    search->step = STEP_SRC_FREE;
-    search->n_ports = MAX_CANDIDATES;
-    search->port = search->start;
-    if (!may_keep_port(search, search->to.src_port) || !is_free(search)) {
-        return false;
-    }
-
-    /* Free towards this destination is enough, as it is for the kernel: two
-     * sockets' ports are kept even if they are the same.  The first holds
-     * it. */
-    pool_key(search, &key);
-    search->pool = ct_nat_port_reserve(nat->pools, &key,
-                                       ntohs(search->to.src_port));
-    return true;
-}
-
-/* Ports that no translated connection holds can still be in use by one that
- * is not translated, or was given a port that another holds. */
-static bool
-step_src_free(struct ct_nat_search *search)
-{
-    struct ct_nat *nat = ct_get_nat(search->packet->ct);
-    struct ct_nat_pool_key key;
-    uint16_t port;
-
-    if (!has_ports(&search->to)) {
-        next_addr(search);
-        return false;
-    }
-
-    pool_key(search, &key);
-    if (ct_nat_port_is_exhausted(nat->pools, &key, hash_to(search),
-                                 hash_ports(search), search->packet->now)) {
-        next_addr(search);
-        return false;
-    }
-
-    while (search->n_ports && search->n_lookups) {
-        search->n_ports--;
-        search->pool = ct_nat_port_reserve_next(nat->pools, &key,
-                                                search->port,
-                                                search->min_port,
-                                                search->max_port, &port);
-        if (!search->pool) {
-            break;
-        }
-        set_src_port(search, htons(port));
-        search->port = next_port(search, port);
-        if (is_free(search)) {
-            return true;
-        }
-        give_back(search);
-    }
-    search->step = STEP_SRC_SHARED;
-    search->n_ports = MIN(search->max_port - search->min_port + 1,
-                          MAX_CANDIDATES);
-    search->port = search->start;
-    return false;
-}
-
-static bool
-step_src_shared(struct ct_nat_search *search)
-{
-    struct ct_nat *nat = ct_get_nat(search->packet->ct);
-    struct ct_nat_pool_key key;
-
-    pool_key(search, &key);
-    while (search->n_ports && search->n_lookups) {
-        uint16_t port = search->port;
-
-        search->n_ports--;
-        search->port = next_port(search, port);
-        set_src_port(search, htons(port));
-        if (is_free(search)) {
-            search->pool = ct_nat_port_reserve(nat->pools, &key, port);
-            return true;
-        }
-    }
-
-    if (!search->n_ports) {
-        ct_nat_port_set_exhausted(nat->pools, &key, hash_to(search),
-                                  hash_ports(search), search->packet->now);
-    }
-    next_addr(search);
-    return false;
-}
-
-/* What the steps are made of. */
-
-/* True if no connection has the candidate's reply tuple. */
-static bool
-is_free(struct ct_nat_search *search)
-{
-    struct ct_tuple reply;
-    enum ct_dir dir;
-
-    if (search->n_lookups) {
-        search->n_lookups--;
-    }
-    ct_tuple_invert(&search->to, &reply);
-    return !ct_zone_find(search->packet->zone, &reply, &dir);
-}
-
-/* A tuple has an ICMP identifier at both ends. */
-static void
-set_src_port(struct ct_nat_search *search, ovs_be16 port)
-{
-    search->to.src_port = port;
-    if (is_icmp(&search->to)) {
-        search->to.dst_port = port;
-    }
-}
-
-static void
-give_back(struct ct_nat_search *search)
-{
-    if (search->pool) {
-        ct_nat_port_release(search->pool, ntohs(search->to.src_port));
-        search->pool = NULL;
-    }
-}
-
-/* Where among the ports to begin: by the range's flags, at random or by a
- * hash that is the same after a restart. */
-static uint16_t
-start_port(const struct ct_nat_search *search)
-{
-    const struct ct_tuple *t = &search->packet->tuple;
-    uint32_t n = search->max_port - search->min_port + 1;
-    uint32_t hash;
-
-    if (search->range->hash) {
-        hash = hash_bytes(&t->src, sizeof t->src, t->proto);
-        hash = hash_bytes(&t->dst, sizeof t->dst, hash);
-        hash = hash_2words(hash, (OVS_FORCE uint32_t) t->src_port << 16
-                                 | (OVS_FORCE uint16_t) t->dst_port);
-    } else {
-        hash = random_uint32();
-    }
-    return search->min_port + (((uint64_t) hash * n) >> 32);
-}
-
-static uint128
-addr_to_number(const union ct_inet_addr *addr, bool ipv6)
-{
-    if (ipv6) {
-        ovs_be64 half[2];
-
-        memcpy(half, addr, sizeof half);
-        return (uint128) ntohll(half[0]) << 64 | ntohll(half[1]);
-    }
-    return ntohl(addr->ip);
-}
-
-/* The address number 'index' of the range. */
-static union ct_inet_addr
-range_addr(const struct ct_nat_range *range, uint32_t index)
-{
-    uint128 number = addr_to_number(&range->min_addr, range->ipv6) + index;
-    union ct_inet_addr addr = { .u64 = { 0, 0 } };
-
-    if (range->ipv6) {
-        ovs_be64 half[2] = { htonll(number >> 64), htonll(number) };
-
-        memcpy(&addr, half, sizeof addr);
-    } else {
-        addr.ip = htonl(number);
-    }
-    return addr;
-}
-
-/* How many addresses the range has.  Of a wider IPv6 range the first 2^32 - 1
- * are used. */
-static uint32_t
-range_n_addrs(const struct ct_nat_range *range)
-{
-    uint128 min = addr_to_number(&range->min_addr, range->ipv6);
-    uint128 max = addr_to_number(&range->max_addr, range->ipv6);
-
-    return (max < min ? 1
-            : max - min >= UINT32_MAX ? UINT32_MAX
-            : (uint32_t) (max - min + 1));
-}
-
-/* Which address of the range a connection gets: one client is seen at one
- * address by a server, and with 'persistent' by all, also after a restart:
- * the hash has no secret. */
-static uint32_t
-range_index(const struct ct_nat_search *search)
-{
-    const struct ct_tuple *t = &search->packet->tuple;
-    uint32_t hash = hash_bytes(&t->src, sizeof t->src, 0);
-
-    if (!search->range->persistent) {
-        hash = hash_bytes(&t->dst, sizeof t->dst, hash);
-    }
-    return ((uint64_t) hash * range_n_addrs(search->range)) >> 32;
-}
-
-static void
-pool_key(const struct ct_nat_search *search, struct ct_nat_pool_key *key)
-{
-    key->addr = search->to.src;
-    key->zone = search->packet->request->zone;
-    key->proto = search->to.proto;
-    key->ipv6 = ct_tuple_is_ipv6(&search->to);
-    key->zero = 0;
-}
-
-/* Hash of where 'to' goes: all that a reply tuple has besides the port that
- * is to be chosen. */
-static uint32_t
-hash_dst(const struct ct_tuple *to)
-{
-    uint32_t rest = is_icmp(to) ? to->kind : (OVS_FORCE uint16_t) to->dst_port;
-
-    return hash_bytes(&to->dst, sizeof to->dst, rest);
-}
-
-static uint32_t
-hash_to(const struct ct_nat_search *search)
-{
-    return hash_dst(&search->to);
-}
-
-static uint32_t
-hash_ports(const struct ct_nat_search *search)
-{
-    return hash_2words(search->min_port, search->max_port);
 }

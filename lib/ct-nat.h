@@ -42,7 +42,8 @@
  * no other connection of the zone has.
  *
  * - nat(src): The packet's own source if it lies in the range and is free.
- *   Else an address of the range, chosen by a fixed hash of source and
+ *   Else what another connection from the same address and port was given,
+ *   if that lies in the range and is free.  Else an address of the range, chosen by a fixed hash of source and
  *   destination (with 'persistent': of the source), and there the packet's
  *   own port if it lies in the range and is free.  Else a port that no other
  *   translated connection holds, first free one behind a random place (with
@@ -111,7 +112,7 @@ void ct_nat_prepare(struct ct_conn *, const struct ct_tuple *reply);
 
 /* Gives back what 'conn' reserved.  Called once, by who ended it, before its
  * memory is given back. */
-void ct_nat_release(struct ct_conn *);
+void ct_nat_release(struct ct *, struct ct_conn *);
 
 /* Translates 'packet' as 'packet->conn' and 'packet->dir' say: addresses,
  * ports, ICMP ids, and for an ICMP error the inner packet too, with all

@@ -149,7 +149,7 @@ static void
 end_conn(struct ct_conn *conn)
 {
     ovs_assert(ct_table_remove(ct_zone_table(zone), conn));
-    ct_nat_release(conn);
+    ct_nat_release(ct, conn);
     ct_conn_free_postponed(memory, conn);
 }
 
@@ -213,6 +213,7 @@ test_snat_keeps_port(void)
     struct ct_nat_range r = range(CT_NAT_SRC, "192.0.2.1", NULL, 0, 0);
     struct ct_conn *conn;
     struct ct_tuple to;
+    uint16_t got;
 
     for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
         uint16_t port = classes[i].port;
@@ -228,8 +229,13 @@ test_snat_keeps_port(void)
                    && ntohs(to.src_port) >= classes[i].min
                    && ntohs(to.src_port) <= classes[i].max);
 
-        /* Another destination: the same port, as the kernel does. */
+        /* That one goes to another destination: as before. */
+        got = ntohs(to.src_port);
         ovs_assert(commit(tcp("10.0.0.2", port, "10.9.9.8", 80), &r, &to));
+        CHECK_TO(&to, "192.0.2.1", got, "10.9.9.8", 80);
+
+        /* A third client goes there: its port is free towards there. */
+        ovs_assert(commit(tcp("10.0.0.3", port, "10.9.9.8", 80), &r, &to));
         CHECK_TO(&to, "192.0.2.1", port, "10.9.9.8", 80);
     }
     forget_all();
@@ -560,6 +566,34 @@ test_flags(void)
     ovs_assert(n_same < 3);
 }
 
+/* One source keeps its mapping from destination to destination, while it
+ * lies in the range and until its connection ends. */
+static void
+test_snat_reuse(void)
+{
+    struct ct_nat_range r = range(CT_NAT_SRC, "192.0.2.1", "192.0.2.9", 3000,
+                                  4000);
+    struct ct_nat_range other = range(CT_NAT_SRC, "192.0.2.77", NULL, 3000,
+                                      4000);
+    struct ct_tuple first, to;
+    struct ct_conn *conn;
+    char dst[32];
+
+    ovs_assert(commit(tcp("10.0.0.1", 5000, "10.9.9.9", 53), &r, &first));
+    for (int i = 0; i < 50; i++) {
+        snprintf(dst, sizeof dst, "10.9.8.%d", i);
+        ovs_assert(commit(tcp("10.0.0.1", 5000, dst, 53), &r, &to));
+        ovs_assert(!memcmp(&to.src, &first.src, sizeof to.src)
+                   && to.src_port == first.src_port);
+    }
+    conn = commit(tcp("10.0.0.1", 5000, "10.9.7.1", 53), &other, &to);
+    CHECK_TO(&to, "192.0.2.77", -1, "10.9.7.1", 53);
+    forget(conn);
+    ovs_assert(commit(tuple(IPPROTO_UDP, "10.0.0.1", 5000, "10.9.9.9", 53),
+                      &r, NULL));
+    forget_all();
+}
+
 /* A choice that comes out as no translation at all is none, and holds no
  * port. */
 static void
@@ -717,6 +751,7 @@ main(int argc, char *argv[])
     test_addr_choice(CT_NAT_DST, true);
     test_ipv6_range();
     test_flags();
+    test_snat_reuse();
     test_chosen_identity();
     test_port_zero();
     test_family();
