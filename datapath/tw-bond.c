@@ -8,11 +8,13 @@
 #include "tw-bond.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "cmap.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "hash.h"
+#include "openvswitch/dynamic-string.h"
 #include "ovs-rcu.h"
 #include "tw-datapath.h"
 #include "tw-output.h"
@@ -122,6 +124,23 @@ tw_bond_destroy_all(struct tw_datapath *dp)
         remove_bond(dp, bond);
     }
     ovs_mutex_unlock(&dp->bond_mutex);
+}
+
+void
+tw_bond_format(const struct tw_datapath *dp, struct ds *ds)
+{
+    struct bond *bond;
+
+    CMAP_FOR_EACH (bond, node, &dp->bonds) {
+        ds_put_format(ds, "  bond-id %"PRIu32":\n", bond->id);
+        for (int i = 0; i < BOND_BUCKETS; i++) {
+            uint32_t member;
+
+            atomic_read_relaxed(&bond->buckets[i].member, &member);
+            ds_put_format(ds, "    bucket %d - member %"PRIu32"\n",
+                          i, member);
+        }
+    }
 }
 
 void

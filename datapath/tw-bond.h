@@ -8,6 +8,7 @@
 #include "dpif.h"
 
 struct dp_packet_batch;
+struct ds;
 struct tw_datapath;
 struct tw_thread;
 
@@ -28,6 +29,9 @@ int tw_bond_del(struct tw_datapath *, uint32_t bond_id);
 int tw_bond_stats_get(struct tw_datapath *, uint32_t bond_id,
                       uint64_t *n_bytes);
 void tw_bond_destroy_all(struct tw_datapath *);
+
+/* Each bond with the member of each bucket, for the operator. */
+void tw_bond_format(const struct tw_datapath *, struct ds *);
 
 /* Sends the packets, or copies, to the members that their hash names. */
 void tw_bond_output(struct tw_thread *, uint32_t bond_id,

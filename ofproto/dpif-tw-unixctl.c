@@ -14,6 +14,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "ovs-numa.h"
 #include "sset.h"
+#include "tw-bond.h"
 #include "tw-megaflow.h"
 #include "tw-port.h"
 #include "tw-thread.h"
@@ -24,6 +25,7 @@
 typedef void show_func(struct tw_datapath *, struct ds *);
 
 static show_func show_datapath, show_stats, clear_stats, show_queues;
+static show_func show_bonds;
 
 static const struct command {
     const char *name;
@@ -33,6 +35,7 @@ static const struct command {
     { "trackway/stats-show", show_stats },
     { "trackway/stats-clear", clear_stats },
     { "trackway/rxq-show", show_queues },
+    { "trackway/bond-show", show_bonds },
 };
 
 static unixctl_cb_func run_command;
@@ -297,4 +300,11 @@ show_queues(struct tw_datapath *dp, struct ds *ds)
     }
     free(threads);
     ovs_rwlock_unlock(&dp->port_rwlock);
+}
+
+static void
+show_bonds(struct tw_datapath *dp, struct ds *ds)
+{
+    put_title(dp, ds);
+    tw_bond_format(dp, ds);
 }
