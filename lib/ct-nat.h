@@ -42,14 +42,14 @@
  * no other connection of the zone has.
  *
  * - nat(src): The packet's own source if it lies in the range and is free.
- *   Else what another connection from the same address and port was given,
- *   if that lies in the range and is free.  Else an address of the range, chosen by a fixed hash of source and
- *   destination (with 'persistent': of the source), and there the packet's
- *   own port if it lies in the range and is free.  Else a port that no other
- *   translated connection holds, first free one behind a random place (with
- *   'hash': a fixed hash of the tuple).  Else a port that is held for another
- *   destination: up to 128 candidates.  Else the next address.  'random' and
- *   'hash' never keep the packet's port.
+ *   Else what another connection from the same address and port was given, if
+ *   that lies in the range and is free.  Else an address of the range, chosen
+ *   by a fixed hash of source and destination (with 'persistent': of the
+ *   source), and there the packet's own port if it lies in the range and is
+ *   free.  Else a port that no other translated connection holds, first free
+ *   one behind a random place (with 'hash': a fixed hash of the tuple).  Else
+ *   a port that is held for another destination: up to 128 candidates.  Else
+ *   the next address.  'random' and 'hash' never keep the packet's port.
  * - Without ports in the range, a port stays in its class: 1-511, 600-1023,
  *   1024-65535.  ICMP identifiers count as ports: 0-65535 or the range's.
  *   Protocols without ports get an address only.
