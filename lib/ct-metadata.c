@@ -12,6 +12,7 @@
 
 static void original_of(const struct ct_tuple *, struct ct_tuple *original);
 static void write_original(struct pkt_metadata *, const struct ct_tuple *);
+static void write_original_of(struct pkt_metadata *, const struct ct_conn *);
 
 bool
 ct_metadata_is_of(const struct pkt_metadata *md, uint16_t zone)
@@ -61,14 +62,11 @@ ct_metadata_write(struct ct_packet *packet)
     md->ct_zone = packet->request->zone;
     md->conn = (struct conn *) conn;
     if (OVS_LIKELY(conn)) {
-        struct ct_tuple tuple;
-
         md->reply = packet->dir == CT_DIR_REPLY;
         md->icmp_related = packet->is_icmp_error;
         md->ct_mark = atomic_load_explicit(&conn->mark, memory_order_relaxed);
         md->ct_label = ct_conn_label(conn);
-        ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
-        write_original(md, &tuple);
+        write_original_of(md, conn);
     } else {
         md->ct_mark = 0;
         md->ct_label = OVS_U128_ZERO;
@@ -81,7 +79,7 @@ ct_metadata_write(struct ct_packet *packet)
     }
 }
 
-/* What the metadata says of the original tuple, in one form for both
+/* What the metadata says of an original tuple, in one form for both
  * families. */
 static void
 original_of(const struct ct_tuple *tuple, struct ct_tuple *original)
@@ -118,5 +116,28 @@ write_original(struct pkt_metadata *md, const struct ct_tuple *tuple)
             .dst_port = original.dst_port,
             .ipv4_proto = original.proto,
         };
+    }
+}
+
+static void
+write_original_of(struct pkt_metadata *md, const struct ct_conn *conn)
+{
+    const struct ct_key *key = &conn->key;
+
+    if (OVS_LIKELY(!(key->kind & ~CT_KIND_ICMP_REPLY))) {
+        /* IPv4, and no ICMP query: as it stands in the record. */
+        md->ct_orig_tuple_ipv6 = false;
+        md->ct_orig_tuple.ipv4 = (struct ovs_key_ct_tuple_ipv4) {
+            .ipv4_src = key->ip.src,
+            .ipv4_dst = key->ip.dst,
+            .src_port = key->src_port,
+            .dst_port = key->dst_port,
+            .ipv4_proto = key->proto,
+        };
+    } else {
+        struct ct_tuple tuple;
+
+        ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
+        write_original(md, &tuple);
     }
 }
