@@ -472,7 +472,7 @@ rst_answers_ignored(const struct step *s)
     enum ct_tcp_class last_class = ct_tcp_last_class(s->conn);
     bool seen_reply = ct_conn_status(s->conn) & CT_DPIF_STATUS_SEEN_REPLY;
 
-    if (((seen_reply && last_class == CT_TCP_CLASS_SYN)
+    if (((seen_reply && last_was(s, CT_TCP_CLASS_SYN, !s->dir))
          || (!is_assured(s) && last_class == CT_TCP_CLASS_ACK))
         && segment->ack == s->conn->tcp_last.end) {
         return true;

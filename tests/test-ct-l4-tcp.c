@@ -302,6 +302,21 @@ static const struct script scripts[] = {
       "> S  seq=1001 win=64000      = ok ESTABLISHED -\n"
       "< RA seq=0 ack=1002 win=0    = ok CLOSE tcp_close\n" },
 
+    { "a SYN and a RST that fit each other, but not the connection",
+      "> S  seq=1000 win=64000      = new SYN_SENT tcp_syn_sent\n"
+      "< SA seq=5000 ack=1001 win=65000 = ok SYN_RECV tcp_syn_recv\n"
+      "> A  seq=1001 ack=5001 win=5000 = ok ESTABLISHED tcp_established\n"
+      "> S  seq=700000 win=64000    = ok ESTABLISHED -\n"
+      "> RA seq=900000 ack=700001 win=0 = inv ESTABLISHED -\n"
+      "< RA seq=900000 ack=700001 win=0 = inv ESTABLISHED "
+      "tcp_unacknowledged\n" },
+
+    { "a RST of the end that sent the last SYN",
+      "> S seq=1000 win=5000        = new SYN_SENT tcp_syn_sent\n"
+      "< S seq=5000 win=5000        = ok SYN_SENT2 -\n"
+      "< R seq=900000 win=0         = inv SYN_SENT2 -\n"
+      "> R seq=900000 win=0         = ok CLOSE tcp_close\n" },
+
     { "challenge ACK in LAST_ACK is not the last ACK (RFC 5961 section 4)",
       "> S  seq=1000 win=64000      = new SYN_SENT tcp_syn_sent\n"
       "< SA seq=5000 ack=1001 win=65000 = ok SYN_RECV tcp_syn_recv\n"
@@ -386,6 +401,8 @@ struct run {
     struct ct_zone zone;
     struct ct_conn conn;
     bool have_conn;
+    bool opened_from_reply;     /* By a "<" line. */
+    bool from_reply;            /* The current line. */
     long long now;
 };
 
@@ -479,7 +496,7 @@ put_options(const struct segment *s, uint8_t *p)
 }
 
 static void
-make_packet(const struct run *r, const struct segment *s,
+make_packet(struct run *r, const struct segment *s,
             struct test_packet *packet)
 {
     uint8_t bytes[20 + 40 + 2000];
@@ -498,8 +515,12 @@ make_packet(const struct run *r, const struct segment *s,
     test_packet_init(packet, r->ipv6, s->reply, IPPROTO_TCP, bytes,
                      header_len + s->len);
     test_set_checksum(packet, 16, true);
+    r->from_reply = s->reply;
+    packet->ct.dir = (s->reply == r->opened_from_reply
+                      ? CT_DIR_ORIGINAL
+                      : CT_DIR_REPLY);
     packet->ct.now = r->now;
-    packet->ct.zone = CONST_CAST(struct ct_zone *, &r->zone);
+    packet->ct.zone = &r->zone;
 }
 
 /* What ct_execute() does around a protocol. */
@@ -511,6 +532,7 @@ open_connection(struct run *r, struct ct_packet *packet)
     }
     memset(&r->conn, 0, sizeof r->conn);
     packet->dir = CT_DIR_ORIGINAL;
+    r->opened_from_reply = r->from_reply;
     ct_l4_tcp.open(packet, &r->conn);
     r->have_conn = true;
     return ct_l4_tcp.update(packet, &r->conn);
@@ -579,11 +601,10 @@ timeout_name(enum ct_timeout timeout)
     return timeout == CT_TIMEOUT_KEEP ? "-" : names[timeout];
 }
 
+/* Makes the segment of 'line', and says in 'got' what became of it. */
 static void
-run_segment(struct run *r, const char *line)
+process_line(struct run *r, const char *line, char *got, size_t size)
 {
-    char got[128], words[128], expected[128] = "";
-    char *save, *word;
     struct test_packet packet;
     struct segment segment;
     const char *verdict;
@@ -596,13 +617,22 @@ run_segment(struct run *r, const char *line)
         fail(r, "invalid segments are counted, others are not", line);
     }
     if (r->have_conn) {
-        snprintf(got, sizeof got, "%s %s %s", verdict,
+        snprintf(got, size, "%s %s %s", verdict,
                  ct_tcp_state_name(r->conn.l4_state),
                  timeout_name(packet.ct.timeout));
     } else {
-        ovs_strlcpy(got, verdict, sizeof got);
+        ovs_strlcpy(got, verdict, size);
     }
+    test_packet_uninit(&packet);
+}
 
+static void
+run_segment(struct run *r, const char *line)
+{
+    char got[128], words[128], expected[128] = "";
+    char *save, *word;
+
+    process_line(r, line, got, sizeof got);
     ovs_strlcpy(words, strstr(line, "= ") + 2, sizeof words);
     for (word = strtok_r(words, " ", &save); word;
          word = strtok_r(NULL, " ", &save)) {
@@ -612,10 +642,8 @@ run_segment(struct run *r, const char *line)
                  word);
     }
     if (strcmp(got, expected)) {
-        fprintf(stderr, "expected \"%s\"\n", expected);
         fail(r, got, line);
     }
-    test_packet_uninit(&packet);
 }
 
 static void
@@ -855,16 +883,51 @@ test_checksums(void)
     }
 }
 
+/* Copies scripts from stdin to stdout, with what the tracker makes of them as
+ * expectations: for tests/oracle/ct-l4-tcp.py. */
+static void
+annotate(void)
+{
+    static const struct script script = { "stdin", "" };
+    struct run r = { .script = &script, .now = 1000000 };
+    char line[256], got[128];
+
+    ovsrcu_set_hidden(&r.zone.timeouts, &ct_timeouts_default);
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = 0;
+        r.line++;
+        if (line[0] == '#') {
+            r.have_conn = false;
+            puts(line);
+        } else {
+            process_line(&r, line, got, sizeof got);
+            printf("%s = %s\n", line, got);
+        }
+    }
+}
+
+static void
+print_scripts(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
+        printf("# %s\n%s", scripts[i].name, scripts[i].text);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
-    if (argc > 1 && !strcmp(argv[1], "--print-scripts")) {
-        for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
-            printf("# %s\n%s", scripts[i].name, scripts[i].text);
+    ct_hash_init();
+    if (argc > 1) {
+        if (!strcmp(argv[1], "--print-scripts")) {
+            print_scripts();
+        } else if (!strcmp(argv[1], "--annotate")) {
+            annotate();
+        } else {
+            return 2;
         }
         return 0;
     }
-    ct_hash_init();
     test_table();
     test_describe();
     test_early_drop();
