@@ -427,7 +427,7 @@ log_receive_error(const struct tw_poll *poll, int error)
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
     if (error != EAGAIN && error != EOPNOTSUPP) {
-        VLOG_ERR_RL(&rl, "%s: cannot receive (%s)",
+        VLOG_ERR_RL(&rl, "error receiving on %s: %s",
                     netdev_rxq_get_name(poll->rxq->rx), ovs_strerror(error));
     }
 }
