@@ -57,7 +57,8 @@ static struct tw_place *find_place(const struct tw_lookup *, uint64_t place);
 static struct tw_subtable *get_subtable(struct tw_lookup *, uint64_t place,
                                         const struct tw_mask *);
 static void remove_subtable(struct tw_lookup *, struct tw_subtable *);
-static uint32_t take_number(struct tw_lookup *, struct tw_rule *);
+static uint32_t take_number(struct tw_lookup *);
+static tw_rule_pointer *number_slot(struct tw_lookup *, uint32_t number);
 static void return_number(struct tw_lookup *, uint32_t number);
 static uint32_t find_in_subtable(const struct tw_subtable *,
                                  const struct tw_key keys[],
@@ -333,7 +334,7 @@ tw_lookup_insert(struct tw_lookup *lookup, struct tw_rule *rule,
     const uint64_t *word = mask->words;
     size_t idx;
 
-    rule->number = take_number(lookup, rule);
+    rule->number = take_number(lookup);
     if (!rule->number) {
         return false;
     }
@@ -346,6 +347,9 @@ tw_lookup_insert(struct tw_lookup *lookup, struct tw_rule *rule,
     }
     rule->hash = hash_values(rule->values, mask->n, lookup->secret);
 
+    /* From here on others see it: by its number at once, since an old entry
+     * of a cache may hold it. */
+    ovsrcu_set(number_slot(lookup, rule->number), rule);
     cmap_insert(&subtable->rules, &rule->node, rule->hash);
     lookup->n_rules++;
     return true;
@@ -388,33 +392,39 @@ tw_lookup_sort(struct tw_lookup *lookup)
 
 /* Numbers. */
 
+static tw_rule_pointer *
+number_slot(struct tw_lookup *lookup, uint32_t number)
+{
+    return &lookup->chunks[number / TW_CHUNK][number % TW_CHUNK];
+}
+
+/* 0 if all are taken. */
 static uint32_t
-take_number(struct tw_lookup *lookup, struct tw_rule *rule)
+take_number(struct tw_lookup *lookup)
 {
     tw_rule_pointer **chunk;
     uint32_t number;
 
     if (lookup->n_free) {
-        number = lookup->free_numbers[--lookup->n_free];
-    } else if (lookup->next_number < TW_MAX_RULES) {
-        number = lookup->next_number++;
-    } else {
+        return lookup->free_numbers[--lookup->n_free];
+    }
+    if (lookup->next_number >= TW_MAX_RULES) {
         return 0;
     }
 
     /* Nobody knows a number of a new chunk before its rule is inserted. */
+    number = lookup->next_number++;
     chunk = &lookup->chunks[number / TW_CHUNK];
     if (!*chunk) {
         *chunk = xzalloc(TW_CHUNK * sizeof **chunk);
     }
-    ovsrcu_set(&(*chunk)[number % TW_CHUNK], rule);
     return number;
 }
 
 static void
 return_number(struct tw_lookup *lookup, uint32_t number)
 {
-    ovsrcu_set(&lookup->chunks[number / TW_CHUNK][number % TW_CHUNK], NULL);
+    ovsrcu_set(number_slot(lookup, number), NULL);
     if (lookup->n_free >= lookup->allocated_free) {
         lookup->free_numbers = x2nrealloc(lookup->free_numbers,
                                           &lookup->allocated_free,
