@@ -17,6 +17,7 @@ TESTSUITE_AT = \
 	tests/check-format.at \
 	tests/ovs-vswitchd.at \
 	tests/ct-l4.at \
+	tests/ct-table.at \
 	tests/tw-port.at \
 	tests/tw-flow.at \
 	tests/tw-schedule.at
@@ -191,3 +192,17 @@ tests_test_ct_frag_SOURCES = \
 	tests/ct-packet-test.h \
 	tests/test-ct-frag.c
 TESTSUITE_AT += tests/ct-core.at
+
+# Tuples, records, tables, deadlines.
+check_PROGRAMS += \
+	tests/test-ct-conn \
+	tests/test-ct-hash \
+	tests/test-ct-table \
+	tests/test-ct-tuple \
+	tests/test-ct-wheel
+
+tests_test_ct_conn_SOURCES = tests/test-ct-conn.c tests/ct-test.h
+tests_test_ct_hash_SOURCES = tests/test-ct-hash.c tests/ct-test.h
+tests_test_ct_table_SOURCES = tests/test-ct-table.c tests/ct-test.h
+tests_test_ct_tuple_SOURCES = tests/test-ct-tuple.c tests/ct-test.h
+tests_test_ct_wheel_SOURCES = tests/test-ct-wheel.c tests/ct-test.h
