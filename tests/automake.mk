@@ -44,7 +44,8 @@ EXTRA_DIST += \
 	$(TESTSUITE_AT) \
 	$(SYSTEM_TESTSUITE_AT) \
 	tests/atlocal.in \
-	tests/check-format
+	tests/check-format \
+	tests/oracle/ct-l4-tcp.py
 
 DISTCLEANFILES += tests/atconfig tests/atlocal
 CLEANFILES += tests/package.m4 tests/testsuite tests/system-testsuite
@@ -138,6 +139,7 @@ tests_test_tw_stats_LDADD = $(TW_LIBS)
 check_PROGRAMS += \
 	tests/test-ct-icmp-error \
 	tests/test-ct-l4-icmp \
+	tests/test-ct-l4-sctp \
 	tests/test-ct-l4-tcp \
 	tests/test-ct-l4-udp \
 	tests/test-ct-tcp-window
@@ -147,6 +149,9 @@ tests_test_ct_icmp_error_SOURCES = \
 tests_test_ct_l4_icmp_SOURCES = \
 	tests/ct-l4-test.h \
 	tests/test-ct-l4-icmp.c
+tests_test_ct_l4_sctp_SOURCES = \
+	tests/ct-l4-test.h \
+	tests/test-ct-l4-sctp.c
 tests_test_ct_l4_tcp_SOURCES = \
 	tests/ct-l4-test.h \
 	tests/test-ct-l4-tcp.c
