@@ -83,7 +83,7 @@ ct_dump_destroy(struct ct_dump *dump)
 }
 
 void
-ct_dump_fill(const struct ct *ct, const struct ct_conn *conn, long long now,
+ct_dump_fill(const struct ct *ct, struct ct_conn *conn, long long now,
              struct ct_dpif_entry *entry)
 {
     const struct ct_l4 *l4 = ct_l4_find(conn->key.proto);
@@ -100,6 +100,7 @@ ct_dump_fill(const struct ct *ct, const struct ct_conn *conn, long long now,
 
     entry->id = conn->id;
     entry->zone = conn->key.zone;
+    ct_conn_lock(conn);
     entry->counters_orig = (struct ct_dpif_counters) {
         .packets = conn->counters[CT_DIR_ORIGINAL].packets,
         .bytes = conn->counters[CT_DIR_ORIGINAL].bytes,
@@ -108,13 +109,14 @@ ct_dump_fill(const struct ct *ct, const struct ct_conn *conn, long long now,
         .packets = conn->counters[CT_DIR_REPLY].packets,
         .bytes = conn->counters[CT_DIR_REPLY].bytes,
     };
-    entry->timestamp.start = start * NSEC_PER_MSEC;
-    entry->status = ct_conn_status(conn);
-    entry->timeout = MIN(MAX(left, 0) / 1000, UINT32_MAX);
-    entry->mark = atomic_load(&conn->mark);
     if (l4->describe) {
         l4->describe(conn, &entry->protoinfo);
     }
+    ct_conn_unlock(conn);
+    entry->timestamp.start = start * NSEC_PER_MSEC;
+    entry->status = ct_conn_status(conn) & CT_DPIF_STATUS_MASK;
+    entry->timeout = MIN(MAX(left, 0) / 1000, UINT32_MAX);
+    entry->mark = atomic_load(&conn->mark);
     fill_ext(conn, entry);
 }
 
@@ -214,23 +216,28 @@ next_zone(struct ct_dump *dump)
     return true;
 }
 
+/* Is what we remember still there?  Asking for the id twice shows that it is
+ * this connection, not another in its memory, which was alive in between; and
+ * then its memory stays until we quiesce. */
+static bool
+still_lives(const struct ct_conn *conn, uint32_t id, long long now)
+{
+    return (ct_conn_is_live(conn, id)
+            && ct_conn_lives(conn, now)
+            && !(atomic_load(&conn->status) & CT_DPIF_STATUS_DYING)
+            && ct_conn_is_live(conn, id));
+}
+
 static bool
 entry_from_slot(struct ct_dump *dump, size_t slot, struct ct_dpif_entry *entry)
 {
-    const struct ct_conn *conn = dump->conns[slot];
+    struct ct_conn *conn = dump->conns[slot];
     long long now = time_msec();
 
-    if (!ct_conn_is_live(conn, dump->ids[slot]) || !ct_conn_lives(conn, now)) {
+    if (!still_lives(conn, dump->ids[slot], now)) {
         return false;
     }
     ct_dump_fill(dump->ct, conn, now, entry);
-
-    /* The memory may have begun another life while we read. */
-    atomic_thread_fence(memory_order_acquire);
-    if (conn->id != dump->ids[slot]) {
-        ct_dpif_entry_uninit(entry);
-        return false;
-    }
     entry->bkt = MIN(dump->base + dump->buckets[slot],
                      dump->n_buckets ? dump->n_buckets - 1 : 0);
     return true;

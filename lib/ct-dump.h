@@ -13,9 +13,9 @@ struct ct;
  * Timestamps are nanoseconds since 1970, the timeout is in seconds, the rest
  * as ct-dpif.h says.  The caller frees the entry with ct_dpif_entry_uninit().
  *
- * Threads: any; takes no lock, so that members which a packet changes at this
- * moment may be of before and after it. */
-void ct_dump_fill(const struct ct *, const struct ct_conn *, long long now,
+ * Threads: any, for a connection that was found alive since the last
+ * quiescent state; takes its lock. */
+void ct_dump_fill(const struct ct *, struct ct_conn *, long long now,
                   struct ct_dpif_entry *);
 
 #endif /* ct-dump.h */
