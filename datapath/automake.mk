@@ -49,6 +49,7 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-smc.h \
 	datapath/tw-stats.c \
 	datapath/tw-stats.h \
+	datapath/tw-subtable.h \
 	datapath/tw-thread.c \
 	datapath/tw-thread.h \
 	datapath/tw-tunnel.c \

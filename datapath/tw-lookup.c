@@ -10,28 +10,8 @@
 
 #include "hash.h"
 #include "random.h"
+#include "tw-subtable.h"
 #include "util.h"
-
-/* A word of a subtable's mask: which of the key's words it masks is the number
- * of bits of the key's map that are set in 'below'. */
-struct block {
-    uint64_t below;             /* The word's bit in the map, minus 1. */
-    uint64_t mask;
-};
-
-/* Rules of one place that look at the same fields. */
-struct tw_subtable {
-    struct cmap rules;                  /* [R] struct tw_rule. */
-    unsigned int n;                     /* [I] Blocks. */
-    unsigned int n_low;                 /* [I] Of these, in map.bits[0]. */
-    struct tw_place *place;             /* [I] */
-    struct cmap_node node;              /* [R] In place->by_mask. */
-    struct flowmap map;                 /* [I] */
-    uint32_t mask_hash;                 /* [I] */
-    uint32_t secret;                    /* [I] Of the hash of values. */
-    atomic_uint32_t hits;               /* [A] Since the last sorting. */
-    struct block blocks[];              /* [I] */
-};
 
 /* An ingress port and a recirculation id. */
 struct tw_place {
@@ -40,18 +20,6 @@ struct tw_place {
     struct pvector subtables;           /* [R] By hits. */
     struct cmap by_mask;                /* Under the lock. */
 };
-
-BUILD_ASSERT_DECL(FLOWMAP_UNITS == 2);
-
-/* Counting bits is most of the work here, and an instruction of its own where
- * the processor has it.  Sanitizers cannot run the choice, which is made
- * before they are ready. */
-#if defined __x86_64__ && defined __GNUC__ && !defined __clang__ \
-    && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
-#define COUNTS_BITS __attribute__((target_clones("popcnt", "default")))
-#else
-#define COUNTS_BITS
-#endif
 
 static struct tw_place *find_place(const struct tw_lookup *, uint64_t place);
 static struct tw_subtable *get_subtable(struct tw_lookup *, uint64_t place,
@@ -140,16 +108,6 @@ tw_lookup_destroy(struct tw_lookup *lookup)
 
 /* Finding. */
 
-/* The next word of the values of 'key' under the mask of 'b'. */
-static inline uint64_t
-masked_word(const struct block *b, uint64_t map, const uint64_t *values)
-{
-    uint64_t bit = b->below + 1;
-    uint64_t present = (map & bit) ? UINT64_MAX : 0;
-
-    return values[__builtin_popcountll(map & b->below)] & b->mask & present;
-}
-
 static inline uint32_t
 hash_word(uint64_t hash, uint64_t word, uint64_t *next)
 {
@@ -187,19 +145,19 @@ mask_key(const struct tw_subtable *subtable, const struct tw_key *key,
          uint64_t *words)
 {
     const uint64_t *values = miniflow_get_values(&key->mf);
-    const struct block *b = subtable->blocks;
-    const struct block *high = b + subtable->n_low;
-    const struct block *end = b + subtable->n;
+    const struct tw_block *b = subtable->blocks;
+    const struct tw_block *high = b + subtable->n_low;
+    const struct tw_block *end = b + subtable->n;
     uint32_t result = subtable->secret;
     uint64_t hash = subtable->secret;
 
     for (; b < high; b++) {
-        *words = masked_word(b, key->mf.map.bits[0], values);
+        *words = tw_masked_word(b, key->mf.map.bits[0], values);
         result = hash_word(hash, *words++, &hash);
     }
     values += __builtin_popcountll(key->mf.map.bits[0]);
     for (; b < end; b++) {
-        *words = masked_word(b, key->mf.map.bits[1], values);
+        *words = tw_masked_word(b, key->mf.map.bits[1], values);
         result = hash_word(hash, *words++, &hash);
     }
     return result;
@@ -239,7 +197,7 @@ tw_lookup_find(const struct tw_lookup *lookup, const struct tw_key keys[],
 }
 
 /* As tw_lookup_find(), among the rules of 'subtable'. */
-COUNTS_BITS static uint32_t
+TW_COUNTS_BITS static uint32_t
 find_in_subtable(const struct tw_subtable *subtable,
                  const struct tw_key keys[], struct tw_rule *rules[],
                  uint32_t want)
@@ -284,37 +242,16 @@ find_in_subtable(const struct tw_subtable *subtable,
     return want & ~hits;
 }
 
-COUNTS_BITS bool
+bool
 tw_rule_matches(const struct tw_rule *rule, const struct tw_key *key)
 {
-    const struct tw_subtable *subtable = rule->subtable;
-    const uint64_t *values = miniflow_get_values(&key->mf);
-    const struct block *b = subtable->blocks;
-    const struct block *high = b + subtable->n_low;
-    const struct block *end = b + subtable->n;
-    const uint64_t *want = rule->values;
-
-    if (rule->place != key->place) {
-        return false;
-    }
-    for (; b < high; b++) {
-        if (masked_word(b, key->mf.map.bits[0], values) != *want++) {
-            return false;
-        }
-    }
-    values += __builtin_popcountll(key->mf.map.bits[0]);
-    for (; b < end; b++) {
-        if (masked_word(b, key->mf.map.bits[1], values) != *want++) {
-            return false;
-        }
-    }
-    return true;
+    return tw_rule_matches__(rule, key);
 }
 
 void
 tw_rule_get_mask(const struct tw_rule *rule, struct flow_wildcards *wc)
 {
-    const struct block *b = rule->subtable->blocks;
+    const struct tw_block *b = rule->subtable->blocks;
     size_t idx;
 
     memset(wc, 0, sizeof *wc);
@@ -484,10 +421,10 @@ create_subtable(struct tw_lookup *lookup, struct tw_place *place,
                 const struct tw_mask *mask)
 {
     struct tw_subtable *subtable;
-    struct block *b;
+    struct tw_block *b;
     size_t idx;
 
-    subtable = xmalloc(sizeof *subtable + mask->n * sizeof *b);
+    subtable = xmalloc_cacheline(sizeof *subtable + mask->n * sizeof *b);
     cmap_init(&subtable->rules);
     subtable->n = mask->n;
     subtable->n_low = count_1bits(mask->map.bits[0]);
@@ -532,7 +469,7 @@ static void
 destroy_subtable_cb(struct tw_subtable *subtable)
 {
     cmap_destroy(&subtable->rules);
-    free(subtable);
+    free_cacheline(subtable);
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #include "tw-smc.h"
 
+#include "tw-subtable.h"
 #include "util.h"
 
 struct tw_smc *
@@ -43,7 +44,7 @@ next_candidate(struct tw_smc *smc, const struct tw_lookup *lookup,
     return NULL;
 }
 
-uint32_t
+TW_COUNTS_BITS uint32_t
 tw_smc_find(struct tw_smc *smc, const struct tw_lookup *lookup,
             const struct tw_key keys[], struct tw_rule *rules[], size_t n)
 {
@@ -61,7 +62,7 @@ tw_smc_find(struct tw_smc *smc, const struct tw_lookup *lookup,
     }
 
     for (size_t i = 0; i < n; i++) {
-        while (rules[i] && !tw_rule_matches(rules[i], &keys[i])) {
+        while (rules[i] && !tw_rule_matches__(rules[i], &keys[i])) {
             rules[i] = next_candidate(smc, lookup, keys[i].hash, &next[i]);
         }
         missing |= (uint32_t) !rules[i] << i;
