@@ -25,7 +25,8 @@ ct_find(struct ct_packet *packet)
     if (packet->cached) {
         struct ct_conn *conn = (struct ct_conn *) md->conn;
 
-        if (OVS_LIKELY(ct_conn_lives(conn, packet->now))) {
+        if (OVS_LIKELY(ct_conn_lives(conn, packet->now)
+                       && ct_metadata_same_original(packet, conn))) {
             packet->conn = conn;
             packet->dir = md->reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
             packet->is_icmp_error = md->icmp_related;

@@ -10,6 +10,7 @@
 #include "dp-packet.h"
 #include "packets.h"
 
+static bool is_plain_ipv4(const struct ct_key *);
 static void original_of(const struct ct_tuple *, struct ct_tuple *original);
 static void write_original(struct pkt_metadata *, const struct ct_tuple *);
 static void write_original_of(struct pkt_metadata *, const struct ct_conn *);
@@ -26,13 +27,23 @@ ct_metadata_same_original(const struct ct_packet *packet,
                           const struct ct_conn *conn)
 {
     const struct pkt_metadata *md = &packet->packet->md;
-    struct ct_tuple tuple, original;
 
-    ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
-    original_of(&tuple, &original);
-    if (ct_tuple_is_ipv6(&tuple) != md->ct_orig_tuple_ipv6) {
+    if (ct_conn_is_ipv6(conn) != md->ct_orig_tuple_ipv6) {
         return false;
     }
+    if (OVS_LIKELY(is_plain_ipv4(&conn->key))) {
+        const struct ovs_key_ct_tuple_ipv4 *t = &md->ct_orig_tuple.ipv4;
+
+        return (t->ipv4_src == conn->key.ip.src
+                && t->ipv4_dst == conn->key.ip.dst
+                && t->src_port == conn->key.src_port
+                && t->dst_port == conn->key.dst_port
+                && t->ipv4_proto == conn->key.proto);
+    }
+
+    struct ct_tuple tuple, original;
+    ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
+    original_of(&tuple, &original);
     if (md->ct_orig_tuple_ipv6) {
         const struct ovs_key_ct_tuple_ipv6 *t = &md->ct_orig_tuple.ipv6;
 
@@ -77,6 +88,13 @@ ct_metadata_write(struct ct_packet *packet)
             memset(&md->ct_orig_tuple, 0, sizeof md->ct_orig_tuple);
         }
     }
+}
+
+/* Is the key, as it stands, what the metadata says? */
+static bool
+is_plain_ipv4(const struct ct_key *key)
+{
+    return !(key->kind & CT_KIND_IPV6 || key->kind >> CT_KIND_ICMP_SHIFT);
 }
 
 /* What the metadata says of an original tuple, in one form for both
@@ -124,8 +142,7 @@ write_original_of(struct pkt_metadata *md, const struct ct_conn *conn)
 {
     const struct ct_key *key = &conn->key;
 
-    if (OVS_LIKELY(!(key->kind & ~CT_KIND_ICMP_REPLY))) {
-        /* IPv4, and no ICMP query: as it stands in the record. */
+    if (OVS_LIKELY(is_plain_ipv4(key))) {
         md->ct_orig_tuple_ipv6 = false;
         md->ct_orig_tuple.ipv4 = (struct ovs_key_ct_tuple_ipv4) {
             .ipv4_src = key->ip.src,

@@ -80,7 +80,8 @@ enum ct_verdict {
  * an ICMP error about it in the packet's metadata (conn, reply,
  * icmp_related).  They hold for the same packet in the same zone, until a
  * header is changed (OVS's packet functions forget 'conn' then) or ct_clear.
- * Who keeps a packet over a quiescent state must forget 'conn'.
+ * Who keeps a packet over a quiescent state should forget 'conn'; if not, the
+ * original tuple beside it tells whether its memory still is what it was.
  *
  * A packet may come back without it, after an upcall, but with ct_state and
  * original tuple.  If the connection that is found has that original tuple,

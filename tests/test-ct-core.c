@@ -380,6 +380,20 @@ test_cached(void)
     assert(ct_flush(ct, NULL, &e.tuple_orig) == 0);
     assert(dump_first(-1, &e) && e.counters_reply.packets == 1);
 
+    /* A pointer to what has become another connection is not believed. */
+    struct test_spec third = udp;
+    struct dp_packet *q;
+    third.dport = 55;
+    assert(state(third, &commit) == NEW);
+    p = test_ct(ct, test_packet(&other), false, &look, now);
+    q = test_ct(ct, test_packet(&third), false, &look, now);
+    q->md.conn = p->md.conn;
+    q = test_ct(ct, q, false, &look, now);
+    assert(q->md.conn != p->md.conn);
+    assert(q->md.ct_orig_tuple.ipv4.dst_port == htons(55));
+    dp_packet_delete(p);
+    dp_packet_delete(q);
+
     /* A cached connection that is gone is forgotten. */
     p = test_ct(ct, test_packet(&other), false, &look, now);
     assert(p->md.ct_state == EST);
