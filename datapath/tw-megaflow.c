@@ -42,7 +42,7 @@ static void zero_stats(struct tw_megaflow *);
 void
 tw_megaflow_init(struct tw_datapath *dp)
 {
-    ovs_mutex_init_recursive(&dp->flow_mutex);
+    ovs_mutex_init(&dp->flow_mutex);
     cmap_init(&dp->megaflows);
     dp->lookup = tw_lookup_create();
 }

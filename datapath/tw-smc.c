@@ -22,16 +22,25 @@ tw_smc_destroy(struct tw_smc *smc)
     free_cacheline(smc);
 }
 
-/* The first rule in the line of 'hash', from entry '*i' on, whose signature is
- * 'hash'; '*i' becomes the entry after it.  NULL if there is none. */
+/* The 'i'th entry to be tried for 'hash': entries are filled in this order, so
+ * that mostly the first is right. */
+static inline struct tw_smc_entry *
+entry_for(struct tw_smc_line *line, uint32_t hash, size_t i)
+{
+    return &line->entries[((hash >> 29) + i) % ARRAY_SIZE(line->entries)];
+}
+
+/* The first rule in the line of 'hash', from its '*i'th entry on, whose
+ * signature is 'hash'; '*i' becomes the entry after it.  NULL if there is
+ * none. */
 static inline struct tw_rule *
 next_candidate(struct tw_smc *smc, const struct tw_lookup *lookup,
                uint32_t hash, size_t *i)
 {
-    const struct tw_smc_line *line = tw_smc_line(smc, hash);
+    struct tw_smc_line *line = tw_smc_line(smc, hash);
 
     while (*i < ARRAY_SIZE(line->entries)) {
-        const struct tw_smc_entry *entry = &line->entries[(*i)++];
+        const struct tw_smc_entry *entry = entry_for(line, hash, (*i)++);
 
         if (entry->hash == hash && entry->number) {
             struct tw_rule *rule = tw_lookup_by_number(lookup, entry->number);
@@ -75,16 +84,17 @@ tw_smc_insert(struct tw_smc *smc, const struct tw_key *key,
               const struct tw_rule *rule)
 {
     struct tw_smc_line *line = tw_smc_line(smc, key->hash);
-    struct tw_smc_entry *victim = &line->entries[key->hash >> 29];
+    struct tw_smc_entry *victim = entry_for(line, key->hash, 0);
 
     for (size_t i = 0; i < ARRAY_SIZE(line->entries); i++) {
-        struct tw_smc_entry *entry = &line->entries[i];
+        struct tw_smc_entry *entry = entry_for(line, key->hash, i);
 
         if (entry->hash == key->hash && entry->number == rule->number) {
             return;
         }
         if (!entry->number) {
             victim = entry;
+            break;
         }
     }
     victim->hash = key->hash;
