@@ -331,6 +331,7 @@ scenario_bad_checksum() {
     flows br0 <<'END'
 table=1,priority=90,cookie=0xbad,tcp,ct_state=+trk+inv actions=drop
 END
+    serve_echo server
     serve server sniff.log $tool sniff eth0
     in_ns client $tool segment 10.1.1.1 10.1.1.2 5000 7 --flags S --badcsum
     poll 5 rule_has_packets br0 0xbad 1
