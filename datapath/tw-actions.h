@@ -40,8 +40,9 @@ struct tw_actions {
 
 int tw_actions_create(const struct nlattr *, size_t size,
                       struct tw_actions **);
-void tw_actions_free(struct tw_actions *);          /* At once. */
-void tw_actions_free_postponed(struct tw_actions *); /* After a grace period. */
+void tw_actions_free(struct tw_actions *);              /* At once. */
+void tw_actions_free_postponed(struct tw_actions *);    /* A grace period
+                                                         * later. */
 
 /* The request of 'ct', a ct action that is part of 'actions'. */
 static inline const struct ct_request *
