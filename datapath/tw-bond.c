@@ -15,7 +15,6 @@
 #include "flow.h"
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
-#include "openvswitch/dynamic-string.h"
 #include "ovs-rcu.h"
 #include "tw-datapath.h"
 #include "tw-output.h"
@@ -140,26 +139,6 @@ tw_bond_format(const struct tw_datapath *dp, struct ds *ds)
             atomic_read_relaxed(&bond->buckets[i].member, &member);
             ds_put_format(ds, "    bucket %d - member %"PRIu32"\n",
                           i, member);
-        }
-    }
-}
-
-void
-tw_bond_format(const struct tw_datapath *dp, struct ds *s)
-{
-    struct bond *bond;
-
-    CMAP_FOR_EACH (bond, node, &dp->bonds) {
-        ds_put_format(s, "bond %"PRIu32":\n", bond->id);
-        for (size_t i = 0; i < BOND_BUCKETS; i++) {
-            struct bucket *bucket = &bond->buckets[i];
-            uint64_t n_bytes;
-            uint32_t member;
-
-            atomic_read_relaxed(&bucket->member, &member);
-            atomic_read_relaxed(&bucket->n_bytes, &n_bytes);
-            ds_put_format(s, "  bucket %"PRIuSIZE": port %"PRIu32", "
-                          "%"PRIu64" bytes\n", i, member, n_bytes);
         }
     }
 }

@@ -30,9 +30,6 @@ int tw_bond_stats_get(struct tw_datapath *, uint32_t bond_id,
                       uint64_t *n_bytes);
 void tw_bond_destroy_all(struct tw_datapath *);
 
-/* Appends the bonds, their buckets, members and bytes, to 's'. */
-void tw_bond_format(const struct tw_datapath *, struct ds *s);
-
 /* Each bond with the member of each bucket, for the operator. */
 void tw_bond_format(const struct tw_datapath *, struct ds *);
 
