@@ -321,6 +321,19 @@ free_flow_cb(struct tw_megaflow *flow)
     free(flow);
 }
 
+/* One more than the largest slot of the threads there are. */
+static unsigned int
+n_slots(const struct tw_datapath *dp)
+{
+    const struct tw_thread *thread;
+    unsigned int n = 1;
+
+    CMAP_FOR_EACH (thread, node, &dp->threads) {
+        n = MAX(n, thread->slot + 1);
+    }
+    return n;
+}
+
 /* Adds a flow, and takes ownership of 'actions'.  NULL, with 'actions' left to
  * the caller, if there is no room. */
 static struct tw_megaflow *
@@ -334,7 +347,7 @@ add(struct tw_datapath *dp, const struct match *match, const ovs_u128 *ufid,
     tw_mask_init(&mask, match);
     flow = xzalloc(sizeof *flow + tw_rule_values_size(&mask));
     ovsrcu_init(&flow->actions, actions);
-    flow->n_counters = MAX(cmap_count(&dp->threads), 1);
+    flow->n_counters = n_slots(dp);
     flow->counters = xzalloc_cacheline((flow->n_counters + 1)
                                        * sizeof *flow->counters);
     flow->ufid = *ufid;
