@@ -352,6 +352,16 @@ ct_count_is() {
     test "$(ct_count "$@")" = "$expected"
 }
 
+# counter NAME: of the tracker, as trackway/stats-show shows it.
+counter() {
+    ovs-appctl trackway/stats-show | sed -n "s/^ *$1: \([0-9]*\) .*/\1/p"
+}
+
+# counted NAME LOW HIGH
+counted() {
+    stock || within "counter $1" "$(counter "$1")" "$2" "$3"
+}
+
 # Traffic ---------------------------------------------------------------------
 
 # serve NAMESPACE LOGFILE CMD...: CMD says in LOGFILE that it is ready.

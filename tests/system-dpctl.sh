@@ -136,6 +136,7 @@ scenario_limits() {
     matches "limits" "$(ovs-appctl dpctl/ct-get-limits zone=1)" \
         "^zone=1,limit=3,count=3$"
     ct_count_is 3 . zone=1
+    counted drop-zone-limit 2 20
     # An established one goes on.
     matches "reply" "$(ask client udp 10.1.1.2 7 --sport 5000)" hello
     same "opened in zone 2" "$(in_ns client $tool open tcp 10.1.1.2 7 5)" 5
@@ -169,10 +170,12 @@ scenario_maxconns() {
     same "maximum" "$(ovs-appctl dpctl/ct-get-maxconns)" 3000000
     ovs-appctl dpctl/ct-set-maxconns 5
     same "maximum" "$(ovs-appctl dpctl/ct-get-maxconns)" 5
-    # Answered TCP connections are assured: none of them has to give way.
-    same "opened" "$(in_ns client $tool open tcp 10.1.1.2 7 8 \
-                     --timeout 1)" 5
-    within "count" "$(ovs-appctl dpctl/ct-get-nconns)" 5 5
+    same "opened" "$(in_ns client $tool open tcp 10.1.1.2 7 5)" 5
+    # Connections that were answered do not give way, ended or not.
+    same "opened" "$(in_ns client $tool open tcp 10.1.1.2 7 3 \
+                     --timeout 0.5)" 0
+    same "count" "$(ovs-appctl dpctl/ct-get-nconns)" 5
+    counted drop-table-full 3 30
     ovs-appctl dpctl/ct-set-maxconns 3000000
     same "opened" "$(in_ns client $tool open tcp 10.1.1.2 7 8)" 8
 }
@@ -189,6 +192,7 @@ scenario_early_drop() {
     ct_count_is 5 . zone=1
     matches "reply" "$(ask client tcp 10.1.1.2 7)" hello
     within "count" "$(ovs-appctl dpctl/ct-get-nconns)" 1 5
+    counted early-drop 1 5
 }
 
 # set_zone_timeouts ZONE KEY=SECONDS...

@@ -134,6 +134,7 @@ scenario_snat_exhausted() {
     refute ask client udp 10.9.9.2 7 --sport 5010 --timeout 1
     lacks "packets" "$(cat sniff.log)" "10.1.1.1|5010"
     same "connections" "$(ct_count "^udp")" 4
+    counted drop-nat-exhausted 1 5
 
     ovs-appctl dpctl/flush-conntrack zone=1 \
         'ct_nw_src=10.1.1.1,ct_nw_dst=10.9.9.2,ct_nw_proto=17,ct_tp_src=5002,ct_tp_dst=7'

@@ -309,6 +309,7 @@ END
     matches "check" "$(ovs-appctl dpctl/ct-get-tcp-seq-chk)" enabled
     in_ns client $tool segment 10.1.1.1 10.1.1.2 5000 7 --text stray
     poll 5 rule_has_packets br0 0xbad 1
+    counted invalid-tcp-window 1 1
     say second
 
     ovs-appctl dpctl/ct-disable-tcp-seq-chk
@@ -336,6 +337,7 @@ END
     in_ns client $tool segment 10.1.1.1 10.1.1.2 5000 7 --flags S --badcsum
     poll 5 rule_has_packets br0 0xbad 1
     ct_count_is 0 "^tcp"
+    counted invalid-checksum 1 1
     in_ns client $tool segment 10.1.1.1 10.1.1.2 5001 7 --flags S
     poll 5 grep -q "tcp 5001>7 flags=S sum=good" sniff.log
     ct_has "^tcp,.*sport=5001"
