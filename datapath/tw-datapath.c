@@ -277,13 +277,13 @@ static void
 datapath_free(struct tw_datapath *dp)
 {
     struct tw_thread *thread;
-    struct tw_port *port;
 
     shash_find_and_delete(&datapaths, dp->name);
 
     ovs_rwlock_wrlock(&dp->port_rwlock);
-    HMAP_FOR_EACH_SAFE (port, node, &dp->ports) {
-        tw_port_del(dp, port);
+    while (!hmap_is_empty(&dp->ports)) {
+        tw_port_del(dp, CONTAINER_OF(hmap_first(&dp->ports),
+                                     struct tw_port, node));
     }
     CMAP_FOR_EACH (thread, node, &dp->threads) {
         tw_thread_destroy(thread);

@@ -169,21 +169,26 @@ tw_thread_find(const struct tw_datapath *dp, unsigned core_id)
     return NULL;
 }
 
+/* The shared thread last: who has it locked may hold a lock that a packet
+ * thread needs to end its batch. */
 void
 tw_threads_park(struct tw_datapath *dp)
 {
     struct tw_thread *thread;
 
     CMAP_FOR_EACH (thread, node, &dp->threads) {
-        if (tw_thread_is_non_pmd(thread)) {
-            ovs_mutex_lock(&thread->non_pmd_mutex);
-        } else {
+        if (!tw_thread_is_non_pmd(thread)) {
             thread_give_order(thread, TW_ORDER_PARK);
         }
     }
     CMAP_FOR_EACH (thread, node, &dp->threads) {
         if (!tw_thread_is_non_pmd(thread)) {
             thread_await_parked(thread);
+        }
+    }
+    CMAP_FOR_EACH (thread, node, &dp->threads) {
+        if (tw_thread_is_non_pmd(thread)) {
+            ovs_mutex_lock(&thread->non_pmd_mutex);
         }
     }
 }
@@ -225,6 +230,31 @@ poll_look_at_device(struct tw_poll *poll)
     poll->enabled = netdev_rxq_enabled(rx);
 }
 
+static uint64_t
+rxq_cycles(const struct tw_rxq *rxq)
+{
+    uint64_t cycles;
+
+    atomic_read_relaxed(&CONST_CAST(struct tw_rxq *, rxq)->cycles, &cycles);
+    return cycles;
+}
+
+static uint64_t
+total_cycles(const struct tw_thread *thread)
+{
+    return thread->stats.busy_cycles + thread->stats.idle_cycles;
+}
+
+double
+tw_thread_poll_share(const struct tw_thread *thread,
+                     const struct tw_poll *poll)
+{
+    uint64_t total = total_cycles(thread) - poll->total_before;
+
+    return (tw_thread_is_non_pmd(thread) || !total ? 0
+            : (double) (rxq_cycles(poll->rxq) - poll->cycles_before) / total);
+}
+
 void
 tw_thread_set_polls(struct tw_thread *thread, struct tw_rxq **rxqs, size_t n)
 {
@@ -234,6 +264,8 @@ tw_thread_set_polls(struct tw_thread *thread, struct tw_rxq **rxqs, size_t n)
     for (size_t i = 0; i < n; i++) {
         thread->polls[i].rxq = rxqs[i];
         thread->polls[i].port_no = rxqs[i]->port->number;
+        thread->polls[i].cycles_before = rxq_cycles(rxqs[i]);
+        thread->polls[i].total_before = total_cycles(thread);
         poll_look_at_device(&thread->polls[i]);
     }
 }

@@ -58,6 +58,8 @@ struct tw_poll {
     odp_port_t port_no;
     uint64_t change_seq;        /* Of the device when 'enabled' was read. */
     bool enabled;
+    uint64_t cycles_before;     /* Of 'rxq' when it was assigned, */
+    uint64_t total_before;      /* and of the thread. */
 };
 
 struct tw_thread {
@@ -129,6 +131,10 @@ void tw_threads_resume(struct tw_datapath *);
 /* Of a parked thread: forgets, or learns, a receive queue. */
 void tw_thread_forget_port(struct tw_thread *, const struct tw_port *);
 void tw_thread_set_polls(struct tw_thread *, struct tw_rxq **, size_t n);
+
+/* The share of a packet thread's time, 0 to 1, that went into the packets of
+ * 'poll' since queues were last assigned.  0 for the shared thread. */
+double tw_thread_poll_share(const struct tw_thread *, const struct tw_poll *);
 
 /* Polls the queues of the shared thread once, on the main thread. */
 void tw_thread_run_non_pmd(struct tw_datapath *);

@@ -267,17 +267,14 @@ put_queue(const struct tw_thread *thread, const struct tw_poll *poll,
           struct ds *ds)
 {
     const struct tw_rxq *rxq = poll->rxq;
-    uint64_t total = thread->stats.busy_cycles + thread->stats.idle_cycles;
-    uint64_t cycles;
 
-    atomic_read_relaxed(&CONST_CAST(struct tw_rxq *, rxq)->cycles, &cycles);
     ds_put_format(ds, "    port %s, queue %u (%s%s)",
                   netdev_get_name(rxq->port->netdev), rxq->qid,
                   poll->enabled ? "enabled" : "disabled",
                   rxq->pinned_core != OVS_CORE_UNSPEC ? ", pinned" : "");
-    if (!tw_thread_is_non_pmd(thread) && total) {
+    if (!tw_thread_is_non_pmd(thread)) {
         ds_put_format(ds, ": %.2f %% of the thread's time",
-                      100.0 * cycles / total);
+                      100 * tw_thread_poll_share(thread, poll));
     }
     ds_put_char(ds, '\n');
 }
