@@ -43,7 +43,8 @@ struct ct_request {
     uint32_t mark, mark_mask;   /* Set the bits in 'mark_mask' to 'mark'. */
     ovs_u128 label, label_mask;
     char helper[CT_HELPER_NAME_LEN];    /* "" for none. */
-    uint32_t timeout_policy;    /* DEFAULT_TP_ID: the zone's, or defaults. */
+    uint32_t timeout_policy;    /* With commit: the zone has it from then on.
+                                 * DEFAULT_TP_ID: the defaults. */
     uint32_t event_mask;        /* As OVS_CT_ATTR_EVENTMASK; 0: all. */
     struct ct_nat_range nat;
 };

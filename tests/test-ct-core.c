@@ -984,6 +984,78 @@ test_truncated(void)
     assert(!ct_get_nconns(ct));
 }
 
+/* Bytes of headers changed at random, in buffers of exactly their length, with
+ * checksums that the device is said to have looked at: nothing is read or
+ * written behind the end, and what is not dropped has an outcome. */
+
+static struct dp_packet *
+exact_copy(const struct dp_packet *p)
+{
+    size_t size = dp_packet_size(p);
+    struct dp_packet *copy = xmalloc(sizeof *copy);
+
+    dp_packet_use(copy, xmemdup(dp_packet_data(p), size), size);
+    dp_packet_set_size(copy, size);
+    pkt_metadata_init(&copy->md, 1);
+    return copy;
+}
+
+static uint32_t
+next_random(uint32_t *r)
+{
+    return (*r = *r * 1664525 + 1013904223) >> 8;
+}
+
+static void
+test_mutated(void)
+{
+    struct test_spec specs[] = { udp, tcp, ping, udp, tcp, ping };
+    const struct ct_request requests[] = {
+        look, commit, snat(100, 0), { .nat.kind = CT_NAT_EXISTING },
+        { .commit = true, .force = true },
+    };
+    struct test_spec about = udp;
+    struct dp_packet *inner = test_packet(&about);
+    uint32_t r = 1;
+
+    specs[1].flags = TCP_SYN;
+    specs[3].ipv6 = specs[4].ipv6 = specs[5].ipv6 = true;
+    specs[4].flags = TCP_ACK;
+    specs[5].proto = IPPROTO_ICMPV6;
+    specs[5].sport = 128;
+    for (int i = 0; i < 60000; i++) {
+        const struct test_spec *s = &specs[i % ARRAY_SIZE(specs)];
+        struct dp_packet *whole = (i % 7 ? test_packet(s)
+                                   : icmp_error(2, 1, inner));
+        struct dp_packet *p = exact_copy(whole);
+        uint8_t *bytes = dp_packet_data(p);
+        struct flow flow;
+
+        dp_packet_delete(whole);
+        for (int n = next_random(&r) % 4; n >= 0; n--) {
+            size_t at = ETH_HEADER_LEN;
+
+            at += next_random(&r) % (dp_packet_size(p) - at);
+            bytes[at] = next_random(&r);
+        }
+        if (next_random(&r) % 4 == 0) {
+            dp_packet_set_size(p, ETH_HEADER_LEN
+                               + (next_random(&r)
+                                  % (dp_packet_size(p) - ETH_HEADER_LEN)));
+        }
+        dp_packet_hwol_set_tx_ipv4(p);
+        dp_packet_hwol_set_csum_udp(p);
+        flow_extract(p, &flow);
+        p = test_ct(ct, p, flow.dl_type == htons(ETH_TYPE_IPV6),
+                    &requests[next_random(&r) % ARRAY_SIZE(requests)], now);
+        assert(!p || p->md.ct_state & CS_TRACKED);
+        dp_packet_delete(p);
+        now++;
+    }
+    dp_packet_delete(inner);
+    assert(ct_get_nconns(ct) > 0);
+}
+
 /* Threads. */
 
 enum { N_THREADS = 2, N_PORTS = 5000, N_ROUNDS = 4 };
@@ -1180,6 +1252,7 @@ static const struct {
     { "nat", test_nat },
     { "icmp-error", test_icmp_error },
     { "truncated", test_truncated },
+    { "mutated", test_mutated },
     { "clash", test_clash },
     { "flush-race", test_flush_race },
     { "churn", test_churn },
