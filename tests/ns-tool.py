@@ -22,6 +22,7 @@ Only the standard library is used.
 import argparse
 import hashlib
 import select
+import signal
 import socket
 import struct
 import sys
@@ -171,6 +172,9 @@ def cmd_open(args):
             if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
                 opened += 1
     print(opened)
+    if args.hold:
+        print('ready')
+        signal.pause()
 
 
 def open_udp(args):
@@ -380,6 +384,7 @@ def parse():
     open_.add_argument('proto', choices=['tcp', 'udp'])
     client_options(open_)
     open_.add_argument('count', type=int)
+    open_.add_argument('--hold', action='store_true')
 
     segment = command('segment', cmd_segment)
     segment.add_argument('src')

@@ -170,14 +170,16 @@ scenario_maxconns() {
     same "maximum" "$(ovs-appctl dpctl/ct-get-maxconns)" 3000000
     ovs-appctl dpctl/ct-set-maxconns 5
     same "maximum" "$(ovs-appctl dpctl/ct-get-maxconns)" 5
-    same "opened" "$(in_ns client $tool open tcp 10.1.1.2 7 5)" 5
-    # Connections that were answered do not give way, ended or not.
+    # Established connections do not give way.
+    serve client held.log $tool open tcp 10.1.1.2 7 5 --hold
+    same "opened" "$(head -n 1 held.log)" 5
     same "opened" "$(in_ns client $tool open tcp 10.1.1.2 7 3 \
                      --timeout 0.5)" 0
     same "count" "$(ovs-appctl dpctl/ct-get-nconns)" 5
     counted drop-table-full 3 30
     ovs-appctl dpctl/ct-set-maxconns 3000000
     same "opened" "$(in_ns client $tool open tcp 10.1.1.2 7 8)" 8
+    ct_count_is 5 "state=ESTABLISHED"
 }
 
 # When the table is full, what nobody answered gives way to what is new.
