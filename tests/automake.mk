@@ -192,10 +192,21 @@ tests_test_tw_megaflow_LDADD = $(TW_LIBS)
 # The tracker as a whole.
 check_PROGRAMS += \
 	tests/test-ct-core \
-	tests/test-ct-frag
+	tests/test-ct-frag \
+	tests/test-ct-life \
+	tests/test-ct-race
 tests_test_ct_core_SOURCES = \
+	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-core.c
+tests_test_ct_life_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-life.c
+tests_test_ct_race_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-race.c
 tests_test_ct_frag_SOURCES = \
 	tests/ct-packet-test.h \
 	tests/test-ct-frag.c

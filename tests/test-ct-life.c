@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* How connections come and go: limits, early drop, timeouts, dumps and
+ * flushes. */
+
+#include <config.h>
+
+#include "ct-core-test.h"
+
+static void
+test_limits(void)
+{
+    struct ct_zone_limit_info info;
+
+    ct_zone_limit_set(ct, -1, 10);
+    ct_zone_limit_set(ct, 3, 5);
+    assert(ct_zone_limit_del(ct, 1) == ENOENT);
+    ct_zone_limit_get(ct, 1, &info);
+    assert(info.limit == 10 && !info.count && !info.own);
+
+    /* The default is each zone's, not one for all of them. */
+    assert(commit_many(1, 1, 20) == 10);
+    assert(commit_many(2, 1, 20) == 10);
+    assert(commit_many(3, 1, 20) == 5);
+    assert(ct_counter_get(ct, CT_C_DROP_LIMIT) == 35);
+    ct_zone_limit_get(ct, 2, &info);
+    assert(info.limit == 10 && info.count == 10 && !info.own);
+    ct_zone_limit_get(ct, 3, &info);
+    assert(info.limit == 5 && info.count == 5 && info.own);
+    ct_zone_limit_get(ct, -1, &info);
+    assert(info.limit == 10);
+
+    /* What is there is still found, and makes room when it goes. */
+    assert(commit_many(3, 1, 5) == 5);
+    assert(!ct_zone_limit_del(ct, 3));
+    assert(ct_zone_limit_del(ct, 3) == ENOENT);
+    assert(commit_many(3, 1, 20) == 10);
+    assert(!ct_flush(ct, (uint16_t[]) { 3 }, NULL));
+    ct_zone_limit_get(ct, 3, &info);
+    assert(!info.count);
+    assert(ct_get_nconns(ct) == 20);
+    assert(commit_many(3, 1, 20) == 10);
+    ct_zone_limit_set(ct, -1, 0);
+    assert(commit_many(3, 1, 1000) == 1000);
+}
+
+static void
+assure(uint16_t zone, uint16_t first, unsigned int n)
+{
+    const struct ct_request request = { .zone = zone, .commit = true };
+    struct test_spec s = tcp;
+
+    for (unsigned int i = 0; i < n; i++) {
+        s.sport = first + i;
+        assert(state(segment(s, TCP_SYN, 100, 0), &request) == NEW);
+        assert(state(segment(back(s), TCP_SYN | TCP_ACK, 500, 101), &request)
+               == RPL);
+        assert(state(segment(s, TCP_ACK, 101, 501), &request) == EST);
+    }
+}
+
+static void
+test_full(void)
+{
+    struct ct_dpif_entry e;
+
+    assert(ct_get_maxconns(ct) == 3000000);
+    ct_set_maxconns(ct, 100);
+    assure(1, 1, 60);
+    assert(commit_many(1, 1, 40) == 40);
+    assert(ct_get_nconns(ct) == 100);
+
+    /* One way connections make room, those that are assured stay. */
+    assert(commit_many(1, 1000, 200) >= 150);
+    assert(ct_get_nconns(ct) == 100);
+    assert(ct_counter_get(ct, CT_C_EARLY_DROP) >= 150);
+    assert(ct_counter_get(ct, CT_C_EARLY_DROP)
+           + ct_counter_get(ct, CT_C_DROP_FULL) == 200);
+
+    unsigned int n_assured = 0;
+    struct ct_dump *dump = ct_dump_create(ct, NULL, NULL);
+    while (!ct_dump_next(dump, &e)) {
+        n_assured += !!(e.status & CT_DPIF_STATUS_ASSURED);
+    }
+    ct_dump_destroy(dump);
+    assert(n_assured == 60);
+
+    /* Also those of another zone. */
+    unsigned int n = commit_many(2, 1, 30);
+    assert(n > 0);
+    assert(ct_get_nconns(ct) == 100);
+
+    /* Nobody to give way: drop. */
+    ct_flush(ct, NULL, NULL);
+    assert(!ct_get_nconns(ct));
+    assure(1, 1, 100);
+    uint64_t before = ct_counter_get(ct, CT_C_DROP_FULL);
+    assert(state(udp, &commit) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_FULL) == before + 1);
+    assert(ct_get_nconns(ct) == 100);
+}
+
+static void
+test_timeouts(void)
+{
+    const struct ct_request commit5 = {
+        .zone = 5, .commit = true, .timeout_policy = 9
+    };
+    const struct ct_request default5 = { .zone = 5, .commit = true };
+    const struct ct_request look5 = { .zone = 5 };
+    struct ct_dpif_timeout_policy tp;
+    struct ct_dpif_entry e;
+    uint32_t next = 0;
+
+    assert(ct_timeout_policy_get(ct, 9, &tp) == ENOENT);
+    assert(ct_timeout_policy_next(ct, &next, &tp) == EOF);
+    set_policy(12, 1);
+    set_policy(9, 3);
+    assert(!ct_timeout_policy_get(ct, 9, &tp)
+           && tp.attrs[CT_DPIF_TP_ATTR_UDP_FIRST] == 3);
+    assert(!ct_timeout_policy_next(ct, &next, &tp) && tp.id == 9);
+    assert(!ct_timeout_policy_next(ct, &next, &tp) && tp.id == 12);
+    assert(ct_timeout_policy_next(ct, &next, &tp) == EOF);
+
+    /* The policy's instead of 30 s. */
+    assert(state(udp, &commit5) == NEW);
+    assert(state(udp, &commit) == NEW);
+    advance(2800);
+    assert(ct_get_nconns(ct) == 2);
+    advance(400);
+    assert(ct_get_nconns(ct) == 1);
+    assert(state(udp, &look5) == NEW);      /* Not in zone 5 any more. */
+    assert(!dump_first(5, &e));
+
+    /* A change reaches existing connections with their next packet. */
+    assert(state(udp, &commit5) == NEW);
+    set_policy(9, 100);
+    assert(state(udp, &look5) == NEW);
+    advance(50000);
+    assert(ct_get_nconns(ct) == 1 && dump_first(5, &e));
+    set_policy(9, 2);
+    assert(state(udp, &look5) == NEW);
+    advance(2200);
+    assert(!ct_get_nconns(ct));
+
+    /* 136 years do not wrap. */
+    set_policy(9, UINT32_MAX);
+    assert(state(udp, &commit5) == NEW);
+    advance(5000);
+    assert(dump_first(5, &e) && e.timeout > 4294967000u);
+
+    /* A deleted policy's zones have the defaults, and so has a zone whose
+     * commits ask for no policy. */
+    assert(!ct_timeout_policy_del(ct, 9));
+    assert(ct_timeout_policy_del(ct, 9) == ENOENT);
+    assert(state(udp, &look5) == NEW);
+    advance(29000);
+    assert(ct_get_nconns(ct) == 1);
+    advance(1200);
+    assert(!ct_get_nconns(ct));
+    set_policy(9, 1);
+    assert(state(udp, &commit5) == NEW);
+    assert(state(udp, &default5) == NEW);
+    assert(state(udp, &look5) == NEW);
+    advance(2000);
+    assert(ct_get_nconns(ct) == 1);
+}
+
+/* Expired is expired, also before maintenance comes along. */
+static void
+test_expired_on_sight(void)
+{
+    assert(state(udp, &commit) == NEW);
+    now += 31 * 1000;
+    assert(state(back(udp), &look) == NEW);
+    assert(!ct_get_nconns(ct));
+
+    assert(state(udp, &commit) == NEW);
+    now += 31 * 1000;
+    assert(state(back(udp), &commit) == NEW);
+    assert(ct_get_nconns(ct) == 1);
+    assert(state(udp, &look) == RPL);
+}
+
+static void
+test_dump(void)
+{
+    enum { N = 20000 };
+    unsigned char *seen = xzalloc(65536);
+    struct ct_dpif_entry e;
+    int n_buckets;
+
+    assert(commit_many(1, 1, N) == N);
+    assert(commit_many(2, 1, 100) == 100);
+
+    /* All of a zone exactly once, although others come and go meanwhile. */
+    uint16_t zone = 1;
+    struct ct_dump *dump = ct_dump_create(ct, &zone, &n_buckets);
+    unsigned int n = 0;
+    assert(n_buckets > 0);
+    while (!ct_dump_next(dump, &e)) {
+        assert(e.zone == 1 && e.bkt < (uint32_t) n_buckets);
+        seen[ntohs(e.tuple_orig.src_port)]++;
+        if (n++ % 10 == 0) {
+            assert(commit_many(1, 30000 + n, 1) == 1);
+        }
+        ovsrcu_quiesce();
+    }
+    ct_dump_destroy(dump);
+    for (int i = 0; i < 65536; i++) {
+        assert(i >= 1 && i <= N ? seen[i] == 1 : seen[i] <= 1);
+    }
+
+    /* Flushing each as it is dumped misses none. */
+    dump = ct_dump_create(ct, &zone, NULL);
+    while (!ct_dump_next(dump, &e)) {
+        assert(!ct_flush(ct, &zone, &e.tuple_orig));
+    }
+    ct_dump_destroy(dump);
+    assert(!dump_count(1) && dump_count(2) == 100);
+    assert(ct_get_nconns(ct) == 100);
+
+    /* A dump over a flush ends. */
+    assert(commit_many(1, 1, 1000) == 1000);
+    dump = ct_dump_create(ct, NULL, NULL);
+    assert(!ct_dump_next(dump, &e));
+    ct_flush(ct, NULL, NULL);
+    assert(commit_many(1, 1, 1000) == 1000);
+    advance(1000);
+    for (n = 0; !ct_dump_next(dump, &e); n++) {
+        continue;
+    }
+    assert(n <= 1000);
+    ct_dump_destroy(dump);
+    free(seen);
+}
+
+static void
+test_flush_tuple(void)
+{
+    struct ct_dpif_tuple t = {
+        .l3_type = AF_INET, .ip_proto = IPPROTO_UDP,
+        .src_port = htons(1000), .dst_port = htons(53),
+    };
+    struct ct_dpif_tuple echo = {
+        .l3_type = AF_INET, .ip_proto = IPPROTO_ICMP,
+        .icmp_id = htons(77), .icmp_type = 8,
+    };
+    const struct ct_request commit5 = { .zone = 5, .commit = true };
+    uint16_t zone = 5;
+
+    t.src.ip = echo.src.ip = test_ip(1);
+    t.dst.ip = echo.dst.ip = test_ip(2);
+
+    assert(ct_flush(ct, NULL, &t) == ENOENT);
+    assert(state(udp, &commit) == NEW);
+    assert(ct_flush(ct, &zone, &t) == ENOENT);
+    assert(!ct_flush(ct, NULL, &t));
+    assert(ct_flush(ct, NULL, &t) == ENOENT);
+
+    /* By its reply tuple. */
+    assert(state(back(udp), &commit5) == NEW);
+    assert(!ct_flush(ct, &zone, &t));
+    assert(!ct_get_nconns(ct));
+
+    assert(state(ping, &commit5) == NEW);
+    assert(!ct_flush(ct, &zone, &echo));
+
+    t.l3_type = 77;
+    assert(ct_flush(ct, NULL, &t) == EINVAL);
+}
+
+static void
+test_flush_frees(void)
+{
+    assert(commit_many(1, 1, 10000) == 10000);
+    ct_flush(ct, NULL, NULL);
+    assert(!ct_get_nconns(ct) && !dump_count(-1));
+    assert(commit_many(1, 1, 5000) == 5000);
+    assert(ct_get_nconns(ct) == 5000);
+
+    /* The old ones end in the background, and nothing is counted twice. */
+    for (int i = 0; ct_counter_get(ct, CT_C_DELETED) < 10000; i++) {
+        assert(i < 1000);
+        xnanosleep(10 * 1000 * 1000);
+    }
+    assert(ct_counter_get(ct, CT_C_DELETED) == 10000);
+    assert(ct_get_nconns(ct) == 5000 && dump_count(1) == 5000);
+}
+
+static const struct test tests[] = {
+    { "limits", test_limits },
+    { "full", test_full },
+    { "timeouts", test_timeouts },
+    { "expired-on-sight", test_expired_on_sight },
+    { "dump", test_dump },
+    { "flush-tuple", test_flush_tuple },
+    { "flush-frees", test_flush_frees },
+};
+
+int
+main(int argc, char *argv[])
+{
+    return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
+}
