@@ -79,6 +79,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-spin.h \
 	lib/ct-table.c \
 	lib/ct-table.h \
+	lib/ct-table-batch.h \
 	lib/ct-table-private.h \
 	lib/ct-table-walk.c \
 	lib/ct-tuple.c \

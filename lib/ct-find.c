@@ -8,7 +8,7 @@
 #include "ct-l4.h"
 
 #include "ct-metadata.h"
-#include "ct-table.h"
+#include "ct-table-batch.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
 #include "dp-packet.h"
@@ -49,11 +49,16 @@ ct_find(struct ct_packet *packet)
 struct ct_conn *
 ct_find_live(struct ct_packet *packet)
 {
-    struct ct_conn *conn = ct_table_find(ct_zone_table(packet->zone),
-                                         &packet->tuple, &packet->key,
-                                         &packet->inverse, packet->hash,
-                                         &packet->dir);
+    struct ct_conn *conn = ct_table_candidate(packet->candidate,
+                                              &packet->tuple, &packet->key,
+                                              &packet->inverse, &packet->dir);
 
+    if (OVS_LIKELY(conn && ct_conn_lives(conn, packet->now))) {
+        return conn;
+    }
+    conn = ct_table_find(ct_zone_table(packet->zone), &packet->tuple,
+                         &packet->key, &packet->inverse, packet->hash,
+                         &packet->dir);
     if (OVS_LIKELY(!conn || ct_conn_lives(conn, packet->now))) {
         return conn;
     }

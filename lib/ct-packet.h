@@ -12,6 +12,7 @@
 #include "ct-tuple.h"
 
 struct ct;
+struct ct_bucket;
 struct ct_l4;
 struct ct_zone;
 struct dp_packet;
@@ -53,6 +54,10 @@ struct ct_packet {
                                  * direction the error itself goes. */
     uint8_t *inner_l3;          /* Errors: the packet it is about. */
     struct ct_tcp_segment tcp;  /* Only for TCP. */
+
+    /* On the way to its connection: ct-table-batch.h. */
+    const struct ct_bucket *bucket;     /* NULL: none. */
+    uint64_t candidate;                 /* 0: none. */
 
     /* Found. */
     struct ct_conn *conn;       /* NULL while there is none. */

@@ -13,7 +13,7 @@
 #include "ct-hash.h"
 #include "ct-pages.h"
 #include "ct-spin.h"
-#include "ct-table-private.h"
+#include "ct-table-batch.h"
 #include "ovs-thread.h"
 
 /* Entries a bucket above which the table grows: 4 of 7, so that 5 % of the
@@ -24,15 +24,6 @@
  * may then grant itself. */
 #define CHECK_INTERVAL 16
 #define MAX_CREDIT 8
-
-/* What is looked for. */
-struct ct_query {
-    const struct ct_tuple *tuple;
-    const struct ct_key *key;
-    const struct ct_key *inverse;
-    uint64_t hash;
-    bool both;                  /* Also where the inverse is translated. */
-};
 
 /* A connection's place or two: hash and entry by direction. */
 struct ct_table_places {
@@ -45,11 +36,10 @@ struct ct_table_places {
 static size_t segment_bytes(unsigned int);
 static struct ct_bucket *segment_create(unsigned int);
 static void segment_free(struct ct_bucket *, unsigned int);
-static struct ct_bucket *table_bucket_of(const struct ct_table *,
-                                         uint64_t hash);
 static struct ct_conn *chain_lookup(const struct ct_bucket *head,
-                                    const struct ct_query *, enum ct_dir *,
-                                    uint64_t *meta);
+                                    uint64_t hash,
+                                    const struct ct_table_query *,
+                                    enum ct_dir *, uint64_t *meta);
 static void places_init(struct ct_table_places *, const struct ct_conn *);
 static void places_lock(const struct ct_table *, struct ct_table_places *);
 static void places_unlock(const struct ct_table *,
@@ -101,45 +91,13 @@ ct_table_destroy(struct ct_table *table)
     free_cacheline(table);
 }
 
-void
-ct_table_prefetch_bucket(const struct ct_table *table, uint64_t hash)
-{
-    __builtin_prefetch(table_bucket_of(table, hash));
-}
-
-void
-ct_table_prefetch_records(const struct ct_table *table, uint64_t hash)
-{
-    const struct ct_bucket *b = table_bucket_of(table, hash);
-    uint64_t meta = ct_bucket_meta(b);
-    uint64_t match = ct_meta_match(meta, ct_hash_tag(hash));
-
-    for (; match; match &= match - 1) {
-        uint64_t entry = ct_bucket_entry(b, ct_meta_first(match));
-
-        if (!ct_entry_differs(entry, hash)) {
-            const char *record = (const char *) ct_entry_conn(entry);
-
-            __builtin_prefetch(record, 1);
-            __builtin_prefetch(record + CACHE_LINE_SIZE, 1);
-            if (entry & (CT_ENTRY_NAT | CT_ENTRY_IPV6)) {
-                __builtin_prefetch(record + 2 * CACHE_LINE_SIZE);
-            }
-            return;
-        }
-    }
-    if (OVS_UNLIKELY(meta & CT_META_LINK)) {
-        __builtin_prefetch(ct_bucket_next(b));
-    }
-}
-
 struct ct_conn *
 ct_table_find(const struct ct_table *table, const struct ct_tuple *tuple,
               const struct ct_key *key, const struct ct_key *inverse,
               uint64_t hash, enum ct_dir *dir)
 {
-    const struct ct_query query = {
-        .tuple = tuple, .key = key, .inverse = inverse, .hash = hash,
+    const struct ct_table_query query = {
+        .tuple = tuple, .key = key, .inverse = inverse, .both = false,
     };
 
     for (;;) {
@@ -147,7 +105,7 @@ ct_table_find(const struct ct_table *table, const struct ct_tuple *tuple,
         const struct ct_bucket *head = ct_table_bucket__(table, index);
         uint64_t meta;
 
-        struct ct_conn *conn = chain_lookup(head, &query, dir, &meta);
+        struct ct_conn *conn = chain_lookup(head, hash, &query, dir, &meta);
         if (OVS_LIKELY(conn)) {
             return conn;
         }
@@ -219,58 +177,16 @@ ct_table_n_buckets(const struct ct_table *table)
     return ct_table_n__(table);
 }
 
-static inline struct ct_bucket *
-table_bucket_of(const struct ct_table *table, uint64_t hash)
-{
-    return ct_table_bucket__(table,
-                             ct_table_index__(hash, ct_table_n__(table)));
-}
-
 /* Searching a chain. */
-
-static inline bool
-addrs6_equal(const struct ct_conn *conn, enum ct_dir place,
-             const union ct_inet_addr *src, const union ct_inet_addr *dst)
-{
-    const struct ct_conn_addrs6 *addrs = ct_conn_addrs6(conn, place);
-
-    return (!memcmp(&addrs->src, src, sizeof addrs->src)
-            && !memcmp(&addrs->dst, dst, sizeof addrs->dst));
-}
-
-/* Does 'entry' stand for a connection with the tuple that is asked for? */
-static inline bool
-entry_matches(uint64_t entry, const struct ct_query *query, enum ct_dir *dir)
-{
-    const struct ct_conn *conn = ct_entry_conn(entry);
-    enum ct_dir place = entry & CT_ENTRY_REPLY ? CT_DIR_REPLY
-                                               : CT_DIR_ORIGINAL;
-    const struct ct_key *key = (place == CT_DIR_ORIGINAL ? &conn->key
-                                : &ct_conn_nat(conn)->reply_key);
-    const struct ct_tuple *tuple = query->tuple;
-    bool ipv6 = ct_tuple_is_ipv6(tuple);
-
-    if (ct_key_equal(key, query->key)
-        && (!ipv6 || addrs6_equal(conn, place, &tuple->src, &tuple->dst))) {
-        *dir = place;
-        return true;
-    }
-    if ((!(entry & CT_ENTRY_NAT) || query->both)
-        && ct_key_equal(key, query->inverse)
-        && (!ipv6 || addrs6_equal(conn, place, &tuple->dst, &tuple->src))) {
-        *dir = !place;
-        return true;
-    }
-    return false;
-}
 
 /* One walk over a chain; '*meta' is the word of its head that it began with.
  * A miss means nothing if the chain has another version by now. */
 static inline struct ct_conn *
-chain_lookup(const struct ct_bucket *head, const struct ct_query *query,
-             enum ct_dir *dir, uint64_t *metap)
+chain_lookup(const struct ct_bucket *head, uint64_t hash,
+             const struct ct_table_query *query, enum ct_dir *dir,
+             uint64_t *metap)
 {
-    uint8_t tag = ct_hash_tag(query->hash);
+    uint8_t tag = ct_hash_tag(hash);
     const struct ct_bucket *b;
     uint64_t meta;
     bool link;
@@ -287,8 +203,8 @@ chain_lookup(const struct ct_bucket *head, const struct ct_query *query,
 
             if (OVS_UNLIKELY(entry & CT_ENTRY_LINK)) {
                 link = true;
-            } else if (entry && !ct_entry_differs(entry, query->hash)
-                       && entry_matches(entry, query, dir)) {
+            } else if (entry && !ct_entry_differs(entry, hash)
+                       && ct_entry_matches__(entry, query, dir)) {
                 return ct_entry_conn(entry);
             }
         }
@@ -404,12 +320,13 @@ places_clash(const struct ct_table *table,
         ct_conn_tuple(conn, i, &tuple);
 
         /* Without translation, the inverse is this connection's, too. */
-        const struct ct_query query = {
+        const struct ct_table_query query = {
             .tuple = &tuple, .key = key, .inverse = &inverse,
-            .hash = places->hash[i], .both = places->n == 1,
+            .both = places->n == 1,
         };
         struct ct_conn *clash = chain_lookup(
-            ct_table_bucket__(table, places->index[i]), &query, &dir, &meta);
+            ct_table_bucket__(table, places->index[i]), places->hash[i],
+            &query, &dir, &meta);
         if (clash) {
             return clash;
         }

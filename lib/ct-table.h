@@ -36,12 +36,8 @@ struct ct_table *ct_table_create(void);
 /* At once; the records are not touched. */
 void ct_table_destroy(struct ct_table *);
 
-/* Lookup of a batch: prefetch all buckets, then all candidates' records, then
- * find each. */
-void ct_table_prefetch_bucket(const struct ct_table *, uint64_t hash);
-void ct_table_prefetch_records(const struct ct_table *, uint64_t hash);
-
 /* The connection that 'tuple' belongs to, in either direction, or NULL.
+ * (Batches: ct-table-batch.h.)
  * 'key', 'inverse' and 'hash' are those of 'tuple'. */
 struct ct_conn *ct_table_find(const struct ct_table *, const struct ct_tuple *,
                               const struct ct_key *key,

@@ -17,7 +17,7 @@
 #include "ct-metadata.h"
 #include "ct-nat.h"
 #include "ct-packet.h"
-#include "ct-table.h"
+#include "ct-table-batch.h"
 #include "ct-tracker.h"
 #include "ct-wheel.h"
 #include "ct-zone.h"
@@ -119,12 +119,14 @@ track_batch(struct ct_pass *pass)
     DP_PACKET_BATCH_FOR_EACH (j, pkt, pass->batch) {
         begin_packet(pass, pkt, &packets[j]);
         if (table && packets[j].valid) {
-            ct_table_prefetch_bucket(table, packets[j].hash);
+            packets[j].bucket = ct_table_prefetch_bucket(table,
+                                                         packets[j].hash);
         }
     }
     for (i = 0; table && i < n; i++) {
-        if (packets[i].valid) {
-            ct_table_prefetch_records(table, packets[i].hash);
+        if (packets[i].bucket) {
+            packets[i].candidate = ct_table_prefetch_record(packets[i].bucket,
+                                                            packets[i].hash);
         }
     }
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, pkt, pass->batch) {
@@ -150,6 +152,8 @@ begin_packet(struct ct_pass *pass, struct dp_packet *pkt,
     packet->now = pass->now;
     packet->is_icmp_error = false;
     packet->parsed = packet->valid = packet->cached = false;
+    packet->bucket = NULL;
+    packet->candidate = 0;
     packet->conn = NULL;
     packet->ct_state = 0;
     packet->seen = ct_metadata_is_of(&pkt->md, pass->request->zone);

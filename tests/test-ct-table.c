@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "ct-bucket.h"
+#include "ct-table-batch.h"
 #include "ct-test.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
@@ -45,9 +45,19 @@ find(const struct ct_table *table, const struct ct_tuple *tuple,
     struct ct_key key, inverse;
     uint64_t hash = ct_test_keys(tuple, &key, &inverse);
 
-    ct_table_prefetch_bucket(table, hash);
-    ct_table_prefetch_records(table, hash);
-    return ct_table_find(table, tuple, &key, &inverse, hash, dir);
+    uint64_t candidate = ct_table_prefetch_record(
+        ct_table_prefetch_bucket(table, hash), hash);
+    enum ct_dir early_dir;
+    struct ct_conn *early = ct_table_candidate(candidate, tuple, &key,
+                                               &inverse, &early_dir);
+    struct ct_conn *conn = ct_table_find(table, tuple, &key, &inverse, hash,
+                                         dir);
+
+    /* A candidate may be missing, but not wrong. */
+    if (early && (early != conn || early_dir != *dir)) {
+        return NULL;
+    }
+    return conn;
 }
 
 /* 'conn' is found by both tuples, and by no tuple that it does not have. */

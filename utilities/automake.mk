@@ -16,3 +16,16 @@ utilities_ovs_vswitchd_DEPENDENCIES = \
 EXTRA_DIST += \
 	utilities/quickstart \
 	utilities/trackway-demo
+
+# Our tracker against stock's.  Arguments: make bench-ct BENCHFLAGS=--quick
+EXTRA_PROGRAMS += utilities/bench-ct
+CLEANFILES += utilities/bench-ct$(EXEEXT)
+
+utilities_bench_ct_SOURCES = \
+	utilities/bench-ct.c \
+	utilities/bench-ct-source.c \
+	utilities/bench-ct-source.h
+
+PHONY += bench-ct
+bench-ct: utilities/bench-ct$(EXEEXT)
+	utilities/bench-ct$(EXEEXT) $(BENCHFLAGS)

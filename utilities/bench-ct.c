@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The tracker against the one of Open vSwitch's 'netdev' datapath, in one
+ * process, on the same packets: ct_execute() and conntrack_execute().
+ *
+ * Rounds alternate in the order stock, ours, ours, stock, so that a machine
+ * that gets slower or faster does it to both; what is printed are medians.
+ * Costs of one thread are CPU time of that thread, since other processes may
+ * be running; rates of two threads are by the wall clock. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <math.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench-ct-source.h"
+#include "conntrack.h"
+#include "ct.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "ovs-numa.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "timeval.h"
+#include "util.h"
+
+#define BURST NETDEV_MAX_BURST
+
+/* nat(src=addr:min_port-max_port). */
+struct snat {
+    uint32_t addr;
+    uint16_t min_port, max_port;
+};
+
+/* What is compared. */
+struct tracker {
+    const char *name;
+    void *(*create)(void);
+    void (*destroy)(void *);
+    void (*execute)(void *, struct dp_packet_batch *, bool commit,
+                    const struct snat *, long long now);
+};
+
+enum { STOCK, OURS, N_TRACKERS };
+static const struct tracker trackers[N_TRACKERS];
+
+#define MAX_ROUNDS 100
+struct samples {
+    double v[MAX_ROUNDS];
+    int n;
+};
+
+/* A line of the report. */
+struct result {
+    const char *name, *unit;
+    struct samples samples[N_TRACKERS];
+};
+
+static bool quick;
+static bool json;
+static int n_rounds = 6;
+static const char *only;
+static int only_tracker = -1;
+
+static struct result results[32];
+static int n_results;
+
+/* Time and memory. */
+
+static double
+cpu_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+static double
+wall_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+static double
+resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    long pages = 0;
+
+    if (f) {
+        if (fscanf(f, "%*s %ld", &pages) != 1) {
+            pages = 0;
+        }
+        fclose(f);
+    }
+    return (double) pages * sysconf(_SC_PAGESIZE);
+}
+
+static int
+compare_doubles(const void *a_, const void *b_)
+{
+    const double *a = a_, *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+static double
+median(const struct samples *s)
+{
+    double v[MAX_ROUNDS];
+
+    if (!s->n) {
+        return NAN;
+    }
+    memcpy(v, s->v, sizeof v);
+    qsort(v, s->n, sizeof *v, compare_doubles);
+    return s->n % 2 ? v[s->n / 2] : (v[s->n / 2 - 1] + v[s->n / 2]) / 2;
+}
+
+static void
+add_sample(struct samples *s, double v)
+{
+    if (s->n < MAX_ROUNDS) {
+        s->v[s->n++] = v;
+    }
+}
+
+static struct result *
+result_new(const char *name, const char *unit)
+{
+    struct result *r = &results[n_results++];
+
+    ovs_assert(n_results <= ARRAY_SIZE(results));
+    r->name = name;
+    r->unit = unit;
+    if (!json) {
+        fprintf(stderr, "%s ...\n", name);
+    }
+    return r;
+}
+
+/* Who is next in A-B-B-A. */
+static int
+turn(int i)
+{
+    return only_tracker >= 0 ? only_tracker
+           : (i + 1) / 2 % 2 ? OURS : STOCK;
+}
+
+static bool
+takes_part(int who)
+{
+    return only_tracker < 0 || only_tracker == who;
+}
+
+/* The trackers. */
+
+static void *
+stock_create(void)
+{
+    return conntrack_init();
+}
+
+static void
+stock_destroy(void *ct)
+{
+    conntrack_destroy(ct);
+}
+
+static void
+stock_execute(void *ct, struct dp_packet_batch *batch, bool commit,
+              const struct snat *snat, long long now)
+{
+    struct nat_action_info_t nat;
+
+    if (snat) {
+        memset(&nat, 0, sizeof nat);
+        nat.min_addr.ipv4 = nat.max_addr.ipv4 = htonl(snat->addr);
+        nat.min_port = snat->min_port;
+        nat.max_port = snat->max_port;
+        nat.nat_action = NAT_ACTION_SRC | NAT_ACTION_SRC_PORT;
+    }
+    conntrack_execute(ct, batch, htons(ETH_TYPE_IP), false, commit, 0, NULL,
+                      NULL, 0, 0, NULL, snat ? &nat : NULL, now, 0);
+}
+
+static void *
+ours_create(void)
+{
+    return ct_create();
+}
+
+static void
+ours_destroy(void *ct)
+{
+    ct_destroy(ct);
+}
+
+static void
+ours_execute(void *ct, struct dp_packet_batch *batch, bool commit,
+             const struct snat *snat, long long now)
+{
+    struct ct_request request = {
+        .commit = commit,
+        .timeout_policy = DEFAULT_TP_ID,
+    };
+
+    if (snat) {
+        request.nat.kind = CT_NAT_SRC;
+        request.nat.have_addr = request.nat.have_port = true;
+        request.nat.min_addr.ip = request.nat.max_addr.ip = htonl(snat->addr);
+        request.nat.min_port = snat->min_port;
+        request.nat.max_port = snat->max_port;
+    }
+    ct_execute(ct, batch, htons(ETH_TYPE_IP), &request, now);
+}
+
+static const struct tracker trackers[N_TRACKERS] = {
+    [STOCK] = { "stock", stock_create, stock_destroy, stock_execute },
+    [OURS] = { "trackway", ours_create, ours_destroy, ours_execute },
+};
+
+/* Packets must come out as they should: a benchmark of errors is none. */
+static void
+check_state(const struct dp_packet_batch *batch, uint8_t want)
+{
+    struct dp_packet *packet;
+
+    if (dp_packet_batch_size(batch) != BURST) {
+        ovs_fatal(0, "only %"PRIuSIZE" of %d packets came out",
+                  dp_packet_batch_size(batch), BURST);
+    }
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        if ((packet->md.ct_state & want) != want
+            || packet->md.ct_state & CS_INVALID) {
+            ovs_fatal(0, "ct_state is %#x, not %#x", packet->md.ct_state,
+                      want);
+        }
+    }
+}
+
+/* Opens connections 'first' to 'end' - 1, all the way to established. */
+static void
+establish(int who, void *ct, struct bench_source *source, uint32_t first,
+          uint32_t end)
+{
+    const struct tracker *tracker = &trackers[who];
+    long long now = time_msec();
+
+    for (uint32_t i = first; i < end; i += BURST) {
+        for (int step = BENCH_SYN; step <= BENCH_ACK; step++) {
+            struct dp_packet_batch batch;
+
+            bench_source_next(source, &batch, step, i);
+            tracker->execute(ct, &batch, step == BENCH_SYN, NULL, now);
+            check_state(&batch, step == BENCH_SYN ? CS_NEW : CS_ESTABLISHED);
+        }
+        if (i % 4096 == 0) {
+            ovsrcu_quiesce();
+        }
+    }
+}
+
+/* CPU time of a packet of 'n' established connections, with the source's. */
+static double
+established_ns(int who, void *ct, struct bench_source *source, uint32_t n,
+               uint32_t n_packets)
+{
+    long long now = time_msec();
+    double start = cpu_ns();
+
+    for (uint32_t i = 0; i < n_packets; i += BURST) {
+        struct dp_packet_batch batch;
+
+        bench_source_random(source, &batch, n);
+        if (who >= 0) {
+            trackers[who].execute(ct, &batch, false, NULL, now);
+        }
+        if (i % 4096 == 0) {
+            if (who >= 0) {
+                check_state(&batch, CS_ESTABLISHED);
+            }
+            ovsrcu_quiesce();
+        }
+    }
+    return (cpu_ns() - start) / n_packets;
+}
+
+/* The tests. */
+
+/* Is this test, or the group that it belongs to, to be run? */
+static bool
+wanted(const char *group, const char *name)
+{
+    return !only || !strcmp(only, group) || !strcmp(only, name);
+}
+
+static void
+bench_source_cost(void)
+{
+    struct result *r = result_new("packet source alone", "ns/packet");
+    struct bench_source source;
+
+    bench_source_init(&source, BENCH_COUNTED);
+    for (int i = 0; i < n_rounds; i++) {
+        double ns = established_ns(-1, NULL, &source, 1000000, 1 << 19);
+
+        add_sample(&r->samples[STOCK], ns);
+        add_sample(&r->samples[OURS], ns);
+    }
+    bench_source_uninit(&source);
+}
+
+static void
+bench_established(const char *group, const char *name, enum bench_set set,
+                  uint32_t n, uint32_t n_packets)
+{
+    if (!wanted(group, name)) {
+        return;
+    }
+
+    struct result *r = result_new(name, "ns/packet");
+    void *ct[N_TRACKERS];
+    struct bench_source source[N_TRACKERS];
+
+    for (int who = 0; who < N_TRACKERS; who++) {
+        if (!takes_part(who)) {
+            continue;
+        }
+        ct[who] = trackers[who].create();
+        bench_source_init(&source[who], set);
+        establish(who, ct[who], &source[who], 0, n);
+        established_ns(who, ct[who], &source[who], n, n_packets / 4);
+    }
+    for (int i = 0; i < 2 * n_rounds; i++) {
+        int who = turn(i);
+
+        add_sample(&r->samples[who],
+                   established_ns(who, ct[who], &source[who], n, n_packets));
+    }
+    for (int who = 0; who < N_TRACKERS; who++) {
+        if (!takes_part(who)) {
+            continue;
+        }
+        trackers[who].destroy(ct[who]);
+        bench_source_uninit(&source[who]);
+        ovsrcu_quiesce();
+    }
+    malloc_trim(0);
+}
+
+/* What the process grows by. */
+static void
+bench_memory(const char *group, const char *name, uint32_t n)
+{
+    if (!wanted(group, name)) {
+        return;
+    }
+
+    struct result *r = result_new(name, "bytes");
+    struct bench_source source;
+
+    bench_source_init(&source, BENCH_COUNTED);
+    for (int who = 0; who < N_TRACKERS; who++) {
+        if (!takes_part(who)) {
+            continue;
+        }
+        ovsrcu_quiesce();
+        malloc_trim(0);
+        void *ct = trackers[who].create();
+        double before = resident_bytes();
+
+        establish(who, ct, &source, 0, n);
+        add_sample(&r->samples[who], (resident_bytes() - before) / n);
+        trackers[who].destroy(ct);
+    }
+    bench_source_uninit(&source);
+}
+
+/* New connections, by 'n_threads' threads. */
+struct opener {
+    int who;
+    void *ct;
+    uint32_t first, n;
+    struct ovs_barrier *barrier;
+    struct bench_source source;
+    double cpu, start, end;
+};
+
+static void
+open_connections(struct opener *o)
+{
+    long long now = time_msec();
+    double cpu = cpu_ns();
+
+    o->start = wall_ns();
+    for (uint32_t i = 0; i < o->n; i += BURST) {
+        struct dp_packet_batch batch;
+
+        bench_source_next(&o->source, &batch, BENCH_SYN, o->first + i);
+        trackers[o->who].execute(o->ct, &batch, true, NULL, now);
+        if (i % 4096 == 0) {
+            check_state(&batch, CS_NEW);
+            ovsrcu_quiesce();
+        }
+    }
+    o->end = wall_ns();
+    o->cpu = cpu_ns() - cpu;
+}
+
+static void *
+opener_main(void *o_)
+{
+    struct opener *o = o_;
+
+    ovs_barrier_block(o->barrier);
+    open_connections(o);
+    return NULL;
+}
+
+static double
+open_rate(int who, unsigned int n_threads, uint32_t n)
+{
+    struct opener openers[8];
+    pthread_t threads[8];
+    struct ovs_barrier barrier;
+    void *ct = trackers[who].create();
+    double rate;
+
+    ovs_barrier_init(&barrier, n_threads);
+    for (unsigned int i = 0; i < n_threads; i++) {
+        struct opener *o = &openers[i];
+
+        o->who = who;
+        o->ct = ct;
+        o->n = n / n_threads;
+        o->first = i * o->n;
+        o->barrier = &barrier;
+        bench_source_init(&o->source, BENCH_COUNTED);
+    }
+    if (n_threads == 1) {
+        open_connections(&openers[0]);
+        rate = n / openers[0].cpu;
+    } else {
+        double start = 0, end = 0;
+
+        for (unsigned int i = 0; i < n_threads; i++) {
+            threads[i] = ovs_thread_create("opener", opener_main,
+                                           &openers[i]);
+        }
+        ovsrcu_quiesce_start();
+        for (unsigned int i = 0; i < n_threads; i++) {
+            xpthread_join(threads[i], NULL);
+            start = i ? MIN(start, openers[i].start) : openers[i].start;
+            end = MAX(end, openers[i].end);
+        }
+        ovsrcu_quiesce_end();
+        rate = n / (end - start);
+    }
+    for (unsigned int i = 0; i < n_threads; i++) {
+        bench_source_uninit(&openers[i].source);
+    }
+    ovs_barrier_destroy(&barrier);
+    trackers[who].destroy(ct);
+    ovsrcu_quiesce();
+    malloc_trim(0);
+    return rate * 1e3;          /* Millions a second. */
+}
+
+static void
+bench_open(const char *name, unsigned int n_threads, uint32_t n)
+{
+    if (!wanted("new", name)) {
+        return;
+    }
+
+    struct result *r = result_new(name, "M/s");
+
+    for (int i = 0; i < 2 * n_rounds; i++) {
+        int who = turn(i);
+
+        add_sample(&r->samples[who], open_rate(who, n_threads, n));
+    }
+}
+
+/* Connections through SNAT to the ports of one address: the first percent,
+ * and those behind 99 percent.  Several addresses in turn, because a percent
+ * is not many. */
+#define SNAT_FIRST_PORT 1024
+#define SNAT_N_PORTS 64512
+#define SNAT_PART 640           /* 1 %, and a multiple of BURST. */
+
+static double
+snat_part(int who, void *ct, struct bench_source *source, uint32_t n_before,
+          uint32_t addr)
+{
+    const struct snat snat = {
+        .addr = addr,
+        .min_port = SNAT_FIRST_PORT,
+        .max_port = SNAT_FIRST_PORT + SNAT_N_PORTS - 1,
+    };
+    uint32_t first = (addr & 0xff) * SNAT_N_PORTS + n_before;
+    long long now = time_msec();
+    double start = cpu_ns();
+
+    for (uint32_t i = 0; i < SNAT_PART; i += BURST) {
+        struct dp_packet_batch batch;
+
+        bench_source_next(source, &batch, BENCH_SYN, first + i);
+        trackers[who].execute(ct, &batch, true, &snat, now);
+        check_state(&batch, CS_NEW);
+    }
+    return (cpu_ns() - start) / SNAT_PART;
+}
+
+static void
+bench_snat(int n_addrs)
+{
+    if (!wanted("snat", "snat")) {
+        return;
+    }
+
+    struct result *empty = result_new("SNAT, new, ports free", "ns/packet");
+    struct result *full = result_new("SNAT, new, 99 % of ports used",
+                                     "ns/packet");
+
+    for (int who = 0; who < N_TRACKERS; who++) {
+        if (!takes_part(who)) {
+            continue;
+        }
+
+        struct bench_source source;
+        void *ct = trackers[who].create();
+
+        bench_source_init(&source, BENCH_COUNTED);
+        for (int a = 0; a < n_addrs; a++) {
+            uint32_t addr = 0x0b000000 + a;
+            uint32_t i = 0;
+
+            add_sample(&empty->samples[who],
+                       snat_part(who, ct, &source, i, addr));
+            for (i = SNAT_PART; i + 2 * SNAT_PART <= SNAT_N_PORTS;
+                 i += SNAT_PART) {
+                snat_part(who, ct, &source, i, addr);
+                ovsrcu_quiesce();
+            }
+            add_sample(&full->samples[who],
+                       snat_part(who, ct, &source, i, addr));
+        }
+        bench_source_uninit(&source);
+        trackers[who].destroy(ct);
+        ovsrcu_quiesce();
+    }
+    malloc_trim(0);
+}
+
+/* The report. */
+
+static double
+value(const char *name, int who)
+{
+    for (int i = 0; i < n_results; i++) {
+        if (!strcmp(results[i].name, name)) {
+            return median(&results[i].samples[who]);
+        }
+    }
+    return NAN;
+}
+
+static void
+print_json(void)
+{
+    printf("{\"rounds\": %d, \"results\": [", n_rounds);
+    for (int i = 0; i < n_results; i++) {
+        const struct result *r = &results[i];
+
+        printf("%s\n  {\"name\": \"%s\", \"unit\": \"%s\"", i ? "," : "",
+               r->name, r->unit);
+        for (int who = 0; who < N_TRACKERS; who++) {
+            printf(", \"%s\": %.4g", trackers[who].name,
+                   median(&r->samples[who]));
+        }
+        printf("}");
+    }
+    printf("\n]}\n");
+}
+
+static void
+print_goal(const char *what, double v, bool at_least, double goal,
+           const char *unit)
+{
+    if (!isnan(v)) {
+        printf("%-48s %8.2f %-6s (goal: %s %g)  %s\n", what, v, unit,
+               at_least ? "at least" : "at most", goal,
+               (at_least ? v >= goal : v <= goal) ? "ok" : "MISSED");
+    }
+}
+
+static void
+print_table(void)
+{
+    printf("%-34s %-10s %10s %10s %8s\n", "", "", "stock", "trackway",
+           "ratio");
+    for (int i = 0; i < n_results; i++) {
+        const struct result *r = &results[i];
+        double stock = median(&r->samples[STOCK]);
+        double ours = median(&r->samples[OURS]);
+        bool rate = !strcmp(r->unit, "M/s");
+
+        printf("%-34s %-10s %10.4g %10.4g %7.1fx\n", r->name, r->unit, stock,
+               ours, rate ? ours / stock : stock / ours);
+    }
+    printf("\n");
+    print_goal("established, 1 M: stock's cost by ours",
+               value("established, 1 M", STOCK)
+               / value("established, 1 M", OURS), true, 4, "times");
+    print_goal("new, 1 thread: our rate by stock's",
+               value("new, 1 thread", OURS) / value("new, 1 thread", STOCK),
+               true, 2, "times");
+    print_goal("memory of a connection",
+               value("memory of a connection", OURS), false, 200, "bytes");
+    print_goal("new: 2 threads by 1",
+               value("new, 2 threads", OURS) / value("new, 1 thread", OURS),
+               true, 1.6, "times");
+    print_goal("16 k chosen tuples by random ones",
+               value("established, 16 k chosen", OURS)
+               / value("established, 16 k random", OURS), false, 2, "times");
+    print_goal("SNAT: 99 % of ports used by none",
+               value("SNAT, new, 99 % of ports used", OURS)
+               / value("SNAT, new, ports free", OURS), false, 3, "times");
+}
+
+static void
+run_all(void)
+{
+    uint32_t n_packets = quick ? 1 << 17 : 1 << 20;
+    uint32_t big = quick ? 256 * 1024 : 1024 * 1024;
+
+    bench_source_cost();
+    bench_memory("memory", "memory of a connection", 1000 * 1024);
+    bench_established("established", "established, 1 k", BENCH_COUNTED,
+                      1024, n_packets);
+    bench_established("established", "established, 100 k", BENCH_COUNTED,
+                      100 * 1024, n_packets);
+    bench_established("established", "established, 1 M", BENCH_COUNTED,
+                      1000 * 1024, n_packets);
+    bench_established("collide", "established, 16 k random", BENCH_RANDOM,
+                      16 * 1024, n_packets / 8);
+    bench_established("collide", "established, 16 k chosen", BENCH_XOR,
+                      16 * 1024, n_packets / 32);
+    bench_open("new, 1 thread", 1, big);
+    bench_open("new, 2 threads", 2, big);
+    bench_snat(quick ? 2 : 8);
+}
+
+static void OVS_NO_RETURN
+usage(void)
+{
+    printf("%s: the connection tracker against stock's\n"
+           "usage: %s [OPTIONS]\n"
+           "  --json            print JSON instead of a table\n"
+           "  --quick           fewer packets and connections\n"
+           "  --rounds=N        measure each N times (default: %d)\n"
+           "  --only=TEST       memory, established, collide, new, snat,\n"
+           "                    or one of them by its name in the table\n"
+           "  --tracker=NAME    only stock, or only trackway\n"
+           "  -h, --help        display this help message\n",
+           program_name, program_name, n_rounds);
+    exit(EXIT_SUCCESS);
+}
+
+static void
+parse_options(int argc, char *argv[])
+{
+    enum { OPT_JSON = UCHAR_MAX + 1, OPT_QUICK, OPT_ROUNDS, OPT_ONLY,
+           OPT_TRACKER };
+    static const struct option options[] = {
+        { "json", no_argument, NULL, OPT_JSON },
+        { "quick", no_argument, NULL, OPT_QUICK },
+        { "rounds", required_argument, NULL, OPT_ROUNDS },
+        { "only", required_argument, NULL, OPT_ONLY },
+        { "tracker", required_argument, NULL, OPT_TRACKER },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+
+    for (;;) {
+        switch (getopt_long(argc, argv, "h", options, NULL)) {
+        case -1:
+            return;
+        case OPT_JSON:
+            json = true;
+            break;
+        case OPT_QUICK:
+            quick = true;
+            break;
+        case OPT_ROUNDS:
+            n_rounds = atoi(optarg);
+            if (n_rounds < 1 || n_rounds > MAX_ROUNDS) {
+                ovs_fatal(0, "--rounds must be from 1 to %d", MAX_ROUNDS);
+            }
+            break;
+        case OPT_ONLY:
+            only = optarg;
+            break;
+        case OPT_TRACKER:
+            only_tracker = !strcmp(optarg, "stock") ? STOCK : OURS;
+            break;
+        case 'h':
+            usage();
+        default:
+            exit(EXIT_FAILURE);
+        }
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    set_program_name(argv[0]);
+    parse_options(argc, argv);
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_ERR);
+    run_all();
+    if (json) {
+        print_json();
+    } else {
+        print_table();
+    }
+    return 0;
+}
