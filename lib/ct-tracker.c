@@ -90,10 +90,12 @@ ct_destroy(struct ct *ct)
 void
 ct_run(struct ct *ct, long long now)
 {
-    if (now - atomic_load(&ct->last_run) < CT_WHEEL_TICK_MS
-        || ovs_mutex_trylock(&ct->maintenance)) {
+    if (now - atomic_load(&ct->last_run) < CT_WHEEL_TICK_MS) {
         return;
     }
+
+    /* Waits for at most one turn of the thread. */
+    ovs_mutex_lock(&ct->maintenance);
     for (int i = 0; i < MAX_RUN_TURNS && maintain(ct, now); i++) {
         continue;
     }
@@ -228,7 +230,9 @@ maintain(struct ct *ct, long long now)
     if (n_late) {
         ct_count(ct, CT_C_DROP_FRAGMENT_EXPIRED, n_late);
     }
-    atomic_store(&ct->last_run, now);
+    if (!more) {
+        atomic_store(&ct->last_run, now);
+    }
     return more;
 }
 
