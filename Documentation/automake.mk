@@ -2,6 +2,29 @@
 #
 # Sphinx sources and man pages.
 
-DOC_SOURCE =
+DOC_SOURCE = \
+	Documentation/architecture.rst \
+	Documentation/conf.py \
+	Documentation/features.rst \
+	Documentation/index.rst \
+	Documentation/install.rst \
+	Documentation/intro.rst \
+	Documentation/performance.rst \
+	Documentation/testing.rst \
+	Documentation/tutorial.rst
 
 EXTRA_DIST += $(DOC_SOURCE)
+
+# HTML in Documentation/html of the build directory; a warning is an error.
+PHONY += docs
+docs:
+	@test '$(SPHINX_BUILD)' != no || \
+	    { echo "docs: sphinx-build is not installed" >&2; exit 1; }
+	$(SPHINX_BUILD) -q -W --keep-going -b html \
+	    -d Documentation/doctrees '$(srcdir)/Documentation' \
+	    Documentation/html
+
+CLEAN_LOCAL += clean-docs
+PHONY += clean-docs
+clean-docs:
+	rm -rf Documentation/doctrees Documentation/html
