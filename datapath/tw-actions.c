@@ -46,7 +46,7 @@ typedef void run_action(const struct run *, struct dp_packet_batch *,
                         const struct nlattr *a, bool steal);
 
 static run_action run_output, run_lb_output, run_userspace, run_recirc,
-                  run_ct, run_ct_clear, run_meter, run_tunnel_push,
+                  run_ct_clear, run_meter, run_tunnel_push,
                   run_tunnel_pop, run_sample, run_clone, run_check_pkt_len,
                   run_pop_nsh, run_rewrite;
 
@@ -63,7 +63,6 @@ static const struct action_type {
     [OVS_ACTION_ATTR_CLONE]         = { run_clone, true },
     [OVS_ACTION_ATTR_CHECK_PKT_LEN] = { run_check_pkt_len, true },
     [OVS_ACTION_ATTR_TUNNEL_PUSH]   = { run_tunnel_push, false },
-    [OVS_ACTION_ATTR_CT]            = { run_ct, false },
     [OVS_ACTION_ATTR_CT_CLEAR]      = { run_ct_clear, false },
     [OVS_ACTION_ATTR_METER]         = { run_meter, false },
     [OVS_ACTION_ATTR_POP_NSH]       = { run_pop_nsh, false },
@@ -85,6 +84,8 @@ static void run_list(const struct run *, struct dp_packet_batch *, bool steal,
                      const struct nlattr *list, size_t size);
 static void run_drop(const struct run *, struct dp_packet_batch *,
                      const struct nlattr *a, bool steal);
+static void run_ct(const struct run *, struct dp_packet_batch *,
+                   const struct nlattr *a, size_t left);
 
 /* Life. */
 
@@ -185,7 +186,11 @@ run_list(const struct run *run, struct dp_packet_batch *batch, bool steal,
             type->run(run, batch, a, true);
             return;
         }
-        type->run(run, batch, a, false);
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_CT) {
+            run_ct(run, batch, a, left);
+        } else {
+            type->run(run, batch, a, false);
+        }
         if (dp_packet_batch_is_empty(batch)) {
             return;
         }
@@ -312,15 +317,27 @@ batch_dl_type(const struct dp_packet_batch *batch)
     return flow.dl_type;
 }
 
+/* 'left' is from 'a' to the end of its list: when fragments that were held
+ * leave with this batch and do not fit in it, the rest of the list is carried
+ * out for them here. */
 static void
 run_ct(const struct run *run, struct dp_packet_batch *batch,
-       const struct nlattr *a, bool steal OVS_UNUSED)
+       const struct nlattr *a, size_t left)
 {
     ovs_be16 dl_type = run->flow ? run->flow->dl_type : batch_dl_type(batch);
+    struct ct_overflow *more
+        = ct_execute_all(run->thread->dp->ct, batch, dl_type,
+                         tw_actions_get_ct(run->actions, a),
+                         tw_thread_now_ms(run->thread));
+    size_t rest = left - MIN(left, NLA_ALIGN(a->nla_len));
 
-    ct_execute(run->thread->dp->ct, batch, dl_type,
-               tw_actions_get_ct(run->actions, a),
-               tw_thread_now_ms(run->thread));
+    while (OVS_UNLIKELY(more)) {
+        struct ct_overflow *next = more->next;
+
+        run_list(run, &more->batch, true, nl_attr_next(a), rest);
+        free(more);
+        more = next;
+    }
 }
 
 static void

@@ -130,6 +130,8 @@ scenario_fragments() {
     serve_echo server
     matches "echo" "$(ask client udp $server 7 --size 5000)" \
         "port=[0-9]+ hello[.]*"
+    # Of 41 fragments only 32 leave in the batch that completes the datagram.
+    matches "long ping" "$(pings client $server -s 60000)" "3 received"
     lacks "packets" "$(cat sniff.log)" BAD
 }
 
