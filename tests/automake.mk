@@ -225,3 +225,18 @@ tests_test_ct_hash_SOURCES = tests/test-ct-hash.c tests/ct-test.h
 tests_test_ct_table_SOURCES = tests/test-ct-table.c tests/ct-test.h
 tests_test_ct_tuple_SOURCES = tests/test-ct-tuple.c tests/ct-test.h
 tests_test_ct_wheel_SOURCES = tests/test-ct-wheel.c tests/ct-test.h
+
+# Everything at once, for ThreadSanitizer and for long runs.
+check_PROGRAMS += tests/ct-stress
+tests_ct_stress_SOURCES = \
+	tests/ct-stress.c \
+	tests/ct-test.h \
+	utilities/bench-ct-source.c \
+	utilities/bench-ct-source.h
+
+EXTRA_DIST += tests/check-tsan tests/tsan.supp
+
+# Builds OVS once more, with ThreadSanitizer, into _tsan: takes minutes.
+PHONY += check-tsan
+check-tsan:
+	$(srcdir)/tests/check-tsan $(srcdir) $(OVS_SRCDIR) _tsan
