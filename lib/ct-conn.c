@@ -76,13 +76,18 @@ struct ct_conn_shard {
     struct ct_conn_batch *batches[CT_CONN_N_KINDS];
 };
 
+/* Chunks kept ready: as many as the last interval took, within limits. */
+#define MAX_SPARES 8
+
 struct ct_conn_pool {           /* By kind, all under 'mutex'. */
     struct ct_conn_batch *depot;        /* Full of free records. */
     struct ct_conn_batch *pending;      /* Freed, not yet postponed. */
     struct ct_chunk *chunk;             /* Records from 'used' on are new. */
-    struct ct_chunk *spare;             /* The next one, or NULL. */
+    struct ct_chunk *spares[MAX_SPARES];        /* The next ones. */
+    uint32_t n_spares;
     uint32_t used;                      /* Index into 'chunk'. */
-    uint32_t n_chunks;                  /* Without 'spare'. */
+    uint32_t n_chunks;                  /* Without the spare ones. */
+    uint32_t n_chunks_before;           /* At the last periodic work. */
     size_t n_used;                      /* Records, over all chunks. */
 };
 
@@ -101,6 +106,7 @@ struct ct_conn_memory {
     struct ct_chunk **chunks;   /* [I] By number; an entry is immutable. */
 };
 
+static bool is_inverse(const struct ct_tuple *, const struct ct_tuple *);
 static enum ct_conn_kind kind_of(const struct ct_tuple *, bool nat);
 static void fill_in(struct ct_conn *, enum ct_conn_kind, uint16_t zone,
                     const struct ct_tuple *original,
@@ -116,7 +122,7 @@ static void pending_postpone(struct ct_conn_memory *, enum ct_conn_kind)
     OVS_REQUIRES(memory->mutex);
 static void memory_unref(struct ct_conn_memory *)
     OVS_RELEASES(memory->mutex);
-static void keep_spare_chunk(struct ct_conn_memory *, enum ct_conn_kind);
+static void keep_spare_chunks(struct ct_conn_memory *, enum ct_conn_kind);
 
 void
 ct_conn_tuple(const struct ct_conn *conn, enum ct_dir dir,
@@ -213,13 +219,10 @@ struct ct_conn *
 ct_conn_alloc(struct ct_conn_memory *memory, uint16_t zone,
               const struct ct_tuple *original, const struct ct_tuple *reply)
 {
-    struct ct_tuple inverse;
+    enum ct_conn_kind kind = kind_of(original, !is_inverse(original, reply));
     struct ct_conn *conn;
     uint32_t id;
 
-    ct_tuple_invert(original, &inverse);
-    enum ct_conn_kind kind = kind_of(original,
-                                     !ct_tuple_equal(reply, &inverse));
     conn = shard_get(memory, kind, &id);
     if (OVS_UNLIKELY(!conn)) {
         return NULL;
@@ -255,7 +258,7 @@ ct_conn_memory_run(struct ct_conn_memory *memory)
         pending_postpone(memory, kind);
         ovs_mutex_unlock(&memory->mutex);
 
-        keep_spare_chunk(memory, kind);
+        keep_spare_chunks(memory, kind);
     }
 }
 
@@ -274,6 +277,22 @@ ct_conn_memory_used(struct ct_conn_memory *memory)
 }
 
 /* Records. */
+
+/* As ct_tuple_invert() and ct_tuple_equal(), on the members that count: both
+ * tuples were just written, member by member, and a wider load would wait for
+ * the stores. */
+static bool
+is_inverse(const struct ct_tuple *a, const struct ct_tuple *b)
+{
+    if (a->src_port != b->dst_port || a->dst_port != b->src_port
+        || a->proto != b->proto || a->kind != ct_kind_inverse(b->kind)) {
+        return false;
+    }
+    return (ct_tuple_is_ipv6(a)
+            ? (!memcmp(&a->src, &b->dst, sizeof a->src)
+               && !memcmp(&a->dst, &b->src, sizeof a->dst))
+            : a->src.ip == b->dst.ip && a->dst.ip == b->src.ip);
+}
 
 static enum ct_conn_kind
 kind_of(const struct ct_tuple *tuple, bool nat)
@@ -373,44 +392,58 @@ pool_next_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
     OVS_REQUIRES(memory->mutex)
 {
     struct ct_conn_pool *pool = &memory->pools[kind];
-    struct ct_chunk *chunk = pool->spare;
+    struct ct_chunk *chunk = (pool->n_spares
+                              ? pool->spares[--pool->n_spares]
+                              : chunk_create(memory, kind));
 
     if (!chunk) {
-        chunk = chunk_create(memory, kind);
-        if (!chunk) {
-            return false;
-        }
+        return false;
     }
-    pool->spare = NULL;
     pool->chunk = chunk;
     pool->used = 0;
     pool->n_chunks++;
     return true;
 }
 
-/* Once a kind uses chunks by the dozen, maps the next one ahead of need, and
- * touches it: the kernel takes 0.1 ms to clear a huge page. */
+/* How many more chunks should be ready. */
+static uint32_t
+spares_missing(struct ct_conn_pool *pool, enum ct_conn_kind kind)
+{
+    uint32_t want = pool->n_chunks - pool->n_chunks_before;
+
+    pool->n_chunks_before = pool->n_chunks;
+    if (pool->n_chunks < 2) {
+        return 0;
+    }
+    want += pool->used > chunk_n_records(kind) / 2;
+    want = MIN(want, MAX_SPARES);
+    return want > pool->n_spares ? want - pool->n_spares : 0;
+}
+
+/* Once a kind has filled some chunks, maps the next ones ahead of need, and
+ * touches them: the kernel takes 0.1 ms and more to clear a huge page. */
 static void
-keep_spare_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
+keep_spare_chunks(struct ct_conn_memory *memory, enum ct_conn_kind kind)
 {
     struct ct_conn_pool *pool = &memory->pools[kind];
-    struct ct_chunk *chunk = NULL;
 
     ovs_mutex_lock(&memory->mutex);
-    if (pool->n_chunks >= 2 && !pool->spare
-        && pool->used > chunk_n_records(kind) / 2) {
-        chunk = chunk_create(memory, kind);
-    }
-    ovs_mutex_unlock(&memory->mutex);
+    for (uint32_t n = spares_missing(pool, kind); n > 0; n--) {
+        struct ct_chunk *chunk = chunk_create(memory, kind);
 
-    if (chunk) {
+        if (!chunk) {
+            break;
+        }
+        ovs_mutex_unlock(&memory->mutex);
         for (size_t i = 1; i < CHUNK_SIZE / 4096; i++) {
             ((volatile char *) chunk)[i * 4096] = 0;
         }
         ovs_mutex_lock(&memory->mutex);
-        pool->spare = chunk;
-        ovs_mutex_unlock(&memory->mutex);
+        if (pool->n_spares < MAX_SPARES) {
+            pool->spares[pool->n_spares++] = chunk;
+        }
     }
+    ovs_mutex_unlock(&memory->mutex);
 }
 
 /* Batches: free records between shards, depot and grace periods. */

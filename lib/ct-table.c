@@ -311,13 +311,16 @@ places_clash(const struct ct_table *table,
     for (unsigned int i = 0; i < places->n; i++) {
         const struct ct_key *key = (i == CT_DIR_ORIGINAL ? &conn->key
                                     : &ct_conn_nat(conn)->reply_key);
-        struct ct_key inverse;
         struct ct_tuple tuple;
+        struct ct_key inverse;
         uint64_t meta;
         enum ct_dir dir;
 
         key_inverse(conn, i, key, &inverse);
-        ct_conn_tuple(conn, i, &tuple);
+        tuple.kind = key->kind;
+        if (ct_conn_is_ipv6(conn)) {
+            ct_conn_tuple(conn, i, &tuple);     /* For its addresses. */
+        }
 
         /* Without translation, the inverse is this connection's, too. */
         const struct ct_table_query query = {

@@ -5,8 +5,9 @@
  *
  * Rounds alternate in the order stock, ours, ours, stock, so that a machine
  * that gets slower or faster does it to both; what is printed are medians.
- * Costs of one thread are CPU time of that thread, since other processes may
- * be running; rates of two threads are by the wall clock. */
+ * Since other processes may be running, costs are CPU time of the thread, and
+ * rates, where threads may wait for each other, are by the wall clock less the
+ * time that a thread was ready to run and did not get a CPU. */
 
 #include <config.h>
 
@@ -80,13 +81,23 @@ cpu_ns(void)
     return ts.tv_sec * 1e9 + ts.tv_nsec;
 }
 
+/* Time since some start that this thread ran, or waited for anything but a
+ * CPU.  (The second number in schedstat is what it waited for that.) */
 static double
-wall_ns(void)
+own_ns(void)
 {
     struct timespec ts;
+    FILE *f = fopen("/proc/thread-self/schedstat", "r");
+    unsigned long long waited = 0;
 
+    if (f) {
+        if (fscanf(f, "%*u %llu", &waited) != 1) {
+            waited = 0;
+        }
+        fclose(f);
+    }
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1e9 + ts.tv_nsec;
+    return ts.tv_sec * 1e9 + ts.tv_nsec - waited;
 }
 
 static double
@@ -373,7 +384,7 @@ bench_memory(const char *group, const char *name, uint32_t n)
         if (!takes_part(who)) {
             continue;
         }
-        ovsrcu_quiesce();
+        ovsrcu_barrier();
         malloc_trim(0);
         void *ct = trackers[who].create();
         double before = resident_bytes();
@@ -392,16 +403,15 @@ struct opener {
     uint32_t first, n;
     struct ovs_barrier *barrier;
     struct bench_source source;
-    double cpu, start, end;
+    double ns;
 };
 
 static void
 open_connections(struct opener *o)
 {
     long long now = time_msec();
-    double cpu = cpu_ns();
+    double start = own_ns();
 
-    o->start = wall_ns();
     for (uint32_t i = 0; i < o->n; i += BURST) {
         struct dp_packet_batch batch;
 
@@ -412,8 +422,7 @@ open_connections(struct opener *o)
             ovsrcu_quiesce();
         }
     }
-    o->end = wall_ns();
-    o->cpu = cpu_ns() - cpu;
+    o->ns = own_ns() - start;
 }
 
 static void *
@@ -433,7 +442,7 @@ open_rate(int who, unsigned int n_threads, uint32_t n)
     pthread_t threads[8];
     struct ovs_barrier barrier;
     void *ct = trackers[who].create();
-    double rate;
+    double rate = 0;
 
     ovs_barrier_init(&barrier, n_threads);
     for (unsigned int i = 0; i < n_threads; i++) {
@@ -446,31 +455,21 @@ open_rate(int who, unsigned int n_threads, uint32_t n)
         o->barrier = &barrier;
         bench_source_init(&o->source, BENCH_COUNTED);
     }
-    if (n_threads == 1) {
-        open_connections(&openers[0]);
-        rate = n / openers[0].cpu;
-    } else {
-        double start = 0, end = 0;
-
-        for (unsigned int i = 0; i < n_threads; i++) {
-            threads[i] = ovs_thread_create("opener", opener_main,
-                                           &openers[i]);
-        }
-        ovsrcu_quiesce_start();
-        for (unsigned int i = 0; i < n_threads; i++) {
-            xpthread_join(threads[i], NULL);
-            start = i ? MIN(start, openers[i].start) : openers[i].start;
-            end = MAX(end, openers[i].end);
-        }
-        ovsrcu_quiesce_end();
-        rate = n / (end - start);
+    for (unsigned int i = 0; i < n_threads; i++) {
+        threads[i] = ovs_thread_create("opener", opener_main, &openers[i]);
     }
+    ovsrcu_quiesce_start();
+    for (unsigned int i = 0; i < n_threads; i++) {
+        xpthread_join(threads[i], NULL);
+        rate += openers[i].n / openers[i].ns;
+    }
+    ovsrcu_quiesce_end();
     for (unsigned int i = 0; i < n_threads; i++) {
         bench_source_uninit(&openers[i].source);
     }
     ovs_barrier_destroy(&barrier);
     trackers[who].destroy(ct);
-    ovsrcu_quiesce();
+    ovsrcu_barrier();
     malloc_trim(0);
     return rate * 1e3;          /* Millions a second. */
 }
