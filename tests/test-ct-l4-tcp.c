@@ -196,6 +196,41 @@ static const struct script scripts[] = {
       "seqchk on\n"
       "> PA seq=900000 ack=5001 win=1000 len=1 = inv ESTABLISHED -\n" },
 
+    /* What OVS's unit test of the switch sends: the server's data come with
+     * damaged numbers, far below the window, and are acknowledged.  Numbers
+     * below the window are never invalid, acknowledgments of what nobody sent
+     * are. */
+    { "acknowledgment of data unseen, checks on",
+      "> S  seq=1000 win=29200 = new SYN_SENT tcp_syn_sent\n"
+      "< SA seq=2083866244 ack=1001 win=24594 = ok SYN_RECV tcp_syn_recv\n"
+      "> A  seq=1001 ack=2083866245 win=29200 "
+      "= ok ESTABLISHED tcp_established\n"
+      "< PA seq=1 ack=0 win=29200 len=8 = ok ESTABLISHED -\n"
+      "> A  seq=1001 ack=2083866253 win=29200 = inv ESTABLISHED -\n"
+      "< FA seq=2083866253 ack=1001 win=29200 = ok FIN_WAIT tcp_fin_wait\n"
+      "> A  seq=1001 ack=2083866254 win=29200 "
+      "= ok CLOSE_WAIT tcp_close_wait\n"
+      "> FA seq=1001 ack=2083866254 win=29200 = ok LAST_ACK tcp_last_ack\n"
+      "< A  seq=2083866254 ack=1002 win=29200 "
+      "= ok TIME_WAIT tcp_time_wait\n" },
+
+    { "acknowledgment of data unseen, checks off",
+      "seqchk off\n"
+      "> S  seq=1000 win=29200 = new SYN_SENT tcp_syn_sent\n"
+      "< SA seq=2083866244 ack=1001 win=24594 = ok SYN_RECV tcp_syn_recv\n"
+      "> A  seq=1001 ack=2083866245 win=29200 "
+      "= ok ESTABLISHED tcp_established\n"
+      "< PA seq=1 ack=0 win=29200 len=8 = ok ESTABLISHED tcp_established\n"
+      "> A  seq=1001 ack=2083866253 win=29200 "
+      "= ok ESTABLISHED tcp_established\n"
+      "< FA seq=2083866253 ack=1001 win=29200 = ok FIN_WAIT tcp_fin_wait\n"
+      "> A  seq=1001 ack=2083866254 win=29200 "
+      "= ok CLOSE_WAIT tcp_close_wait\n"
+      "> FA seq=1001 ack=2083866254 win=29200 = ok LAST_ACK tcp_last_ack\n"
+      "< A  seq=2083866254 ack=1002 win=29200 "
+      "= ok TIME_WAIT tcp_time_wait\n"
+      "seqchk on\n" },
+
     { "RST exactly where it is expected",
       "> S  seq=1000 win=64000      = new SYN_SENT tcp_syn_sent\n"
       "< SA seq=5000 ack=1001 win=65000 = ok SYN_RECV tcp_syn_recv\n"
