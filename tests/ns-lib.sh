@@ -477,6 +477,8 @@ show_state() {
         ovs-appctl dpctl/show -s
         ovs-appctl dpctl/dump-flows -m
         ovs-appctl dpctl/dump-conntrack -m
+        ovs-appctl coverage/show
+        stock || ovs-appctl trackway/stats-show
         for bridge in $(ovs-vsctl list-br); do
             ovs-ofctl -O OpenFlow15 dump-flows "$bridge"
         done
