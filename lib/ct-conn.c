@@ -596,6 +596,10 @@ batch_ripe(struct ct_conn_batch *batch)
     for (uint32_t i = 0; i < batch->n; i++) {
         struct ct_conn *conn = batch->conns[i];
 
+        /* Not before: whoever found the connection could still replace it. */
+        free(atomic_load_explicit(&conn->ext, memory_order_relaxed));
+        atomic_store_explicit(&conn->ext, NULL, memory_order_relaxed);
+
         if (atomic_load_explicit(&ct_conn_cold(conn)->queue_next,
                                  memory_order_acquire) & CT_CONN_QUEUED) {
             /* A late ct_wheel_sooner().  The last one, since nobody has a

@@ -248,8 +248,8 @@ struct ct_conn *ct_conn_alloc(struct ct_conn_memory *, uint16_t zone,
                               const struct ct_tuple *reply);
 /* At once: only for records that were never reachable. */
 void ct_conn_free(struct ct_conn_memory *, struct ct_conn *);
-/* After a grace period.  Postponed in batches, so that a call of
- * ct_conn_memory_run() must follow sooner or later. */
+/* After a grace period, and its 'ext' with it.  Postponed in batches, so that
+ * a call of ct_conn_memory_run() must follow sooner or later. */
 void ct_conn_free_postponed(struct ct_conn_memory *, struct ct_conn *);
 
 /* Periodic work: postpones what waits for its batch to fill, and keeps a

@@ -117,7 +117,7 @@ ct_get_maxconns(const struct ct *ct)
 uint32_t
 ct_get_nconns(const struct ct *ct)
 {
-    int64_t n = atomic_load(&ct->n_conns);
+    int64_t n = ct_tally_sum(&ct->n_conns);
 
     return MAX(n, 0);
 }
@@ -243,16 +243,12 @@ expire_conn(void *ct, struct ct_conn *conn)
 }
 
 /* 'conn' is in no table and on no wheel.  Packets that found it before may
- * still look at it. */
+ * still look at it, and even change its label. */
 static void
 release_conn(void *ct_, struct ct_conn *conn)
 {
-    struct ct_conn_ext *ext = atomic_load(&conn->ext);
     struct ct *ct = ct_;
 
-    if (ext) {
-        ovsrcu_postpone(free, ext);
-    }
     ct_conn_free_postponed(ct->memory, conn);
 }
 

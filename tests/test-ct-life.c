@@ -7,6 +7,9 @@
 
 #include "ct-core-test.h"
 
+#include "ct-commit.h"
+#include "ct-tracker.h"
+
 static void
 test_limits(void)
 {
@@ -288,6 +291,47 @@ test_flush_frees(void)
     assert(ct_get_nconns(ct) == 5000 && dump_count(1) == 5000);
 }
 
+/* A packet has found its connection and is slow: meanwhile the connection is
+ * ended and maintenance is done with it.  Its label can still be changed, and
+ * is freed once. */
+static void
+test_late_label(void)
+{
+    const struct ct_request first = {
+        .commit = true, .label.u64.lo = 1, .label_mask.u64.lo = UINT64_MAX,
+    };
+    const struct ct_request second = {
+        .commit = true, .label.u64.lo = 2, .label_mask.u64.lo = UINT64_MAX,
+    };
+    struct dp_packet *p = test_ct(ct, test_packet(&udp), false, &first, now);
+    struct ct_packet packet = {
+        .ct = ct, .request = &second, .conn = (struct ct_conn *) p->md.conn,
+    };
+
+    assert(p->md.ct_label.u64.lo == 1);
+    assert(ct_conn_end(ct, packet.conn, CT_C_DELETED));
+    now += 1000;
+    ct_run(ct, now);
+    ct_run(ct, now + 1000);
+    ct_commit_metadata(&packet);
+    assert(ct_conn_label(packet.conn).u64.lo == 2);
+    dp_packet_delete(p);
+
+    /* The next one in its place has none. */
+    for (int i = 0; i < 3; i++) {
+        advance(1000);
+        ovsrcu_barrier();
+    }
+    for (int port = 1; port < 300; port++) {
+        struct test_spec s = udp;
+
+        s.sport = port;
+        p = test_ct(ct, test_packet(&s), false, &commit, now);
+        assert(p->md.ct_state == NEW && ovs_u128_is_zero(p->md.ct_label));
+        dp_packet_delete(p);
+    }
+}
+
 static const struct test tests[] = {
     { "limits", test_limits },
     { "full", test_full },
@@ -296,6 +340,7 @@ static const struct test tests[] = {
     { "dump", test_dump },
     { "flush-tuple", test_flush_tuple },
     { "flush-frees", test_flush_frees },
+    { "late-label", test_late_label },
 };
 
 int
