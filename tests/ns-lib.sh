@@ -175,6 +175,13 @@ allow_log() {
     allowed_log="$allowed_log|$1"
 }
 
+# The kernel frees a queue a moment after its AF_XDP socket was closed.  A new
+# one that comes too early is refused, and the port tried again later.
+allow_busy_queue() {
+    allow_log 'Device or resource busy|AF_XDP (socket|device)|suitable XDP mode'
+    allow_log 'the new configuration is refused'
+}
+
 # Fails if the daemon died on its way or complained.
 check_daemon() {
     test -n "$daemon_pid" || return 0

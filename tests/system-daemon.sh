@@ -103,6 +103,7 @@ queues_are() {
 scenario_rx_queues() {
     local name
 
+    allow_busy_queue
     start
     add_bridge br0
     ovs-vsctl set Open_vSwitch . other_config:pmd-cpu-mask=0x3
