@@ -82,6 +82,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-table-batch.h \
 	lib/ct-table-private.h \
 	lib/ct-table-walk.c \
+	lib/ct-tally.h \
 	lib/ct-tuple.c \
 	lib/ct-tuple.h \
 	lib/ct-wheel.c \

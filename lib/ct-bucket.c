@@ -20,6 +20,9 @@ struct ct_bucket_pool {
     size_t used;
 };
 
+/* As ct_meta_used() of a full bucket. */
+#define ALL_PLACES UINT64_C(0x80808080808080)
+
 static struct ct_bucket_pool pool = { .lock = { ATOMIC_FLAG_INIT } };
 static _Atomic size_t n_extra;
 
@@ -101,9 +104,12 @@ next_version(struct ct_bucket *head)
 bool
 ct_chain_add(struct ct_bucket *head, uint64_t entry, uint8_t tag)
 {
-    struct ct_place place;
+    uint64_t meta = ct_bucket_meta(head);
+    uint64_t gaps = ALL_PLACES & ~ct_meta_used(meta);
+    struct ct_place place = { head, ct_meta_first(gaps | CT_META_LOCK) };
 
-    if (!chain_gap(head, NULL, &place)) {
+    if (OVS_UNLIKELY(place.i >= capacity(meta))
+        && !chain_gap(head, NULL, &place)) {
         struct ct_bucket *last = chain_last(head, NULL);
         struct ct_bucket *extra = extra_create();
 
@@ -253,8 +259,7 @@ chain_gap(struct ct_bucket *head, const struct ct_bucket *end,
 {
     for (struct ct_bucket *b = head; b != end; b = ct_bucket_next(b)) {
         uint64_t meta = ct_bucket_meta(b);
-        uint64_t all = UINT64_C(0x80808080808080) & CT_META_TAGS;
-        uint64_t gaps = all & ~ct_meta_used(meta);
+        uint64_t gaps = ALL_PLACES & ~ct_meta_used(meta);
 
         if (gaps && ct_meta_first(gaps) < capacity(meta)) {
             place->bucket = b;

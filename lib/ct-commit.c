@@ -106,7 +106,7 @@ ct_conn_label(const struct ct_conn *conn)
     return ext ? ext->label : OVS_U128_ZERO;
 }
 
-/* Tries mappings until one is nobody else's. */
+/* Tries mappings until one is nobody else's.  Without nat() there is one. */
 static enum ct_commit_result
 insert_mapped(struct ct_packet *packet, struct ct_generation *generation)
 {
@@ -114,20 +114,24 @@ insert_mapped(struct ct_packet *packet, struct ct_generation *generation)
     struct ct_nat_search search;
     struct ct_tuple reply;
 
+    if (packet->request->nat.kind == CT_NAT_NONE) {
+        ct_tuple_invert(&packet->tuple, &reply);
+        result = try_mapping(packet, generation, NULL, &reply);
+        if (result == TAKEN) {
+            ct_count(packet->ct, CT_C_DROP_CLASH, 1);
+            result = CT_COMMIT_DROP;
+        }
+        return result;
+    }
+
     ct_nat_search_init(&search, packet);
     while (result == TAKEN && ct_nat_search_next(&search, &reply)) {
         result = try_mapping(packet, generation, &search, &reply);
     }
     ct_nat_search_uninit(&search);
 
-    if (result == TAKEN) {
-        /* A search counts when it gives up, except one without nat. */
-        if (packet->request->nat.kind == CT_NAT_NONE) {
-            ct_count(packet->ct, CT_C_DROP_CLASH, 1);
-        }
-        result = CT_COMMIT_DROP;
-    }
-    return result;
+    /* A search counts when it gives up. */
+    return result == TAKEN ? CT_COMMIT_DROP : result;
 }
 
 static enum ct_commit_result
@@ -183,7 +187,9 @@ make_conn(struct ct_packet *packet, const struct ct_tuple *reply,
                                 | nat_done(request)));
     ct_conn_cold(conn)->start = ((packet->now - ct->start_msec)
                                  / CT_START_UNIT_MS);
-    ct_nat_prepare(conn, reply);
+    if (request->nat.kind != CT_NAT_NONE) {
+        ct_nat_prepare(conn, reply);
+    }
     set_ext(request, conn);
     if (!first_packet(packet, conn, result)) {
         discard(ct, conn);
@@ -275,12 +281,14 @@ insert(struct ct_packet *packet, struct ct_generation *generation,
     return error;
 }
 
-/* 'conn' is in the table, locked. */
+/* 'conn' is in the table, locked.  'search' is NULL if there was none. */
 static void
 publish(struct ct_packet *packet, struct ct_conn *conn,
         struct ct_nat_search *search)
 {
-    ct_nat_search_keep(search, conn);
+    if (search) {
+        ct_nat_search_keep(search, conn);
+    }
     ct_wheel_add(packet->ct->wheel, conn);
     ct_conn_unlock(conn);
 

@@ -20,11 +20,10 @@
 #define CT_TABLE_N_SEGMENTS (CT_TABLE_MAX_LEVEL - CT_TABLE_FIRST_LEVEL + 1)
 
 /* Entries are counted by thread; every so many inserts of one, it looks at the
- * sum, and grants itself splits for the next inserts. */
+ * sum, and splits what is missing. */
 #define CT_TABLE_N_COUNTS 8
 struct ct_table_count {
     OVS_ALIGNED_VAR(CACHE_LINE_SIZE) _Atomic int64_t n;     /* [A] */
-    _Atomic unsigned int credit;                            /* [A] */
 };
 
 /* [A] atomic, [G] under 'growing'. */

@@ -21,9 +21,10 @@
 #define LOAD 4
 
 /* Inserts of a thread between two looks at the sum, and the splits that it
- * may then grant itself. */
+ * then does at most: a few together, since each makes all other threads fetch
+ * the number of buckets anew. */
 #define CHECK_INTERVAL 16
-#define MAX_CREDIT 8
+#define MAX_SPLITS 8
 
 /* A connection's place or two: hash and entry by direction. */
 struct ct_table_places {
@@ -53,6 +54,7 @@ static bool place_remove(const struct ct_table *,
                          const struct ct_table_places *, enum ct_dir);
 static void count_removed(struct ct_table *, unsigned int n);
 static void count_inserted(struct ct_table *, unsigned int n);
+static void grow(struct ct_table *);
 
 struct ct_table *
 ct_table_create(void)
@@ -456,15 +458,6 @@ split(struct ct_table *table)
 }
 
 static void
-split_one(struct ct_table *table)
-{
-    if (ct_spin_try(&table->growing)) {
-        split(table);
-        ct_spin_unlock(&table->growing);
-    }
-}
-
-static void
 count_removed(struct ct_table *table, unsigned int n)
 {
     struct ct_table_count *count = &table->counts[ovsthread_id_self()
@@ -480,25 +473,29 @@ count_inserted(struct ct_table *table, unsigned int n)
                                                   % CT_TABLE_N_COUNTS];
     int64_t before = atomic_fetch_add_explicit(&count->n, n,
                                                memory_order_relaxed);
-    unsigned int credit = atomic_load_explicit(&count->credit,
-                                               memory_order_relaxed);
 
-    if (credit) {
-        split_one(table);
-        atomic_store_explicit(&count->credit, credit - 1,
-                              memory_order_relaxed);
-    } else if ((before + n) / CHECK_INTERVAL != before / CHECK_INTERVAL) {
-        int64_t total = 0;
+    if ((before + n) / CHECK_INTERVAL != before / CHECK_INTERVAL) {
+        grow(table);
+    }
+}
 
-        for (size_t i = 0; i < CT_TABLE_N_COUNTS; i++) {
-            total += atomic_load_explicit(&table->counts[i].n,
-                                          memory_order_relaxed);
+/* Splits what is missing, unless another thread is at it. */
+static void
+grow(struct ct_table *table)
+{
+    int64_t total = 0;
+
+    for (size_t i = 0; i < CT_TABLE_N_COUNTS; i++) {
+        total += atomic_load_explicit(&table->counts[i].n,
+                                      memory_order_relaxed);
+    }
+
+    int64_t missing = total / LOAD - (int64_t) ct_table_n__(table);
+    if (missing > 0 && ct_spin_try(&table->growing)) {
+        for (missing = MIN(missing, MAX_SPLITS); missing > 0; missing--) {
+            split(table);
         }
-        int64_t missing = total / LOAD - (int64_t) ct_table_n__(table);
-        if (missing > 0) {
-            atomic_store_explicit(&count->credit, MIN(missing, MAX_CREDIT),
-                                  memory_order_relaxed);
-        }
+        ct_spin_unlock(&table->growing);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "ct-conn.h"
 #include "ct-counters.h"
+#include "ct-tally.h"
 #include "latch.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -82,8 +83,7 @@ struct ct {
     _Atomic long long last_run;             /* [A] time_msec(). */
 
     /* Written with each connection that comes or goes. */
-    PADDED_MEMBERS(CACHE_LINE_SIZE, uint8_t pad[CACHE_LINE_SIZE];);
-    _Atomic int64_t n_conns;                /* [A] */
+    struct ct_tally n_conns;                /* [A] */
 };
 
 /* Ends 'conn', which may have been remembered since the last quiescent state:

@@ -29,6 +29,7 @@ static unsigned int drain_some(struct ct *, struct ct_generation *,
                                unsigned int budget);
 static void drain_done(struct ct *, struct ct_generation *);
 static uint32_t zone_limit(const struct ct *, const struct ct_zone *);
+static bool is_full(const struct ct *);
 
 struct ct_zone *
 ct_zone_get(const struct ct *ct, uint16_t id)
@@ -86,17 +87,16 @@ ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed,
                 long long now)
 {
     struct ct_generation *generation = ct_zone_generation(zone);
-    int64_t count = atomic_fetch_add(&generation->count, 1) + 1;
     uint32_t limit = zone_limit(ct, zone);
 
-    atomic_fetch_add(&ct->n_conns, 1);
-    if (limit && count > limit) {
+    ct_tally_add(&generation->count, 1);
+    ct_tally_add(&ct->n_conns, 1);
+    if (limit && ct_tally_sum(&generation->count) > limit) {
         ct_zone_unreserve(ct, generation);
         ct_count(ct, CT_C_DROP_LIMIT, 1);
         return NULL;
     }
-    if (atomic_load(&ct->n_conns) > atomic_load(&ct->maxconns)
-        && !ct_evict(ct, zone, seed, now)) {
+    if (OVS_UNLIKELY(is_full(ct)) && !ct_evict(ct, zone, seed, now)) {
         ct_zone_unreserve(ct, generation);
         ct_count(ct, CT_C_DROP_FULL, 1);
         return NULL;
@@ -107,8 +107,8 @@ ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed,
 void
 ct_zone_unreserve(struct ct *ct, struct ct_generation *generation)
 {
-    atomic_fetch_sub(&generation->count, 1);
-    atomic_fetch_sub(&ct->n_conns, 1);
+    ct_tally_add(&generation->count, -1);
+    ct_tally_add(&ct->n_conns, -1);
 }
 
 void
@@ -145,7 +145,7 @@ ct_zone_flush(struct ct *ct, struct ct_zone *zone)
 
     ovs_list_push_back(&ct->detached, &old->node);
     ovsrcu_set(&zone->generation, new);
-    atomic_fetch_sub(&ct->n_conns, atomic_exchange(&old->count, 0));
+    ct_tally_add(&ct->n_conns, -ct_tally_take(&old->count));
     ovs_mutex_unlock(&ct->mutex);
 
     ovsrcu_postpone(generation_ready, old);
@@ -237,7 +237,7 @@ ct_zone_limit_get(const struct ct *ct, int id, struct ct_zone_limit_info *info)
     const struct ct_zone *zone = id < 0 ? NULL : ct_zone_get(ct, id);
 
     if (zone) {
-        int32_t count = atomic_load(&ct_zone_generation(zone)->count);
+        int64_t count = ct_tally_sum(&ct_zone_generation(zone)->count);
 
         info->limit = zone_limit(ct, zone);
         info->count = MAX(count, 0);
@@ -247,6 +247,16 @@ ct_zone_limit_get(const struct ct *ct, int id, struct ct_zone_limit_info *info)
         info->count = 0;
         info->own = false;
     }
+}
+
+/* More than the maximum?  Far from it, a recent sum is good enough. */
+static bool
+is_full(const struct ct *ct)
+{
+    int64_t max = atomic_load_explicit(&ct->maxconns, memory_order_relaxed);
+
+    return (ct_tally_hint(&ct->n_conns) + CT_TALLY_SLACK >= max
+            && ct_tally_sum(&ct->n_conns) > max);
 }
 
 static uint32_t
@@ -278,7 +288,8 @@ zone_create(struct ct *ct, uint16_t id)
 static struct ct_generation *
 generation_create(struct ct *ct, struct ct_zone *zone)
 {
-    struct ct_generation *generation = xzalloc(sizeof *generation);
+    struct ct_generation *generation = xzalloc_cacheline(
+        sizeof *generation);
 
     generation->zone = zone;
     generation->table = ct_table_create();
@@ -290,7 +301,7 @@ static void
 generation_free(struct ct_generation *generation)
 {
     ct_table_destroy(generation->table);
-    free(generation);
+    free_cacheline(generation);
 }
 
 /* A grace period after it was detached: nobody adds to it any more, and
@@ -351,6 +362,6 @@ drain_done(struct ct *ct, struct ct_generation *generation)
     ovs_list_remove(&generation->node);
     ovs_mutex_unlock(&ct->mutex);
 
-    atomic_fetch_sub(&ct->n_conns, atomic_load(&generation->count));
+    ct_tally_add(&ct->n_conns, -ct_tally_sum(&generation->count));
     generation_free(generation);
 }

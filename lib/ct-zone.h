@@ -5,6 +5,7 @@
 
 #include "ct-conn.h"
 #include "ct-table.h"
+#include "ct-tally.h"
 #include "openvswitch/list.h"
 #include "ovs-rcu.h"
 
@@ -37,7 +38,7 @@ struct ct_generation {
     struct ct_zone *zone;           /* [I] */
     struct ct_table *table;         /* [I] */
     uint64_t seq;                   /* [I] Unique. */
-    _Atomic int32_t count;          /* [A] Connections. */
+    struct ct_tally count;          /* [A] Connections. */
 
     /* For a detached one. */
     struct ovs_list node;           /* In ct->detached, under ct->mutex. */
