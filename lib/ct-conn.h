@@ -50,6 +50,10 @@
 #define CT_CONN_STATUS_DEAD 0x8000
 BUILD_ASSERT_DECL(!(CT_CONN_STATUS_DEAD & CT_DPIF_STATUS_MASK));
 
+/* 'deadline' of a connection that a packet has ended: for what else becomes of
+ * the packet, it is still that packet's. */
+#define CT_DEADLINE_ENDED 0
+
 struct ct_conn_ext;             /* Labels, helper, parent: where present. */
 
 struct ct_conn_counters {

@@ -14,6 +14,7 @@
 #include "dp-packet.h"
 #include "packets.h"
 
+static bool is_believed(const struct ct_conn *, long long now);
 static bool find_seen(struct ct_packet *);
 static struct ct_conn *find_translated(struct ct_packet *);
 
@@ -25,7 +26,7 @@ ct_find(struct ct_packet *packet)
     if (packet->cached) {
         struct ct_conn *conn = (struct ct_conn *) md->conn;
 
-        if (OVS_LIKELY(ct_conn_lives(conn, packet->now)
+        if (OVS_LIKELY(is_believed(conn, packet->now)
                        && ct_metadata_same_original(packet, conn))) {
             packet->conn = conn;
             packet->dir = md->reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
@@ -64,6 +65,15 @@ ct_find_live(struct ct_packet *packet)
     }
     ct_conn_end(packet->ct, conn, CT_C_EXPIRED);
     return NULL;
+}
+
+/* May a packet that comes back still belong to 'conn'?  The one that ended it
+ * does, a RST as the answer to a SYN, say. */
+static bool
+is_believed(const struct ct_conn *conn, long long now)
+{
+    return (OVS_LIKELY(ct_conn_lives(conn, now))
+            || atomic_load(&conn->deadline) == CT_DEADLINE_ENDED);
 }
 
 /* A packet that came back without its connection's pointer: is there one that

@@ -28,7 +28,10 @@ ct_metadata_same_original(const struct ct_packet *packet,
 {
     const struct pkt_metadata *md = &packet->packet->md;
 
-    if (ct_conn_is_ipv6(conn) != md->ct_orig_tuple_ipv6) {
+    /* The packet may have lost a header since. */
+    if (ct_conn_is_ipv6(conn) != md->ct_orig_tuple_ipv6
+        || ct_conn_is_ipv6(conn) != (packet->dl_type
+                                     == htons(ETH_TYPE_IPV6))) {
         return false;
     }
     if (OVS_LIKELY(is_plain_ipv4(&conn->key))) {

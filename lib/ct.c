@@ -368,6 +368,7 @@ apply_verdict(struct ct_packet *packet, enum ct_verdict verdict)
         break;
     case CT_VERDICT_DELETE:
         packet->ct_state = conn_state(packet);
+        atomic_store(&packet->conn->deadline, CT_DEADLINE_ENDED);
         ct_conn_end(packet->ct, packet->conn, CT_C_DELETED);
         break;
     case CT_VERDICT_INVALID:

@@ -270,6 +270,18 @@ test_cached(void)
     dp_packet_delete(p);
     dp_packet_delete(q);
 
+    /* Nor is one of the other family: its headers have another shape. */
+    struct test_spec udp6 = udp;
+    udp6.ipv6 = true;
+    q = test_ct(ct, test_packet(&udp6), true, &commit, now);
+    assert(q->md.conn);
+    p = test_packet(&third);
+    p->md = q->md;
+    p = test_ct(ct, p, false, &look, now);
+    assert(p->md.conn && p->md.conn != q->md.conn);
+    dp_packet_delete(p);
+    dp_packet_delete(q);
+
     /* A cached connection that is gone is forgotten. */
     p = test_ct(ct, test_packet(&other), false, &look, now);
     assert(p->md.ct_state == EST);
@@ -277,6 +289,36 @@ test_cached(void)
     p = test_ct(ct, p, false, &look, now);
     assert(p->md.ct_state == NEW && !p->md.conn);
     dp_packet_delete(p);
+}
+
+/* The packet that ends its connection stays its packet, in what else the zone
+ * does to it: a client that is refused gets to know, through translation
+ * too. */
+static void
+test_last_packet(void)
+{
+    const struct ct_request request = snat(100, 5000);
+    const struct ct_request look1 = { .zone = 1 };
+    const struct ct_request nat1 = {
+        .zone = 1, .nat.kind = CT_NAT_EXISTING,
+    };
+    struct test_spec rst = segment(back(tcp), TCP_RST | TCP_ACK, 0, 101);
+    struct dp_packet *p;
+
+    rst.dst = 100;
+    rst.dport = 5000;
+    assert(state(segment(tcp, TCP_SYN, 100, 0), &request)
+           == (NEW | CS_SRC_NAT));
+    p = test_ct(ct, test_packet(&rst), false, &look1, now);
+    assert(p->md.ct_state == RPL && !ct_get_nconns(ct));
+    p = test_ct(ct, p, false, &nat1, now);
+    assert(p->md.ct_state == (RPL | CS_DST_NAT));
+    const struct ip_header *ip = dp_packet_l3(p);
+    assert(get_16aligned_be32(&ip->ip_dst) == test_ip(1));
+    dp_packet_delete(p);
+
+    /* Nobody else's. */
+    assert(state(rst, &look1) == INV);
 }
 
 static void
@@ -619,6 +661,7 @@ static const struct test tests[] = {
     { "metadata", test_metadata },
     { "zones", test_zones },
     { "cached", test_cached },
+    { "last-packet", test_last_packet },
     { "batch", test_batch },
     { "force", test_force },
     { "helper", test_helper },
