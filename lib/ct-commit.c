@@ -35,6 +35,7 @@ static int insert(struct ct_packet *, struct ct_generation *,
 static void publish(struct ct_packet *, struct ct_conn *,
                     struct ct_nat_search *);
 static void discard(struct ct *, struct ct_conn *);
+static void abandon(struct ct *, struct ct_conn *);
 static bool helper_exists(const char *name);
 static uint16_t nat_done(const struct ct_request *);
 static ovs_u128 apply_label(const struct ct_request *, ovs_u128 label);
@@ -151,11 +152,12 @@ try_mapping(struct ct_packet *packet, struct ct_generation *generation,
         return CT_COMMIT_DONE;
     }
 
-    discard(packet->ct, conn);
     if (error == ENOMEM) {
+        abandon(packet->ct, conn);
         ct_count(packet->ct, CT_C_DROP_MEMORY, 1);
         return CT_COMMIT_DROP;
     }
+    discard(packet->ct, conn);
     /* Ours by its original tuple, or a stranger's by the reply tuple? */
     enum ct_dir dir;
     if (ct_table_find(generation->table, &packet->tuple, &packet->key,
@@ -302,6 +304,17 @@ discard(struct ct *ct, struct ct_conn *conn)
 {
     free(atomic_load_explicit(&conn->ext, memory_order_relaxed));
     ct_conn_free(ct->memory, conn);
+}
+
+/* One of the two places of 'conn' was in the table for a moment: who found it
+ * may have ended it, or still look at it. */
+static void
+abandon(struct ct *ct, struct ct_conn *conn)
+{
+    if (!(atomic_fetch_or(&conn->status, CT_DPIF_STATUS_DYING)
+          & CT_DPIF_STATUS_DYING)) {
+        ct_wheel_dead(ct->wheel, conn);
+    }
 }
 
 /* Names that ct(alg=) accepts. */
