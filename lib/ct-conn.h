@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 #include "ct-dpif.h"
-#include "ct-tuple.h"
+#include "ct-spin.h"
 #include "ct-timeout.h"
+#include "ct-tuple.h"
 
 /* The connection record.
  * ======================
@@ -186,11 +187,11 @@ ct_conn_nat(const struct ct_conn *conn)
 static inline void
 ct_conn_lock(struct ct_conn *conn)
 {
+    unsigned int turns = 0;
+
     while (atomic_flag_test_and_set_explicit(&conn->lock,
                                              memory_order_acquire)) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
+        ct_spin_pause(&turns);
     }
 }
 
