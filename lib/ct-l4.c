@@ -59,13 +59,17 @@ ct_l4_checksum_ok(const struct ct_packet *packet, bool pseudo_header)
         return ok;
     }
     if (pseudo_header) {
-        /* RFC 8200 section 8.1 and RFC 793 section 3.1: the sums of the two
-         * pseudo-headers agree, since an IPv4 address stands in a tuple with
-         * zeroes behind it. */
+        /* RFC 8200 section 8.1 and RFC 793 section 3.1: the same, but for the
+         * addresses. */
         const struct ct_tuple *t = &packet->tuple;
 
-        sum = checksum_add(sum, &t->src, sizeof t->src);
-        sum = checksum_add(sum, &t->dst, sizeof t->dst);
+        if (OVS_LIKELY(!ct_tuple_is_ipv6(t))) {
+            sum = ((uint64_t) (OVS_FORCE uint32_t) t->src.ip
+                   + (OVS_FORCE uint32_t) t->dst.ip);
+        } else {
+            sum = checksum_add(sum, &t->src, sizeof t->src);
+            sum = checksum_add(sum, &t->dst, sizeof t->dst);
+        }
         sum += (OVS_FORCE uint32_t) htonl(packet->l4_len);
         sum += (OVS_FORCE uint16_t) htons(t->proto);
     }
@@ -114,6 +118,13 @@ checksum_add(uint64_t sum, const void *data, size_t size)
     for (; size >= sizeof word; size -= sizeof word, p += sizeof word) {
         memcpy(&word, p, sizeof word);
         sum += (uint32_t) word + (word >> 32);
+    }
+    if (size == 4) {
+        uint32_t half;
+
+        /* The end of a TCP header without options. */
+        memcpy(&half, p, sizeof half);
+        return sum + half;
     }
     word = 0;
     memcpy(&word, p, size);

@@ -24,6 +24,7 @@ static bool parse_ipv4(struct ct_packet *);
 static bool parse_ipv6(struct ct_packet *);
 static bool l4_in_bounds(struct ct_packet *);
 static bool ipv4_csum_ok(const struct dp_packet *, const void *ip, size_t len);
+static bool plain_header_sums_up(const void *ip);
 static const struct ct_l4 *find_l4(const struct ct_tuple *);
 static bool invalid(struct ct_packet *, enum ct_counter);
 static void make_keys_ipv4(struct ct_packet *);
@@ -154,7 +155,24 @@ ipv4_csum_ok(const struct dp_packet *pkt, const void *ip, size_t len)
     }
     return (dp_packet_ip_checksum_valid(pkt)
             || dp_packet_hwol_is_ipv4(pkt)
-            || csum(ip, len) == 0);
+            || (OVS_LIKELY(len == IP_HEADER_LEN)
+                ? plain_header_sums_up(ip)
+                : csum(ip, len) == 0));
+}
+
+/* Is the checksum of an IP header without options good?  Five words, summed up
+ * as wide as they are, and folded in the end (RFC 1071 section 2 (C)). */
+static bool
+plain_header_sums_up(const void *ip)
+{
+    uint32_t w[IP_HEADER_LEN / 4];
+    uint64_t sum;
+
+    memcpy(w, ip, sizeof w);
+    sum = (uint64_t) w[0] + w[1] + w[2] + w[3] + w[4];
+    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
 }
 
 /* ICMP belongs to IPv4, ICMPv6 to IPv6; over the other they are numbers like

@@ -16,6 +16,8 @@
  *     for each packet: bucket[i] = ct_table_prefetch_bucket(table, hash[i]);
  *     for each packet: candidate[i] = ct_table_prefetch_record(bucket[i],
  *                                                              hash[i]);
+ *     for the few without: bucket[i] = ct_table_prefetch_next(bucket[i]);
+ *     for those: candidate[i] = ct_table_prefetch_record(bucket[i], hash[i]);
  *     for each packet:
  *         conn = ct_table_candidate(candidate[i], ...);
  *         if (!conn || it has ended meanwhile) {
@@ -63,10 +65,20 @@ ct_table_prefetch_record(const struct ct_bucket *bucket, uint64_t hash)
             return entry;
         }
     }
-    if (OVS_UNLIKELY(meta & CT_META_LINK)) {
-        __builtin_prefetch(ct_bucket_next(bucket));
-    }
     return 0;
+}
+
+/* The bucket behind 'bucket', which had no candidate, or NULL. */
+static inline const struct ct_bucket *
+ct_table_prefetch_next(const struct ct_bucket *bucket)
+{
+    const struct ct_bucket *next = NULL;
+
+    if (OVS_UNLIKELY(ct_bucket_meta(bucket) & CT_META_LINK)) {
+        next = ct_bucket_next(bucket);
+        __builtin_prefetch(next);
+    }
+    return next;
 }
 
 static inline bool

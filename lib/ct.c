@@ -39,6 +39,7 @@ struct ct_pass {
 static void track_batch(struct ct_pass *);
 static void begin_packet(struct ct_pass *, struct dp_packet *,
                          struct ct_packet *);
+static void prefetch_records(struct ct_packet *, size_t n);
 static void track_fragments(struct ct_pass *, struct dp_packet_batch *);
 
 /* The steps for a packet. */
@@ -123,18 +124,43 @@ track_batch(struct ct_pass *pass)
                                                          packets[j].hash);
         }
     }
-    for (i = 0; table && i < n; i++) {
-        if (packets[i].bucket) {
-            packets[i].candidate = ct_table_prefetch_record(packets[i].bucket,
-                                                            packets[i].hash);
-        }
-    }
+    prefetch_records(packets, n);
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, pkt, pass->batch) {
         if (OVS_LIKELY(track_one(pass, &packets[i]))) {
             dp_packet_batch_refill(pass->batch, pkt, i);
         } else {
             dp_packet_delete(pkt);
         }
+    }
+}
+
+/* The records that the packets' buckets name; where a bucket does not know, the
+ * one behind it may. */
+static void
+prefetch_records(struct ct_packet *packets, size_t n)
+{
+    unsigned int n_behind = 0;
+    uint8_t behind[NETDEV_MAX_BURST];
+
+    for (size_t i = 0; i < n; i++) {
+        struct ct_packet *packet = &packets[i];
+
+        if (!packet->bucket) {
+            continue;
+        }
+        packet->candidate = ct_table_prefetch_record(packet->bucket,
+                                                     packet->hash);
+        if (!packet->candidate) {
+            packet->bucket = ct_table_prefetch_next(packet->bucket);
+            behind[n_behind] = i;
+            n_behind += packet->bucket != NULL;
+        }
+    }
+    for (size_t i = 0; i < n_behind; i++) {
+        struct ct_packet *packet = &packets[behind[i]];
+
+        packet->candidate = ct_table_prefetch_record(packet->bucket,
+                                                     packet->hash);
     }
 }
 

@@ -280,7 +280,7 @@ test_size(void)
         if (i > 1000 && i % 1000 == 0) {
             double bytes = (double) ct_table_memory(table) / i;
 
-            CHECK(bytes < 19);
+            CHECK(bytes < 25);
             size_t n = ct_table_sample(table, i * UINT64_C(0x9e3779b97f4a7c15),
                                        sample, 10);
             CHECK(n > 0 && n <= 10);
