@@ -193,6 +193,7 @@ tests_test_tw_megaflow_LDADD = $(TW_LIBS)
 check_PROGRAMS += \
 	tests/test-ct-core \
 	tests/test-ct-frag \
+	tests/test-ct-fuzz \
 	tests/test-ct-life \
 	tests/test-ct-race
 tests_test_ct_core_SOURCES = \
@@ -207,6 +208,10 @@ tests_test_ct_race_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-race.c
+tests_test_ct_fuzz_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-fuzz.c
 tests_test_ct_frag_SOURCES = \
 	tests/ct-packet-test.h \
 	tests/test-ct-frag.c
