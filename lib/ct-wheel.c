@@ -109,11 +109,14 @@ ct_wheel_dead(struct ct_wheel *wheel, struct ct_conn *conn)
 bool
 ct_wheel_run(struct ct_wheel *wheel, long long now, unsigned int budget)
 {
+    unsigned int first = budget - budget / 2;
     bool more;
 
-    /* The queues again at the end: expiring fills them. */
-    more = (run_queues(wheel, &budget)
-            || run_ticks(wheel, now, &budget)
+    /* Queues that fill faster than they are worked off leave time its half.
+     * They come again at the end: expiring fills them, too. */
+    run_queues(wheel, &first);
+    budget = budget / 2 + first;
+    more = (run_ticks(wheel, now, &budget)
             || run_queues(wheel, &budget));
     ct_conn_memory_run(wheel->memory);
     return more;

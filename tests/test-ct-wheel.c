@@ -281,6 +281,31 @@ test_budget(void)
     world_uninit(&w);
 }
 
+/* Connections come faster than the queues are worked off, and time goes on
+ * nevertheless. */
+static void
+test_busy_queue(void)
+{
+    struct world w;
+
+    world_init(&w);
+    struct ct_conn *conn = make(&w, START + 1000);
+    run(&w, START);
+    w.now = START + 1000 + CT_WHEEL_TICK_MS;
+    for (int i = 0; i < 10; i++) {
+        for (int j = 0; j < 20; j++) {
+            make(&w, START + 1000000);
+        }
+        CHECK(ct_wheel_run(w.wheel, w.now, 10));
+    }
+    CHECK(w.n_expired == 1);
+    run(&w, w.now);
+    CHECK(conn->mark == RELEASED);
+    run(&w, START + 1000000 + CT_WHEEL_TICK_MS);
+    CHECK(w.n_expired == 201 && w.n_released == 201);
+    world_uninit(&w);
+}
+
 /* Threads push the same records while the wheel turns: each is released
  * once. */
 enum { N_SHARED = 500 };
@@ -349,6 +374,7 @@ main(void)
     test_many();
     test_events();
     test_budget();
+    test_busy_queue();
     test_threads();
     return ct_test_end("ct-wheel");
 }
