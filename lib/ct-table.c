@@ -16,9 +16,9 @@
 #include "ct-table-batch.h"
 #include "ovs-thread.h"
 
-/* Entries a bucket above which the table grows: 3 of 7, because just before its
- * split a bucket has twice the average.  A lookup in 50 meets a chain, at 21 to
- * 24 bytes an entry. */
+/* Entries a bucket above which the table grows: 3 of 7, because just before
+ * its split a bucket has twice the average.  A lookup in 50 meets a chain, at
+ * 21 to 24 bytes an entry. */
 #define LOAD 3
 
 /* Inserts of a thread between two looks at the sum, and the splits that it

@@ -134,8 +134,8 @@ track_batch(struct ct_pass *pass)
     }
 }
 
-/* The records that the packets' buckets name; where a bucket does not know, the
- * one behind it may. */
+/* The records that the packets' buckets name; where a bucket does not know,
+ * the one behind it may. */
 static void
 prefetch_records(struct ct_packet *packets, size_t n)
 {
