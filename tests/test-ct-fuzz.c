@@ -10,6 +10,10 @@
 
 #include "ct-core-test.h"
 
+#include "ct-nat.h"
+#include "ct-nat-port.h"
+#include "ct-nat-search.h"
+
 #define MAX_PACKET 2048
 #define MAX_ERROR_DEPTH 2
 
@@ -288,14 +292,42 @@ random_request(void)
     return r;
 }
 
-/* Up to three ct() on one packet. */
+/* Packets that were dropped or invalid, for whatever reason; fragments expire
+ * when they like. */
+static uint64_t
+count_bad(void)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < CT_N_COUNTERS; i++) {
+        const char *name = ct_counter_name(i);
+
+        if (i != CT_C_DROP_FRAGMENT_EXPIRED
+            && (!strncmp(name, "drop-", 5) || !strncmp(name, "invalid-", 8))) {
+            n += ct_counter_get(ct, i);
+        }
+    }
+    return n;
+}
+
+/* Up to three ct() on one packet.  Who is dropped or invalid is counted, for
+ * one reason each. */
 static void
 track(struct dp_packet *p, bool ipv6)
 {
+    uint64_t n_bad = count_bad();
+
     for (int i = 0; i < 3 && p; i++) {
         const struct ct_request request = random_request();
+        struct flow flow;
 
+        flow_extract(p, &flow);
         p = test_ct(ct, p, ipv6, &request, now);
+        if (!flow.nw_frag) {
+            n_bad += !p || p->md.ct_state & CS_INVALID;
+            assert(count_bad() == n_bad);
+        }
+        n_bad = count_bad();
         if (p) {
             assert(p->md.ct_state & CS_TRACKED);
             assert(!(p->md.ct_state & CS_INVALID) || !p->md.conn);
@@ -308,6 +340,31 @@ track(struct dp_packet *p, bool ipv6)
         }
     }
     dp_packet_delete(p);
+}
+
+static uint64_t
+count_ended(void)
+{
+    return (ct_counter_get(ct, CT_C_EXPIRED)
+            + ct_counter_get(ct, CT_C_DELETED)
+            + ct_counter_get(ct, CT_C_EARLY_DROP));
+}
+
+/* What was created ends once, and gives back its port. */
+static void
+check_nothing_left(void)
+{
+    uint64_t n_created = ct_counter_get(ct, CT_C_CREATED);
+
+    ct_flush(ct, NULL, NULL);
+    assert(!ct_get_nconns(ct));
+    for (int i = 0; count_ended() < n_created; i++) {
+        assert(i < 1000);
+        ovsrcu_quiesce();
+        xnanosleep(5 * 1000 * 1000);
+    }
+    assert(count_ended() == n_created);
+    assert(!ct_nat_pools_count(ct_get_nat(ct)->pools));
 }
 
 int
@@ -333,6 +390,7 @@ main(int argc, char *argv[])
     /* It was not for nothing. */
     assert(ct_counter_get(ct, CT_C_CREATED) > n / 100
            && ct_counter_get(ct, CT_C_FOUND) > n / 10);
+    check_nothing_left();
     stop();
     puts("fuzz ok");
     return 0;
