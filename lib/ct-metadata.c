@@ -19,7 +19,9 @@ bool
 ct_metadata_is_of(const struct pkt_metadata *md, uint16_t zone)
 {
     return (md->ct_state & CS_TRACKED && !(md->ct_state & CS_INVALID)
-            && md->ct_zone == zone);
+            && md->ct_zone == zone
+            && (OVS_LIKELY(md->conn) || !(md->ct_state & CS_NEW)
+                || !md->reply));
 }
 
 bool
@@ -82,6 +84,9 @@ ct_metadata_write(struct ct_packet *packet)
         md->ct_label = ct_conn_label(conn);
         write_original_of(md, conn);
     } else {
+        /* New, but of the reply direction: what no connection has counted.
+         * Until this packet comes back, another one may open it. */
+        md->reply = true;
         md->ct_mark = 0;
         md->ct_label = OVS_U128_ZERO;
         if (packet->valid) {

@@ -18,7 +18,8 @@
 /* Says of a packet that its zone has translated it already. */
 #define CT_STATES_NAT (CS_SRC_NAT | CS_DST_NAT)
 
-/* Has the packet been tracked in 'zone' last, and found valid? */
+/* Has the packet been tracked in 'zone' last, found valid, and counted in a
+ * connection? */
 bool ct_metadata_is_of(const struct pkt_metadata *, uint16_t zone);
 
 /* Is the original tuple in the packet's metadata that of 'conn'? */

@@ -348,6 +348,20 @@ test_batch(void)
     assert(ct_get_nconns(ct) == 1 && dump_first(-1, &e)
            && e.counters_orig.packets == 3);
     assert(ct_counter_get(ct, CT_C_INVALID_CHECKSUM) == 1);
+    assert(!ct_flush(ct, NULL, NULL));
+
+    /* Also if the whole batch has been looked up before: both count. */
+    dp_packet_batch_init(&batch);
+    dp_packet_batch_add(&batch, test_packet(&udp));
+    dp_packet_batch_add(&batch, test_packet(&udp));
+    ct_execute(ct, &batch, htons(ETH_TYPE_IP), &look, now);
+    ct_execute(ct, &batch, htons(ETH_TYPE_IP), &commit, now);
+    assert(dp_packet_batch_size(&batch) == 2);
+    assert(batch.packets[1]->md.ct_state == NEW && batch.packets[1]->md.conn);
+    ct_execute(ct, &batch, htons(ETH_TYPE_IP), &commit, now);
+    assert(ct_get_nconns(ct) == 1 && dump_first(-1, &e)
+           && e.counters_orig.packets == 2);
+    dp_packet_delete_batch(&batch, true);
 }
 
 static void
