@@ -186,7 +186,7 @@ ct_rewrite_icmp_error(struct ct_packet *packet)
     bool ipv6 = ct_conn_is_ipv6(conn);
     uint8_t *icmp = packet->l4_header;
     struct ct_tuple other;
-    struct inner inner;
+    struct inner inner = { .l4 = NULL };
     uint16_t delta;
 
     if (!find_inner(packet, &inner)
