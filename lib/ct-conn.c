@@ -356,50 +356,79 @@ chunk_n_records(enum ct_conn_kind kind)
             / (strides[kind] + sizeof(struct ct_conn_cold)));
 }
 
-/* A new chunk, known by its number but not in use. */
+/* Memory for a chunk, touched: the kernel takes 0.1 ms and more to clear a
+ * huge page, which is why this is done without the mutex.  NULL without
+ * memory. */
 static struct ct_chunk *
-chunk_create(struct ct_conn_memory *memory, enum ct_conn_kind kind)
-    OVS_REQUIRES(memory->mutex)
+chunk_map(bool huge)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    char *chunk = ct_pages_alloc(CHUNK_SIZE, CHUNK_SIZE, huge);
 
-    if (memory->n_chunks + 1 >= MAX_CHUNKS) {
-        VLOG_ERR_RL(&rl, "no more than %u chunks of connections", MAX_CHUNKS);
-        return NULL;
-    }
-    struct ct_chunk *chunk = ct_pages_alloc(CHUNK_SIZE, CHUNK_SIZE,
-                                            memory->pools[kind].n_chunks >= 2);
     if (!chunk) {
         VLOG_ERR_RL(&rl, "no memory for connections: %s",
                     ovs_strerror(errno));
-        return NULL;
+    } else if (huge) {
+        for (size_t i = 0; i < CHUNK_SIZE; i += 4096) {
+            ((volatile char *) chunk)[i] = 0;
+        }
+    }
+    return (struct ct_chunk *) chunk;
+}
+
+/* Makes 'chunk' one of the spare ones, with a number, or frees it if there are
+ * enough. */
+static void
+chunk_register(struct ct_conn_memory *memory, enum ct_conn_kind kind,
+               struct ct_chunk *chunk)
+    OVS_REQUIRES(memory->mutex)
+{
+    struct ct_conn_pool *pool = &memory->pools[kind];
+    uint32_t cold = chunk_n_records(kind) * sizeof(struct ct_conn_cold);
+
+    if (pool->n_spares == MAX_SPARES || memory->n_chunks + 1 >= MAX_CHUNKS) {
+        ct_pages_free(chunk, CHUNK_SIZE);
+        return;
     }
 
     uint32_t number = ++memory->n_chunks;
-    uint32_t cold = chunk_n_records(kind) * sizeof(struct ct_conn_cold);
     memory->chunks[number] = chunk;
     chunk->first = number << INDEX_BITS;
     chunk->stride = strides[kind];
     chunk->inverse = UINT32_MAX / chunk->stride + 1;
     /* In pairs of cache lines, which processors fetch together. */
     chunk->records = ROUND_UP(sizeof *chunk + cold, 2 * CACHE_LINE_SIZE);
-    return chunk;
+    pool->spares[pool->n_spares++] = chunk;
 }
 
-/* Makes a chunk the one that new records come from.  False without memory. */
+/* Sees to it that new records can be had.  False without memory. */
 static bool
-pool_next_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
+pool_ensure_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
     OVS_REQUIRES(memory->mutex)
 {
     struct ct_conn_pool *pool = &memory->pools[kind];
-    struct ct_chunk *chunk = (pool->n_spares
-                              ? pool->spares[--pool->n_spares]
-                              : chunk_create(memory, kind));
 
-    if (!chunk) {
+    if (pool->chunk && pool->used < chunk_n_records(kind)) {
+        return true;
+    }
+    if (!pool->n_spares) {
+        bool huge = pool->n_chunks >= 2;
+
+        ovs_mutex_unlock(&memory->mutex);
+        struct ct_chunk *chunk = chunk_map(huge);
+        ovs_mutex_lock(&memory->mutex);
+        if (chunk) {
+            chunk_register(memory, kind, chunk);
+        }
+        /* Another thread may have been faster. */
+        if (pool->chunk && pool->used < chunk_n_records(kind)) {
+            return true;
+        }
+    }
+    if (!pool->n_spares) {
         return false;
     }
-    pool->chunk = chunk;
+    pool->chunk = pool->spares[--pool->n_spares];
     pool->used = 0;
     pool->n_chunks++;
     return true;
@@ -420,8 +449,7 @@ spares_missing(struct ct_conn_pool *pool, enum ct_conn_kind kind)
     return want > pool->n_spares ? want - pool->n_spares : 0;
 }
 
-/* Once a kind has filled some chunks, maps the next ones ahead of need, and
- * touches them: the kernel takes 0.1 ms and more to clear a huge page. */
+/* Once a kind has filled some chunks, maps the next ones ahead of need. */
 static void
 keep_spare_chunks(struct ct_conn_memory *memory, enum ct_conn_kind kind)
 {
@@ -429,19 +457,14 @@ keep_spare_chunks(struct ct_conn_memory *memory, enum ct_conn_kind kind)
 
     ovs_mutex_lock(&memory->mutex);
     for (uint32_t n = spares_missing(pool, kind); n > 0; n--) {
-        struct ct_chunk *chunk = chunk_create(memory, kind);
+        ovs_mutex_unlock(&memory->mutex);
+        struct ct_chunk *chunk = chunk_map(true);
+        ovs_mutex_lock(&memory->mutex);
 
         if (!chunk) {
             break;
         }
-        ovs_mutex_unlock(&memory->mutex);
-        for (size_t i = 1; i < CHUNK_SIZE / 4096; i++) {
-            ((volatile char *) chunk)[i * 4096] = 0;
-        }
-        ovs_mutex_lock(&memory->mutex);
-        if (pool->n_spares < MAX_SPARES) {
-            pool->spares[pool->n_spares++] = chunk;
-        }
+        chunk_register(memory, kind, chunk);
     }
     ovs_mutex_unlock(&memory->mutex);
 }
@@ -479,8 +502,7 @@ batch_fill(struct ct_conn_memory *memory, struct ct_conn_batch *batch)
     struct ct_conn_pool *pool = &memory->pools[batch->kind];
     uint32_t n_records = chunk_n_records(batch->kind);
 
-    if ((!pool->chunk || pool->used == n_records)
-        && !pool_next_chunk(memory, batch->kind)) {
+    if (!pool_ensure_chunk(memory, batch->kind)) {
         return;
     }
 

@@ -24,8 +24,8 @@
 /* Inserts of a thread between two looks at the sum, and the splits that it
  * then does at most: a few together, since each makes all other threads fetch
  * the number of buckets anew. */
-#define CHECK_INTERVAL 16
-#define MAX_SPLITS 8
+#define CHECK_INTERVAL 64
+#define MAX_SPLITS 24
 
 /* A connection's place or two: hash and entry by direction. */
 struct ct_table_places {
@@ -452,10 +452,21 @@ split(struct ct_table *table)
         memset(new, 0, sizeof *new);
     }
     ct_bucket_unlock(old);
+}
 
-    /* For the next split. */
-    __builtin_prefetch(old + 1, 1);
-    __builtin_prefetch(new + 1, 1);
+/* Fetches what the next 'n' splits change, as far as there is memory yet. */
+static void
+prefetch_splits(const struct ct_table *table, unsigned int n)
+{
+    uint64_t n_buckets = ct_table_n__(table);
+    uint64_t half = (UINT64_MAX >> __builtin_clzll(n_buckets) >> 1) + 1;
+
+    for (uint64_t i = n_buckets; i < n_buckets + n && i < 2 * half; i++) {
+        if (n_buckets > half) {     /* Else its segment is yet to come. */
+            __builtin_prefetch(ct_table_bucket__(table, i), 1);
+        }
+        __builtin_prefetch(ct_table_bucket__(table, i - half), 1);
+    }
 }
 
 static void
@@ -493,7 +504,9 @@ grow(struct ct_table *table)
 
     int64_t missing = total / LOAD - (int64_t) ct_table_n__(table);
     if (missing > 0 && ct_spin_try(&table->growing)) {
-        for (missing = MIN(missing, MAX_SPLITS); missing > 0; missing--) {
+        missing = MIN(missing, MAX_SPLITS);
+        prefetch_splits(table, missing);
+        for (; missing > 0; missing--) {
             split(table);
         }
         ct_spin_unlock(&table->growing);

@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <malloc.h>
 #include <math.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -280,6 +281,44 @@ establish(int who, void *ct, struct bench_source *source, uint32_t first,
     }
 }
 
+/* Lets the trackers' own threads finish what opening a million connections in
+ * a second left to them. */
+static void
+settle(void)
+{
+    ovsrcu_quiesce_start();
+    xnanosleep(1500 * 1000 * 1000);
+    ovsrcu_quiesce_end();
+}
+
+/* Has the system fetch memory, in small pages and in huge ones, from its host
+ * if it is a virtual machine, and have it at hand: what a host takes for a
+ * page is not what is measured. */
+static void
+fetch_memory(void)
+{
+    size_t size = 256 * 1024 * 1024;
+    char *maps[2];
+
+    for (int huge = 0; huge < 2; huge++) {
+        char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (p != MAP_FAILED) {
+            madvise(p, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+            for (size_t i = 0; i < size; i += 4096) {
+                ((volatile char *) p)[i] = 1;
+            }
+        }
+        maps[huge] = p;
+    }
+    for (int huge = 0; huge < 2; huge++) {
+        if (maps[huge] != MAP_FAILED) {
+            munmap(maps[huge], size);
+        }
+    }
+}
+
 /* CPU time of a packet of 'n' established connections, with the source's. */
 static double
 established_ns(int who, void *ct, struct bench_source *source, uint32_t n,
@@ -456,7 +495,11 @@ open_rate(int who, unsigned int n_threads, uint32_t n_before, uint32_t n)
         o->barrier = &barrier;
         bench_source_init(&o->source, BENCH_COUNTED);
     }
-    establish(who, ct, &openers[0].source, 0, n_before);
+    if (n_before) {
+        establish(who, ct, &openers[0].source, 0, n_before);
+        settle();
+    }
+    fetch_memory();
     for (unsigned int i = 0; i < n_threads; i++) {
         threads[i] = ovs_thread_create("opener", opener_main, &openers[i]);
     }
@@ -587,8 +630,17 @@ print_json(void)
         printf("%s\n  {\"name\": \"%s\", \"unit\": \"%s\"", i ? "," : "",
                r->name, r->unit);
         for (int who = 0; who < N_TRACKERS; who++) {
-            printf(", \"%s\": %.4g", trackers[who].name,
-                   median(&r->samples[who]));
+            const struct samples *samples = &r->samples[who];
+
+            if (!samples->n) {
+                continue;
+            }
+            printf(", \"%s\": {\"median\": %.4g, \"samples\": [",
+                   trackers[who].name, median(samples));
+            for (int j = 0; j < samples->n; j++) {
+                printf("%s%.4g", j ? ", " : "", samples->v[j]);
+            }
+            printf("]}");
         }
         printf("}");
     }
