@@ -12,10 +12,12 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "ct-tracker.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "timeval.h"
 
+/* Behind the headers, whose parameters have these names too. */
 static struct ct *ct;
 static long long now;
 

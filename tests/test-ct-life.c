@@ -8,7 +8,6 @@
 #include "ct-core-test.h"
 
 #include "ct-commit.h"
-#include "ct-tracker.h"
 
 static void
 test_limits(void)
