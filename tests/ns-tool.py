@@ -5,7 +5,7 @@
 ns-tool.py echo PORT           answers over TCP and UDP, says which peer it saw
 ns-tool.py sink PORT           takes TCP connections and keeps them, never
                                answers a UDP packet
-ns-tool.py receive PORT        takes one TCP connection, prints size and SHA-256
+ns-tool.py receive PORT        takes one TCP connection, prints size, SHA-256
 ns-tool.py send ADDR PORT      standard input over one TCP connection
 ns-tool.py ask PROTO ADDR PORT asks an echo server once or more often
 ns-tool.py talk ADDR PORT      one TCP connection; a line of standard input is
