@@ -43,6 +43,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-recirc.h \
 	datapath/tw-reconfigure.c \
 	datapath/tw-reconfigure.h \
+	datapath/tw-rewrite.c \
+	datapath/tw-rewrite.h \
 	datapath/tw-schedule.c \
 	datapath/tw-schedule.h \
 	datapath/tw-smc.c \

@@ -3,9 +3,9 @@
 /* The action table of the slow path.  Called by tw-input for the packets of a
  * megaflow, by tw-upcall and tw-execute for what ofproto asks.
  *
- * Lists are walked here.  Actions that only rewrite headers are OVS's
- * (odp_execute_actions()), one at a time; those that need the datapath have a
- * function in the table below. */
+ * Lists are walked here.  Actions that only rewrite headers are OVS's, one at
+ * a time (tw-rewrite); those that need the datapath have a function in the
+ * table below. */
 
 #include <config.h>
 
@@ -27,6 +27,7 @@
 #include "tw-meter.h"
 #include "tw-output.h"
 #include "tw-recirc.h"
+#include "tw-rewrite.h"
 #include "tw-tunnel.h"
 #include "tw-upcall.h"
 #include "util.h"
@@ -48,7 +49,7 @@ typedef void run_action(const struct run *, struct dp_packet_batch *,
 static run_action run_output, run_lb_output, run_userspace, run_recirc,
                   run_ct_clear, run_meter, run_tunnel_push,
                   run_tunnel_pop, run_sample, run_clone, run_check_pkt_len,
-                  run_pop_nsh, run_rewrite;
+                  run_rewrite;
 
 static const struct action_type {
     run_action *run;
@@ -65,7 +66,6 @@ static const struct action_type {
     [OVS_ACTION_ATTR_TUNNEL_PUSH]   = { run_tunnel_push, false },
     [OVS_ACTION_ATTR_CT_CLEAR]      = { run_ct_clear, false },
     [OVS_ACTION_ATTR_METER]         = { run_meter, false },
-    [OVS_ACTION_ATTR_POP_NSH]       = { run_pop_nsh, false },
     [OVS_ACTION_ATTR_SET]           = { run_rewrite, false },
     [OVS_ACTION_ATTR_SET_MASKED]    = { run_rewrite, false },
     [OVS_ACTION_ATTR_PUSH_VLAN]     = { run_rewrite, false },
@@ -76,6 +76,7 @@ static const struct action_type {
     [OVS_ACTION_ATTR_PUSH_ETH]      = { run_rewrite, false },
     [OVS_ACTION_ATTR_POP_ETH]       = { run_rewrite, false },
     [OVS_ACTION_ATTR_PUSH_NSH]      = { run_rewrite, false },
+    [OVS_ACTION_ATTR_POP_NSH]       = { run_rewrite, false },
     [OVS_ACTION_ATTR_HASH]          = { run_rewrite, false },
     [OVS_ACTION_ATTR_TRUNC]         = { run_rewrite, false },
 };
@@ -205,30 +206,11 @@ run_nested(const struct run *run, struct dp_packet_batch *batch, bool steal,
     run_list(run, batch, steal, nl_attr_get(a), nl_attr_get_size(a));
 }
 
-/* One action that OVS carries out itself. */
 static void
-execute_odp(struct dp_packet_batch *batch, const struct nlattr *a, bool steal)
-{
-    odp_execute_actions(NULL, batch, steal, a, NLA_ALIGN(a->nla_len), NULL);
-}
-
-static void
-run_rewrite(const struct run *run OVS_UNUSED, struct dp_packet_batch *batch,
+run_rewrite(const struct run *run, struct dp_packet_batch *batch,
             const struct nlattr *a, bool steal OVS_UNUSED)
 {
-    execute_odp(batch, a, false);
-}
-
-/* Whose header cannot be taken off is dropped. */
-static void
-run_pop_nsh(const struct run *run, struct dp_packet_batch *batch,
-            const struct nlattr *a, bool steal OVS_UNUSED)
-{
-    size_t before = dp_packet_batch_size(batch);
-
-    execute_odp(batch, a, false);
-    tw_stats_drop(&run->thread->stats, TW_DROP_INVALID_ACTION,
-                  before - dp_packet_batch_size(batch));
+    tw_rewrite(run->thread, batch, a);
 }
 
 /* OVS keeps counters for ofproto's reasons to drop. */
@@ -238,7 +220,7 @@ run_drop(const struct run *run, struct dp_packet_batch *batch,
 {
     tw_stats_drop(&run->thread->stats, TW_DROP_ACTION,
                   dp_packet_batch_size(batch));
-    execute_odp(batch, a, steal);
+    odp_execute_actions(NULL, batch, steal, a, NLA_ALIGN(a->nla_len), NULL);
 }
 
 static void

@@ -181,13 +181,16 @@ TESTSUITE_AT += tests/ct-nat.at
 check_PROGRAMS += \
 	tests/test-tw-ct \
 	tests/test-tw-lookup \
-	tests/test-tw-megaflow
+	tests/test-tw-megaflow \
+	tests/test-tw-rewrite
 tests_test_tw_ct_SOURCES = tests/test-tw-ct.c
 tests_test_tw_ct_LDADD = $(TW_LIBS)
 tests_test_tw_lookup_SOURCES = tests/test-tw-lookup.c
 tests_test_tw_lookup_LDADD = $(TW_LIBS)
 tests_test_tw_megaflow_SOURCES = tests/test-tw-megaflow.c
 tests_test_tw_megaflow_LDADD = $(TW_LIBS)
+tests_test_tw_rewrite_SOURCES = tests/test-tw-rewrite.c
+tests_test_tw_rewrite_LDADD = $(TW_LIBS)
 
 # The tracker as a whole.
 check_PROGRAMS += \
