@@ -185,9 +185,10 @@ install(struct tw_thread *thread, const struct tw_key *key,
     }
 }
 
-/* Executes 'actions', for one packet, once. */
+/* Executes what 'source' says, once, for 'packet', of which it takes
+ * ownership. */
 static bool
-execute_once(struct tw_thread *thread, struct dp_packet *packet, bool steal,
+execute_once(struct tw_thread *thread, struct dp_packet *packet,
              const struct flow *flow, const struct ofpbuf *source)
 {
     struct tw_actions *actions;
@@ -195,13 +196,11 @@ execute_once(struct tw_thread *thread, struct dp_packet *packet, bool steal,
 
     if (tw_actions_create(source->data, source->size, &actions)) {
         tw_stats_drop(&thread->stats, TW_DROP_INVALID_ACTION, 1);
-        if (steal) {
-            dp_packet_delete(packet);
-        }
+        dp_packet_delete(packet);
         return false;
     }
     dp_packet_batch_init_packet(&batch, packet);
-    tw_actions_execute(thread, &batch, steal, flow, actions);
+    tw_actions_execute(thread, &batch, true, flow, actions);
     tw_actions_free(actions);
     return true;
 }
@@ -231,8 +230,7 @@ serve_miss(struct tw_thread *thread, struct dp_packet *packet,
         dp_packet_delete(packet);
         served = false;
     } else {
-        served = execute_once(thread, packet, true, &match.flow,
-                              &answer.actions);
+        served = execute_once(thread, packet, &match.flow, &answer.actions);
         if (!error) {
             install(thread, key, &match, &ufid, &answer);
         }
@@ -263,6 +261,21 @@ tw_upcall_action(struct tw_thread *thread, struct dp_packet_batch *batch,
     fat_rwlock_unlock(gate);
 }
 
+/* Executes what ofproto answered: on a copy, unless 'steal', since the answer
+ * may change, drop or keep it, and the actions that follow need the packet as
+ * it was.  Mostly the answer is to do nothing. */
+static void
+execute_answer(struct tw_thread *thread, struct dp_packet *packet, bool steal,
+               const struct flow *flow, const struct ofpbuf *answer)
+{
+    if (answer->size) {
+        execute_once(thread, steal ? packet : dp_packet_clone(packet), flow,
+                     answer);
+    } else if (steal) {
+        dp_packet_delete(packet);
+    }
+}
+
 /* Gives 'packet' to ofproto, and executes what it answers. */
 static void
 send_up(struct tw_thread *thread, struct dp_packet *packet,
@@ -286,13 +299,10 @@ send_up(struct tw_thread *thread, struct dp_packet *packet,
                               DPIF_UC_ACTION, userdata, &answer.actions,
                               NULL, NULL, dp->upcall_aux);
     }
-    if (OVS_LIKELY(!error || error == ENOSPC)) {
-        execute_once(thread, packet, steal, &flow, &answer.actions);
-    } else {
+    if (OVS_UNLIKELY(error && error != ENOSPC)) {
         tw_stats_drop(&thread->stats, TW_DROP_UPCALL_ERROR, 1);
-        if (steal) {
-            dp_packet_delete(packet);
-        }
+        ofpbuf_clear(&answer.actions);
     }
+    execute_answer(thread, packet, steal, &flow, &answer.actions);
     answer_uninit(&answer);
 }

@@ -43,8 +43,9 @@ void tw_upcall_disable(struct tw_datapath *);
 uint32_t tw_upcall_misses(struct tw_thread *, struct tw_packets *,
                           uint32_t missing);
 
-/* A userspace action with 'userdata' (may be NULL), on the packets, or on what
- * is modified before the actions that follow, unless 'steal'. */
+/* A userspace action with 'userdata' (may be NULL).  Takes ownership of the
+ * packets if 'steal'; if not, they stay as they are, whatever ofproto answers
+ * is done to copies. */
 void tw_upcall_action(struct tw_thread *, struct dp_packet_batch *,
                       const struct nlattr *userdata, bool steal);
 
