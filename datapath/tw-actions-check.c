@@ -109,7 +109,10 @@ check_sample(struct checker *checker, const struct nlattr *nested)
     NL_NESTED_FOR_EACH (a, left, nested) {
         switch (nl_attr_type(a)) {
         case OVS_SAMPLE_ATTR_PROBABILITY:
-            have_probability = nl_attr_get_size(a) == sizeof(uint32_t);
+            if (have_probability || nl_attr_get_size(a) != sizeof(uint32_t)) {
+                return false;
+            }
+            have_probability = true;
             break;
         case OVS_SAMPLE_ATTR_ACTIONS:
             if (subactions) {
@@ -136,14 +139,22 @@ check_check_pkt_len(struct checker *checker, const struct nlattr *nested)
     NL_NESTED_FOR_EACH (a, left, nested) {
         switch (nl_attr_type(a)) {
         case OVS_CHECK_PKT_LEN_ATTR_PKT_LEN:
-            have_len = nl_attr_get_size(a) == sizeof(uint16_t);
+            if (have_len || nl_attr_get_size(a) != sizeof(uint16_t)) {
+                return false;
+            }
+            have_len = true;
             break;
         case OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER:
-            lists[0] = a;
+        case OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL: {
+            const struct nlattr **list = &lists[nl_attr_type(a)
+                == OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL];
+
+            if (*list) {
+                return false;
+            }
+            *list = a;
             break;
-        case OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL:
-            lists[1] = a;
-            break;
+        }
         default:
             return false;
         }
@@ -160,6 +171,15 @@ check_hash(const struct nlattr *a)
 
     return (check_fixed(a) && (hash->hash_alg == OVS_HASH_ALG_L4
                                || hash->hash_alg == OVS_HASH_ALG_SYM_L4));
+}
+
+/* As the kernel: what is left must be a frame. */
+static bool
+check_trunc(const struct nlattr *a)
+{
+    const struct ovs_action_trunc *trunc = nl_attr_get(a);
+
+    return check_fixed(a) && trunc->max_len >= ETH_HEADER_LEN;
 }
 
 static bool
@@ -196,7 +216,6 @@ check_action(struct checker *checker, const struct nlattr *a)
     case OVS_ACTION_ATTR_PUSH_MPLS:
     case OVS_ACTION_ATTR_POP_MPLS:
     case OVS_ACTION_ATTR_ADD_MPLS:
-    case OVS_ACTION_ATTR_TRUNC:
     case OVS_ACTION_ATTR_PUSH_ETH:
     case OVS_ACTION_ATTR_METER:
     case OVS_ACTION_ATTR_TUNNEL_POP:
@@ -211,6 +230,8 @@ check_action(struct checker *checker, const struct nlattr *a)
 
     case OVS_ACTION_ATTR_HASH:
         return check_hash(a);
+    case OVS_ACTION_ATTR_TRUNC:
+        return check_trunc(a);
     case OVS_ACTION_ATTR_TUNNEL_PUSH:
         return check_tunnel_push(a);
     case OVS_ACTION_ATTR_PUSH_NSH:
