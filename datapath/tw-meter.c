@@ -248,14 +248,15 @@ check_config(const struct ofputil_meter_config *config)
 }
 
 /* Threads read the clock before they come to the meter, so that time may seem
- * to run backwards: then nothing is filled in. */
+ * to run backwards: then nothing is filled in, and what was filled in is not
+ * forgotten. */
 static void
 fill_buckets(struct meter *meter, long long now)
     OVS_REQUIRES(meter->mutex)
 {
     uint64_t elapsed = now > meter->used ? now - meter->used : 0;
 
-    meter->used = now;
+    meter->used = MAX(meter->used, now);
     for (size_t i = 0; i < meter->n_bands; i++) {
         struct band *band = &meter->bands[i];
 
