@@ -76,23 +76,25 @@ tw_megaflow_to_dpif_flow(const struct tw_megaflow *flow, struct ofpbuf *key,
         .mask = &wc.masks,
         .support = tw_odp_support,
     };
-    size_t offset;
+    size_t key_at, mask_at;
 
     tw_megaflow_to_terse(flow, reply);
     tw_rule_get_mask(&flow->rule, &wc);
     wc.masks.in_port.odp_port = ODPP_NONE;
     wc.masks.recirc_id = UINT32_MAX;
 
-    offset = key->size;
-    reply->key = ofpbuf_tail(key);
+    key_at = key->size;
     odp_flow_key_from_flow(&parms, key);
-    reply->key_len = key->size - offset;
+    reply->key_len = key->size - key_at;
 
-    offset = mask->size;
-    reply->mask = ofpbuf_tail(mask);
+    mask_at = mask->size;
     parms.key_buf = key;
     odp_flow_key_from_mask(&parms, mask);
-    reply->mask_len = mask->size - offset;
+    reply->mask_len = mask->size - mask_at;
+
+    /* Only now: both may be one buffer, which moves when it grows. */
+    reply->key = (struct nlattr *) ((char *) key->data + key_at);
+    reply->mask = (struct nlattr *) ((char *) mask->data + mask_at);
 
     reply->actions = actions->nlattrs;
     reply->actions_len = actions->size;

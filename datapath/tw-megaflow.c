@@ -140,10 +140,12 @@ tw_megaflow_del(struct tw_datapath *dp, const struct dpif_flow_del *del)
     ovs_mutex_lock(&dp->flow_mutex);
     flow = find(dp, del->ufid, del->key, del->key_len);
     if (flow) {
+        /* First out of reach, so that few packets can come behind the
+         * statistics: those that threads have just looked up. */
+        remove__(dp, flow);
         if (del->stats) {
             tw_megaflow_get_stats(flow, del->stats);
         }
-        remove__(dp, flow);
     }
     ovs_mutex_unlock(&dp->flow_mutex);
     return flow ? 0 : ENOENT;
