@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	$(SYSTEM_TESTSUITE_AT) \
 	tests/atlocal.in \
 	tests/check-format \
+	tests/lsan.supp \
 	tests/oracle/ct-l4-tcp.py
 
 DISTCLEANFILES += tests/atconfig tests/atlocal
