@@ -11,6 +11,7 @@
 #include "flow.h"
 #include "netdev.h"
 #include "odp-netlink.h"
+#include "packets.h"
 #include "tw-output.h"
 #include "tw-recirc.h"
 #include "tw-thread.h"
@@ -30,6 +31,38 @@ tw_tunnel_push(struct tw_thread *thread, struct dp_packet_batch *batch,
     }
     tw_stats_drop(&thread->stats, TW_DROP_TUNNEL_PUSH,
                   before - dp_packet_batch_size(batch));
+}
+
+/* What is read of every tunnel's header before its size is known: GRE's. */
+#define MIN_TUNNEL_HEADER 4
+
+/* OVS takes it for granted that a packet which comes out of a tunnel has these
+ * headers. */
+static bool
+has_outer_headers(const struct dp_packet *packet)
+{
+    return (dp_packet_is_eth(packet)
+            && packet->l3_ofs >= ETH_HEADER_LEN
+            && packet->l3_ofs < packet->l4_ofs
+            && (packet->l4_ofs + MIN_TUNNEL_HEADER
+                <= dp_packet_size(packet)));
+}
+
+/* Takes the others out. */
+static void
+keep_encapsulated(struct dp_packet_batch *batch)
+{
+    size_t n = dp_packet_batch_size(batch);
+    struct dp_packet *packet;
+    size_t i;
+
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
+        if (OVS_LIKELY(has_outer_headers(packet))) {
+            dp_packet_batch_refill(batch, packet, i);
+        } else {
+            dp_packet_delete(packet);
+        }
+    }
 }
 
 void
@@ -55,6 +88,7 @@ tw_tunnel_pop(struct tw_thread *thread, struct dp_packet_batch *batch,
     dp_packet_batch_apply_cutlen(batch);
 
     before = dp_packet_batch_size(batch);
+    keep_encapsulated(batch);
     netdev_pop_header(netdev, batch);
     tw_stats_drop(&thread->stats, TW_DROP_TUNNEL_POP,
                   before - dp_packet_batch_size(batch));
