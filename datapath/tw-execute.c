@@ -51,6 +51,9 @@ tw_execute(struct tw_datapath *dp, struct dpif_execute *execute)
      * heap, while reassembly of fragments keeps what it gets. */
     dp_packet_batch_init_packet(&batch, dp_packet_clone(execute->packet));
 
+    /* A connection that ofproto's packet has met may be gone by now. */
+    pkt_metadata_init_conn(&batch.packets[0]->md);
+
     thread = tw_thread_lock_non_pmd(dp);
     tw_actions_execute(thread, &batch, false, execute->flow, actions);
     tw_output_flush(thread);
@@ -61,13 +64,15 @@ tw_execute(struct tw_datapath *dp, struct dpif_execute *execute)
     return 0;
 }
 
-/* The caller may expect to find its packet as the actions left it.  If it
- * became several (fragments) there is no one packet to give. */
+/* The caller may expect to find its packet as the actions left it, but may
+ * keep it for longer than RCU keeps its connection.  If it became several
+ * (fragments) there is no one packet to give. */
 static void
 give_back(struct dpif_execute *execute, struct dp_packet_batch *batch)
 {
     if (dp_packet_batch_size(batch) == 1) {
         dp_packet_swap(execute->packet, batch->packets[0]);
+        pkt_metadata_init_conn(&execute->packet->md);
     }
     dp_packet_delete_batch(batch, true);
 }
