@@ -13,8 +13,9 @@
 #include "packets.h"
 #include "util.h"
 
-/* Lists in lists: clone in sample in check_pkt_len ... */
-#define MAX_NESTING 16
+/* Lists in lists: clone in sample in check_pkt_len ...  As deep as OVS reads
+ * and prints them. */
+#define MAX_NESTING 32
 
 struct checker {
     tw_check_ct_cb *ct_cb;

@@ -20,12 +20,10 @@
     TW_DROP(TUNNEL_PUSH, "tunnel-push", "tunnel header could not be added") \
     TW_DROP(TUNNEL_POP, "tunnel-pop", "tunnel header could not be removed") \
     TW_DROP(METER, "meter", "over a meter's rate")                          \
-    TW_DROP(LOCK, "lock", "a lock that a packet must not wait for")         \
     TW_DROP(INVALID_ACTION, "invalid-action",                               \
             "an action that could not be carried out")                      \
     TW_DROP(NO_BOND, "no-bond", "output to a bond that does not exist")     \
     TW_DROP(TX, "tx", "the device did not take it")                         \
-    TW_DROP(CT_FRAGMENT, "ct-fragment", "of a datagram held or refused")    \
     TW_DROP(ACTION, "action", "an explicit drop action")
 
 enum tw_drop {
