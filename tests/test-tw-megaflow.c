@@ -67,7 +67,8 @@ class_of(const struct flow *flow)
 }
 
 /* An action that sends up with 'class'.  The version is there to be
- * modified. */
+ * modified; what is sent up with LETHAL gets an answer that ends it. */
+#define LETHAL UINT32_MAX
 struct cookie {
     uint32_t class;
     uint32_t version;
@@ -127,6 +128,10 @@ upcall_cb(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
 
         count(&n_up, 1);
         count(&n_wrong, cookie->class != class_of(flow));
+        if (cookie->version == LETHAL) {
+            nl_msg_put_flag(actions, OVS_ACTION_ATTR_POP_ETH);
+            nl_msg_put_flag(actions, OVS_ACTION_ATTR_POP_ETH);
+        }
         return 0;
     }
     translate(flow, &wc->masks, actions);
@@ -362,6 +367,35 @@ check_statistics(void)
     assert(sum.tcp_flags == 14 && sum.used == 1236);
 }
 
+/* What ofproto answers to a userspace action leaves the packet to the actions
+ * that follow. */
+static void
+check_answer(void)
+{
+    unsigned long long up_before = n_up;
+    uint64_t *drops = &threads[0]->stats.drops[TW_DROP_INVALID_ACTION];
+    uint64_t drops_before = *drops;
+    struct dp_packet *packet = random_packet();
+    struct dp_packet_batch batch;
+    struct tw_actions *actions;
+    struct ofpbuf list;
+    struct flow flow;
+
+    flow_extract(packet, &flow);
+    ofpbuf_init(&list, 0);
+    put_send_up(&list, class_of(&flow), LETHAL);
+    put_send_up(&list, class_of(&flow), LETHAL);
+    put_send_up(&list, class_of(&flow), 0);
+    assert(!tw_actions_create(list.data, list.size, &actions));
+
+    dp_packet_batch_init_packet(&batch, packet);
+    tw_actions_execute(threads[0], &batch, true, &flow, actions);
+    assert(n_up == up_before + 3 && !n_wrong);
+    assert(*drops == drops_before + 2);
+    tw_actions_free(actions);
+    ofpbuf_uninit(&list);
+}
+
 static void
 tear_down(void)
 {
@@ -384,6 +418,7 @@ main(int argc, char *argv[])
     run(argc > 1 ? atoi(argv[1]) : 2);
     check();
     check_statistics();
+    check_answer();
     tear_down();
     return 0;
 }
