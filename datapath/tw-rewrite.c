@@ -21,6 +21,7 @@ typedef bool fits_func(struct dp_packet *packet);
 
 static fits_func *find_check(const struct nlattr *a);
 static void take_out_others(struct dp_packet_batch *, fits_func *);
+static void forget_lost_headers(struct dp_packet_batch *);
 
 void
 tw_rewrite(struct tw_thread *thread, struct dp_packet_batch *batch,
@@ -33,6 +34,7 @@ tw_rewrite(struct tw_thread *thread, struct dp_packet_batch *batch,
         take_out_others(batch, fits);
     }
     odp_execute_actions(NULL, batch, false, a, NLA_ALIGN(a->nla_len), NULL);
+    forget_lost_headers(batch);
     tw_stats_drop(&thread->stats, TW_DROP_INVALID_ACTION,
                   before - dp_packet_batch_size(batch));
 }
@@ -50,6 +52,28 @@ take_out_others(struct dp_packet_batch *batch, fits_func *fits)
         } else {
             dp_packet_delete(packet);
         }
+    }
+}
+
+/* OVS moves offsets along with what it adds and takes away, but not in all
+ * cases: a label that was added below the headers (add_mpls) and taken off
+ * again (pop_mpls) leaves offsets below zero.  Such a header is not known any
+ * more. */
+static uint16_t
+known_ofs(const struct dp_packet *packet, uint16_t ofs)
+{
+    return ofs <= dp_packet_size(packet) ? ofs : UINT16_MAX;
+}
+
+static void
+forget_lost_headers(struct dp_packet_batch *batch)
+{
+    struct dp_packet *packet;
+
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        packet->l2_5_ofs = known_ofs(packet, packet->l2_5_ofs);
+        packet->l3_ofs = known_ofs(packet, packet->l3_ofs);
+        packet->l4_ofs = known_ofs(packet, packet->l4_ofs);
     }
 }
 
@@ -125,21 +149,24 @@ has_nd(struct dp_packet *packet)
     return true;
 }
 
-/* Nothing is set in what has no label; but a label must be whole. */
+/* Nothing is set in what has no label; but a label must be whole, and so must
+ * the Ethernet header whose type changes with it. */
 static bool
 has_label_if_any(struct dp_packet *packet)
 {
     return (packet->l2_5_ofs == UINT16_MAX
-            || has_header(packet, packet->l2_5_ofs, MPLS_HLEN));
+            || (has_ethernet_if_any(packet)
+                && has_header(packet, packet->l2_5_ofs, MPLS_HLEN)));
 }
 
 /* A place where a label can be put. */
 static bool
 can_have_label(struct dp_packet *packet)
 {
-    return (has_header(packet, packet->l2_5_ofs, 0)
-            || (packet->l2_5_ofs == UINT16_MAX
-                && has_header(packet, packet->l3_ofs, 0)));
+    return (has_ethernet_if_any(packet)
+            && (has_header(packet, packet->l2_5_ofs, 0)
+                || (packet->l2_5_ofs == UINT16_MAX
+                    && has_header(packet, packet->l3_ofs, 0))));
 }
 
 static bool

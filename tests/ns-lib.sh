@@ -436,7 +436,7 @@ pings() {
     local name=$1 address=$2
 
     shift 2
-    in_ns "$name" ping -c 3 -i 0.05 -W 2 "$@" "$address"
+    in_ns "$name" ping -c 3 -i 0.05 -W 10 "$@" "$address"
 }
 
 # url FAMILY V4 V6: a host part.
