@@ -371,15 +371,23 @@ equiv_flows_zero(struct equiv_flows *flows, unsigned int number)
 }
 
 void
-equiv_flows_format(struct equiv_flows *flows, struct ds *ds)
+equiv_flows_format(struct equiv_flows *flows,
+                   const struct equiv_flow_stats *before, size_t n_before,
+                   struct ds *ds)
 {
     struct ukey *ukey;
+    size_t n;
 
+    equiv_flows_stats(flows, &n);
     HMAP_FOR_EACH (ukey, node, &flows->ukeys) {
+        unsigned int number = ukey->number;
         struct ofpbuf actions;
 
-        if (get_actions(flows, ukey, &actions)) {
-            equiv_flows_format_number(ukey->number, ds);
+        if ((number >= n_before
+             || before[number].packets != flows->sum[number].packets)
+            && get_actions(flows, ukey, &actions)) {
+            ds_put_cstr(ds, "  ");
+            equiv_flows_format_number(number, ds);
             ds_put_cstr(ds, ", actions:");
             format_odp_actions(ds, actions.data, actions.size, NULL);
             ds_put_char(ds, '\n');

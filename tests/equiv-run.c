@@ -15,8 +15,9 @@
 #include "openvswitch/ofp-print.h"
 #include "ovs-rcu.h"
 #include "packets.h"
+#include "tw-cache.h"
 #include "tw-datapath.h"
-#include "tw-stats.h"
+#include "tw-thread.h"
 #include "util.h"
 
 /* State is compared after so many batches. */
@@ -82,19 +83,17 @@ run_init(struct equiv_run *run, const struct equiv_config *config,
     equiv_change_init(run, &rng);
 }
 
-/* "track-hits" of the second side; 0 if there is no such counter. */
-static uint64_t
+/* A cache that is resized begins to count anew. */
+static void
 count_hits(struct equiv_run *run)
 {
-    struct tw_stats sum;
+    struct tw_datapath *dp = equiv_side_dp(run->sides[1]);
+    struct tw_thread *thread = tw_thread_lock_non_pmd(dp);
+    uint64_t n = thread->cache ? thread->cache->stats.n_hits : 0;
 
-    tw_stats_sum(equiv_side_dp(run->sides[1]), &sum);
-    for (size_t i = 0; i < TW_N_STATS; i++) {
-        if (!strcmp(tw_stat_name(i), "track-hits")) {
-            return sum.n[i];
-        }
-    }
-    return 0;
+    tw_thread_unlock_non_pmd(thread);
+    run->result->n_hits += n - (n < run->last_hits ? 0 : run->last_hits);
+    run->last_hits = n;
 }
 
 static void
@@ -102,7 +101,6 @@ run_uninit(struct equiv_run *run)
 {
     run->result->batch = run->batch;
     run->result->item = run->item;
-    run->result->n_hits = count_hits(run);
     run->result->n_flows = equiv_flows_count_numbers();
     equiv_change_after_batch(run);
     for (int i = 0; i < 2; i++) {
@@ -111,6 +109,7 @@ run_uninit(struct equiv_run *run)
     equiv_traffic_destroy(run->traffic);
     equiv_pipeline_destroy(run->pipeline);
     ds_destroy(&run->recent);
+    free(run->before);
     ovsrcu_quiesce();
 }
 
@@ -143,7 +142,7 @@ conclude(struct equiv_run *run, bool same, bool change)
 {
     struct equiv_result *result = run->result;
 
-    if (run->config->verbose) {
+    if (run->config->verbose && (change || run->result->batch_size)) {
         fputs(ds_cstr(&run->recent), stdout);
     }
     if (same) {
@@ -151,9 +150,10 @@ conclude(struct equiv_run *run, bool same, bool change)
     }
     result->differs = true;
     result->change = change;
-    ds_put_format(&result->report, "behind %s\nmegaflows of side 0:\n",
-                  ds_cstr(&run->recent));
-    equiv_flows_format(equiv_side_flows(run->sides[0]), &result->report);
+    ds_put_format(&result->report, "behind %s", ds_cstr(&run->recent));
+    ds_put_cstr(&result->report, "megaflows of side 0 that it met:\n");
+    equiv_flows_format(equiv_side_flows(run->sides[0]), run->before,
+                       run->n_before, &result->report);
     return false;
 }
 
@@ -210,6 +210,20 @@ describe_batch(struct equiv_run *run, const struct equiv_batch *batch)
         ds_put_format(&run->recent, "  item %u: %s", batch->items[i].number,
                       s);
         free(s);
+    }
+}
+
+/* Of side 0, so that a report can say which ones were met. */
+static void
+remember_flows(struct equiv_run *run)
+{
+    if (run->config->check_always) {
+        const struct equiv_flow_stats *stats
+            = equiv_flows_stats(equiv_side_flows(run->sides[0]),
+                                &run->n_before);
+
+        free(run->before);
+        run->before = xmemdup(stats, run->n_before * sizeof *stats);
     }
 }
 
@@ -276,8 +290,9 @@ is_permuted(const struct equiv_run *run)
 static void
 input(struct equiv_run *run, const struct equiv_batch *batch)
 {
-    bool split = (run->config->split && run->batch < run->config->n_split
-                  && bitmap_is_set(run->config->split, run->batch));
+    bool split = run->config->split_all
+                 || (run->config->split && run->batch < run->config->n_split
+                     && bitmap_is_set(run->config->split, run->batch));
     struct dp_packet *packets[NETDEV_MAX_BURST];
 
     for (unsigned int i = 0; i < batch->n; i++) {
@@ -348,7 +363,10 @@ let_time_pass(struct equiv_run *run, struct equiv_rng *rng)
     equiv_world_set_ms(run->now_ms);
     bool maintain = equiv_percent(rng, 30);
     for (int i = 0; maintain && i < 2; i++) {
-        ct_run(equiv_side_dp(run->sides[i])->ct, equiv_world_now_ms());
+        struct tw_datapath *dp = equiv_side_dp(run->sides[i]);
+
+        ct_run(dp->ct, equiv_world_now_ms());
+        tw_thread_run_non_pmd(dp);
     }
 }
 
@@ -364,12 +382,14 @@ step_batch(struct equiv_run *run)
     run->batch++;
     thin_out(run, &batch);
     describe_batch(run, &batch);
+    remember_flows(run);
 
     equiv_world_fix_random(equiv_next(&rng));
     input(run, &batch);
     equiv_world_free_random();
     equiv_change_after_batch(run);
     count_batch(run, &batch);
+    count_hits(run);
     for (unsigned int i = 0; i < batch.n; i++) {
         dp_packet_delete(batch.items[i].packet);
     }

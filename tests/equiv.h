@@ -355,7 +355,10 @@ void equiv_flows_zero(struct equiv_flows *, unsigned int number);
  * another. */
 void equiv_flows_revalidate(struct equiv_flows *,
                             const struct equiv_pipeline *);
-void equiv_flows_format(struct equiv_flows *, struct ds *);
+/* Those whose statistics are not as 'before', which has 'n' of them. */
+void equiv_flows_format(struct equiv_flows *,
+                        const struct equiv_flow_stats *before, size_t n,
+                        struct ds *);
 struct equiv_flows *equiv_side_flows(struct equiv_side *);
 
 /* Comparing (equiv-compare.c): false, and a report, if the sides differ.
@@ -407,6 +410,7 @@ struct equiv_config {
     bool changes;
     bool check_always;          /* State after each batch and change. */
     bool verbose;               /* Prints each batch and change. */
+    bool split_all;             /* Every batch packet by packet. */
     enum equiv_sabotage sabotage;
 
     const unsigned long *skip;  /* Items left out, or NULL. */
@@ -437,8 +441,11 @@ struct equiv_run {
     unsigned int item;          /* The next. */
     int batch;                  /* The last; -1: none. */
     bool gate_closed;
+    uint64_t last_hits;         /* Of the cache that there is now. */
     bool sabotaged;
     struct ds recent;           /* Last batch or change, readable. */
+    struct equiv_flow_stats *before;    /* Megaflows before it. */
+    size_t n_before;
     struct equiv_result *result;
 };
 

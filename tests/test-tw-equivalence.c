@@ -33,7 +33,7 @@ static struct {
     uint64_t seed;
     unsigned int n_pipelines, n_packets, until;
     int only;                   /* Pipeline, or -1. */
-    bool no_cache, no_changes, verbose, shrink, self_check;
+    bool no_cache, no_changes, verbose, shrink, self_check, keep_going;
     enum equiv_sabotage sabotage;
 } options = {
     .seed = 1, .n_pipelines = 20, .n_packets = 2000, .until = UINT32_MAX,
@@ -68,9 +68,10 @@ main(int argc, char *argv[])
         self_check();
         return 0;
     }
-    for (unsigned int i = 0; same && i < options.n_pipelines; i++) {
-        if (options.only < 0 || options.only == i) {
-            same = check_pipeline(i, true);
+    for (unsigned int i = 0; i < options.n_pipelines; i++) {
+        if ((same || options.keep_going)
+            && (options.only < 0 || options.only == i)) {
+            same &= check_pipeline(i, true);
         }
     }
     printf("%"PRIu64" packets, %"PRIu64" batches, %"PRIu64" sent, %"PRIu64
@@ -97,6 +98,7 @@ usage(void)
          "  --shrink         leave out what the difference does not need\n"
          "  --sabotage=KIND  make the sides differ\n"
          "  --self-check     every sabotage must be noticed\n"
+         "  --keep-going     with other pipelines behind a difference\n"
          "  --verbose        print packets and changes");
     exit(0);
 }
@@ -126,6 +128,7 @@ parse_options(int argc, char *argv[])
         { "shrink", no_argument, NULL, 'S' },
         { "sabotage", required_argument, NULL, 'x' },
         { "self-check", no_argument, NULL, 'X' },
+        { "keep-going", no_argument, NULL, 'k' },
         { "verbose", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
@@ -144,6 +147,7 @@ parse_options(int argc, char *argv[])
         case 'S': options.shrink = true; break;
         case 'x': options.sabotage = sabotage_from_string(optarg); break;
         case 'X': options.self_check = true; break;
+        case 'k': options.keep_going = true; break;
         case 'v': options.verbose = true; break;
         case 'h': usage(); break;
         default: exit(2);
@@ -225,39 +229,63 @@ order_matters(const struct equiv_config *original,
     return matters;
 }
 
+/* True if 'config' still shows a difference, which is then in 'result'. */
+static bool
+still_differs(const struct equiv_config *config, struct equiv_result *result)
+{
+    struct equiv_result other;
+
+    equiv_run(config, &other);
+    if (!other.differs) {
+        equiv_result_uninit(&other);
+        return false;
+    }
+    equiv_result_uninit(result);
+    *result = other;
+    return true;
+}
+
 /* Leaves out items, first many at a time, as long as the sides differ. */
 static void
-shrink(struct equiv_config *config, struct equiv_result *result)
+leave_out(struct equiv_config *config, unsigned long *skip,
+          struct equiv_result *result)
 {
-    unsigned long *skip = bitmap_allocate(MAX_ITEMS);
-    unsigned int n = result->item;
-
-    config->verbose = false;
-    config->check_always = true;
-    config->until = n;
-    config->skip = skip;
-    config->n_skip = MAX_ITEMS;
-    for (unsigned int chunk = n / 2; chunk; chunk /= 2) {
-        for (unsigned int i = 0; i < n; i += chunk) {
-            struct equiv_result shorter;
+    for (unsigned int chunk = config->until / 2; chunk; chunk /= 2) {
+        for (unsigned int i = 0; i < config->until; i += chunk) {
             unsigned long *before = bitmap_clone(skip, MAX_ITEMS);
+            unsigned int n = MIN(chunk, config->until - i);
 
-            bitmap_set_multiple(skip, i, MIN(chunk, n - i), true);
-            equiv_run(config, &shorter);
-            if (shorter.differs) {
-                equiv_result_uninit(result);
-                *result = shorter;
-            } else {
+            bitmap_set_multiple(skip, i, n, true);
+            if (!still_differs(config, result)) {
                 memcpy(skip, before, bitmap_n_bytes(MAX_ITEMS));
-                equiv_result_uninit(&shorter);
             }
             bitmap_free(before);
         }
     }
+}
+
+/* Finds a shorter run that differs, and prints what is in it.  Packet by
+ * packet if that is possible, so that order is out of the question. */
+static void
+shrink(struct equiv_config *config, struct equiv_result *result)
+{
+    unsigned long *skip = bitmap_allocate(MAX_ITEMS);
+
+    config->verbose = false;
+    config->check_always = true;
+    config->split_all = true;
+    if (!still_differs(config, result)) {
+        config->split_all = false;
+    }
+    config->check_always = false;
+    config->until = result->item;
+    config->skip = skip;
+    config->n_skip = MAX_ITEMS;
+    leave_out(config, skip, result);
     puts("what is needed:");
     config->verbose = true;
-    equiv_result_uninit(result);
-    equiv_run(config, result);
+    config->check_always = true;
+    still_differs(config, result);
     config->skip = NULL;
     bitmap_free(skip);
 }
