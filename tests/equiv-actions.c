@@ -21,11 +21,17 @@ struct put {
     struct ofpbuf *out;
 };
 
-static void random_act(struct equiv_acts *, unsigned int table,
-                       unsigned int depth, struct equiv_rng *);
-static void random_list(struct equiv_acts *, unsigned int table,
-                        unsigned int depth, struct equiv_rng *);
-static void random_ct(struct equiv_ct *, struct equiv_rng *);
+/* Where random actions are. */
+struct place {
+    unsigned int table, depth;
+    bool plain;
+};
+
+static void random_act(struct equiv_acts *, const struct place *,
+                       struct equiv_rng *);
+static void random_list(struct equiv_acts *, const struct place *,
+                        struct equiv_rng *);
+static void random_ct(struct equiv_ct *, bool plain, struct equiv_rng *);
 static void put_list(struct put *, const struct equiv_acts *);
 static void put_act(struct put *, const struct equiv_act *);
 
@@ -60,11 +66,13 @@ equiv_acts_free(struct equiv_acts *acts)
 /* At random. */
 
 void
-equiv_acts_random(struct equiv_acts *acts, unsigned int table,
+equiv_acts_random(struct equiv_acts *acts, unsigned int table, bool plain,
                   struct equiv_rng *rng)
 {
+    struct place place = { .table = table, .plain = plain };
+
     acts->n = 0;
-    random_list(acts, table, 0, rng);
+    random_list(acts, &place, rng);
 }
 
 static unsigned int
@@ -81,13 +89,15 @@ any_port(struct equiv_rng *rng)
 
 /* Lists mostly end in recirculation, or in output. */
 static void
-random_list(struct equiv_acts *acts, unsigned int table, unsigned int depth,
+random_list(struct equiv_acts *acts, const struct place *place,
             struct equiv_rng *rng)
 {
+    unsigned int table = place->table;
     bool last = table + 1 >= EQUIV_N_TABLES;
+    unsigned int go_on = place->depth ? 20 : table < 3 ? 80 : 50;
 
     for (int n = equiv_below(rng, 4); n > 0; n--) {
-        random_act(acts, table, depth, rng);
+        random_act(acts, place, rng);
     }
     if (equiv_percent(rng, 4)) {
         if (equiv_percent(rng, 50)) {
@@ -95,9 +105,10 @@ random_list(struct equiv_acts *acts, unsigned int table, unsigned int depth,
         }
         return;
     }
-    if (!last && equiv_percent(rng, depth ? 20 : table < 3 ? 80 : 50)) {
+    if (!last && equiv_percent(rng, go_on)) {
         if (equiv_percent(rng, 70)) {
-            random_ct(&equiv_acts_add(acts, EQUIV_CT, 0)->ct, rng);
+            random_ct(&equiv_acts_add(acts, EQUIV_CT, 0)->ct, place->plain,
+                      rng);
         } else if (equiv_percent(rng, 25)) {
             equiv_acts_add(acts, EQUIV_HASH, equiv_below(rng, 4));
         }
@@ -112,16 +123,18 @@ random_list(struct equiv_acts *acts, unsigned int table, unsigned int depth,
 
 /* With lists of their own. */
 static void
-random_nesting(struct equiv_acts *acts, unsigned int table,
-               unsigned int depth, struct equiv_rng *rng)
+random_nesting(struct equiv_acts *acts, const struct place *place,
+               struct equiv_rng *rng)
 {
+    struct place inside = { .table = place->table,
+                            .depth = place->depth + 1 };
     static const enum equiv_act_type types[] = {
         EQUIV_CLONE, EQUIV_SAMPLE, EQUIV_CHECK_LEN
     };
     enum equiv_act_type type = types[equiv_below(rng, 3)];
     struct equiv_act *act;
 
-    if (depth >= 2) {
+    if (place->depth >= 2) {
         return;
     }
     act = equiv_acts_add(acts, type, (type == EQUIV_CHECK_LEN
@@ -129,19 +142,19 @@ random_nesting(struct equiv_acts *acts, unsigned int table,
                                       : equiv_next(rng)));
     for (int i = 0; i <= (type == EQUIV_CHECK_LEN); i++) {
         act->sub[i] = xzalloc(sizeof *act->sub[i]);
-        random_list(act->sub[i], table, depth + 1, rng);
+        random_list(act->sub[i], &inside, rng);
     }
 }
 
 static void
-random_act(struct equiv_acts *acts, unsigned int table, unsigned int depth,
+random_act(struct equiv_acts *acts, const struct place *place,
            struct equiv_rng *rng)
 {
     static const enum equiv_act_type sets[] = {
         EQUIV_SET_ETH, EQUIV_SET_IP, EQUIV_SET_TOS, EQUIV_DEC_TTL,
         EQUIV_SET_TP, EQUIV_PUSH_VLAN, EQUIV_POP_VLAN
     };
-    unsigned int kind = equiv_below(rng, 100);
+    unsigned int kind = equiv_below(rng, place->plain ? 90 : 100);
 
     if (kind < 30) {
         struct equiv_act *act = equiv_acts_add(
@@ -149,7 +162,7 @@ random_act(struct equiv_acts *acts, unsigned int table, unsigned int depth,
             equiv_below(rng, 6));
         act->second = equiv_percent(rng, 60);
     } else if (kind < 70) {
-        random_ct(&equiv_acts_add(acts, EQUIV_CT, 0)->ct, rng);
+        random_ct(&equiv_acts_add(acts, EQUIV_CT, 0)->ct, place->plain, rng);
     } else if (kind < 76) {
         equiv_acts_add(acts, EQUIV_CT_CLEAR, 0);
     } else if (kind < 80) {
@@ -162,7 +175,7 @@ random_act(struct equiv_acts *acts, unsigned int table, unsigned int depth,
     } else if (kind < 96) {
         equiv_acts_add(acts, EQUIV_USERSPACE, 0);
     } else {
-        random_nesting(acts, table, depth, rng);
+        random_nesting(acts, place, rng);
     }
 }
 
@@ -187,11 +200,12 @@ random_nat(struct equiv_ct *ct, struct equiv_rng *rng)
 }
 
 static void
-random_ct(struct equiv_ct *ct, struct equiv_rng *rng)
+random_ct(struct equiv_ct *ct, bool plain, struct equiv_rng *rng)
 {
     memset(ct, 0, sizeof *ct);
     ct->zone = 1 + equiv_below(rng, EQUIV_N_ZONES);
-    ct->commit = equiv_percent(rng, 50);
+    /* A connection that is not committed is not remembered. */
+    ct->commit = equiv_percent(rng, plain ? 90 : 50);
     if (ct->commit) {
         ct->force = equiv_percent(rng, 10);
         ct->timeout = equiv_percent(rng, 10);

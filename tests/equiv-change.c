@@ -270,7 +270,7 @@ change_packet_out(struct equiv_run *run, struct equiv_rng *rng,
     struct ofpbuf actions;
     struct flow flow;
 
-    equiv_acts_random(&acts, equiv_below(rng, EQUIV_N_TABLES), rng);
+    equiv_acts_random(&acts, equiv_below(rng, EQUIV_N_TABLES), false, rng);
     packet = equiv_traffic_any(run->traffic, rng);
     pkt_metadata_init(&packet->md, ODPP_NONE);
     flow_extract(packet, &flow);

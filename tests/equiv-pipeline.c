@@ -30,6 +30,7 @@ equiv_pipeline_create(uint64_t seed)
     struct equiv_rng rng = { seed };
 
     p->wild = equiv_percent(&rng, 40);
+    p->plain = equiv_percent(&rng, 70);
     if (p->wild) {
         make_wild(p, &rng);
     } else {
@@ -161,11 +162,11 @@ make_wild(struct equiv_pipeline *p, struct equiv_rng *rng)
             struct equiv_rule *rule = add_rule(p, i);
 
             equiv_rule_random_match(rule, i, rng);
-            equiv_acts_random(&rule->acts, i, rng);
-            rule->slow = equiv_percent(rng, 3);
+            equiv_acts_random(&rule->acts, i, p->plain, rng);
+            rule->slow = !p->plain && equiv_percent(rng, 5);
         }
         if (equiv_percent(rng, 90)) {
-            equiv_acts_random(&add_rule(p, i)->acts, i, rng);
+            equiv_acts_random(&add_rule(p, i)->acts, i, p->plain, rng);
         }
     }
 }
@@ -320,20 +321,20 @@ make_router(struct equiv_pipeline *p, bool snat, struct equiv_rng *rng)
             }
             if (snat) {
                 bool new = port & 1;
-                struct equiv_ct *ct = add_ct(rule, 3, new, (
+                struct equiv_ct *ct = add_ct(rule, 3, true, (
                     new ? EQUIV_NAT_SRC : EQUIV_NAT_BARE));
 
                 ct->nat_at = EQUIV_NAT_PORT;
                 ct->host = 1 + port / 2;
                 ct->n_hosts = 1;
             } else {
-                add_ct(rule, 3, equiv_percent(rng, 50), EQUIV_NAT_NONE);
+                add_ct(rule, 3, equiv_percent(rng, 90), EQUIV_NAT_NONE);
             }
             add_recirc(rule, 3);
         }
     }
     struct equiv_rule *rule = add_rule(p, 2);
-    add_ct(rule, 3, false, EQUIV_NAT_BARE);
+    add_ct(rule, 3, true, EQUIV_NAT_BARE);
     add_recirc(rule, 3);
 }
 
@@ -404,7 +405,7 @@ insert_rule(struct equiv_pipeline *p, unsigned int table, unsigned int i,
     memset(rule, 0, sizeof *rule);
     t->n++;
     equiv_rule_random_match(rule, table, rng);
-    equiv_acts_random(&rule->acts, table, rng);
+    equiv_acts_random(&rule->acts, table, p->plain, rng);
 }
 
 void
@@ -431,7 +432,7 @@ equiv_pipeline_change(struct equiv_pipeline *p, struct equiv_rng *rng)
     default:
         i = MIN(i, t->n - 1);
         equiv_acts_free(&t->rules[i].acts);
-        equiv_acts_random(&t->rules[i].acts, table, rng);
+        equiv_acts_random(&t->rules[i].acts, table, p->plain, rng);
         break;
     }
 }

@@ -63,6 +63,8 @@ static void
 run_init(struct equiv_run *run, const struct equiv_config *config,
          struct equiv_result *result)
 {
+    static const unsigned int change_percents[] = { 1, 2, 4, 12 };
+    unsigned int cache_size;
     struct equiv_rng rng;
 
     memset(run, 0, sizeof *run);
@@ -75,9 +77,10 @@ run_init(struct equiv_run *run, const struct equiv_config *config,
     run->pipeline = equiv_pipeline_create(config->seed);
     run->traffic = equiv_traffic_create(config->seed + 1);
     rng = rng_of(run, 1);
+    run->change_percent = change_percents[equiv_below(&rng, 4)];
+    cache_size = 1u << (equiv_percent(&rng, 70) ? 16 : equiv_below(&rng, 10));
     for (int i = 0; i < 2; i++) {
-        run->sides[i] = equiv_side_create(i, i && config->cache,
-                                          1u << (4 + equiv_below(&rng, 10)),
+        run->sides[i] = equiv_side_create(i, i && config->cache, cache_size,
                                           run->pipeline);
     }
     equiv_change_init(run, &rng);
@@ -167,7 +170,7 @@ step_change(struct equiv_run *run)
     struct equiv_rng rng = rng_of(run, 2);
     unsigned int item = run->item;
 
-    if (!run->config->changes || !equiv_percent(&rng, 10)) {
+    if (!run->config->changes || !equiv_percent(&rng, run->change_percent)) {
         return true;
     }
     run->item++;

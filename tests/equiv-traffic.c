@@ -17,8 +17,8 @@
 #include "packets.h"
 #include "util.h"
 
-#define N_CONVS 48
-#define MAX_DATA 160
+#define MAX_CONVS 48
+#define MAX_DATA 400
 #define N_FRAGMENTS 4
 #define QUOTE_LEN 64            /* Of a packet, in an ICMP error. */
 
@@ -57,7 +57,8 @@ struct conv {
 struct equiv_traffic {
     struct equiv_rng rng;
     uint32_t serial;
-    struct conv convs[N_CONVS];
+    unsigned int n;
+    struct conv convs[MAX_CONVS];
 };
 
 static void conv_open(struct equiv_traffic *, struct conv *);
@@ -79,7 +80,8 @@ equiv_traffic_create(uint64_t seed)
     struct equiv_traffic *t = xzalloc(sizeof *t);
 
     t->rng.state = seed;
-    for (size_t i = 0; i < N_CONVS; i++) {
+    t->n = 6 + equiv_below(&t->rng, MAX_CONVS - 5);
+    for (size_t i = 0; i < t->n; i++) {
         t->convs[i].id = i;
         conv_open(t, &t->convs[i]);
     }
@@ -122,7 +124,7 @@ equiv_traffic_learn(struct equiv_traffic *t, unsigned int port,
     struct flow flow;
 
     if (!equiv_tag_get(data, size, &tag) || tag.reverse
-        || ntohs(tag.conv) >= N_CONVS) {
+        || ntohs(tag.conv) >= t->n) {
         return;
     }
     conv = &t->convs[ntohs(tag.conv)];
@@ -154,7 +156,7 @@ equiv_traffic_learn(struct equiv_traffic *t, unsigned int port,
 struct dp_packet *
 equiv_traffic_any(struct equiv_traffic *t, struct equiv_rng *rng)
 {
-    struct conv conv = t->convs[equiv_below(rng, N_CONVS)];
+    struct conv conv = t->convs[equiv_below(rng, t->n)];
     uint32_t serial = t->serial;
     struct equiv_frame f;
 
@@ -375,7 +377,7 @@ conv_deviate(struct equiv_traffic *t, struct conv *conv,
 static struct conv *
 any_conv(struct equiv_traffic *t)
 {
-    struct conv *conv = &t->convs[equiv_below(&t->rng, N_CONVS)];
+    struct conv *conv = &t->convs[equiv_below(&t->rng, t->n)];
 
     if (conv_is_over(conv)) {
         conv_end(t, conv);

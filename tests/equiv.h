@@ -191,6 +191,7 @@ struct equiv_table {
 struct equiv_pipeline {
     unsigned int generation;
     bool wild;                  /* Not like a real one. */
+    bool plain;                 /* No actions that no program can hold. */
     struct equiv_table tables[EQUIV_N_TABLES];  /* By recirc_id. */
 };
 
@@ -213,8 +214,9 @@ void equiv_answer_uninit(struct equiv_answer *);
 /* Parts of a pipeline: a rule's match, a list's actions. */
 void equiv_rule_random_match(struct equiv_rule *, unsigned int table,
                              struct equiv_rng *);
-/* Actions in 'table', at random. */
-void equiv_acts_random(struct equiv_acts *, unsigned int table,
+/* Actions in 'table', at random; if 'plain', without those that look at
+ * each packet. */
+void equiv_acts_random(struct equiv_acts *, unsigned int table, bool plain,
                        struct equiv_rng *);
 void equiv_acts_free(struct equiv_acts *);
 struct equiv_act *equiv_acts_add(struct equiv_acts *, enum equiv_act_type,
@@ -438,6 +440,7 @@ struct equiv_run {
     struct equiv_pipeline *pipeline;
     struct equiv_traffic *traffic;
     long long now_ms;
+    unsigned int change_percent;
     unsigned int item;          /* The next. */
     int batch;                  /* The last; -1: none. */
     bool gate_closed;
