@@ -19,6 +19,7 @@
 #include "odp-netlink.h"
 #include "odp-util.h"
 #include "openvswitch/ofp-meter.h"
+#include "ovs-rcu.h"
 #include "tw-datapath.h"
 #include "tw-execute.h"
 #include "tw-meter.h"
@@ -302,14 +303,23 @@ change_cache(struct equiv_run *run, struct equiv_rng *rng, struct ds *what)
 
 /* The tracker. */
 
+/* What was flushed is drained by maintenance, but not before a grace period
+ * is over: that must not come at any time. */
+static void
+flush(struct equiv_run *run, const uint16_t *zone)
+{
+    for (int i = 0; i < 2; i++) {
+        ct_flush(ct_of(run, i), zone, NULL);
+    }
+    ovsrcu_barrier();
+}
+
 static void
 change_flush_conns(struct equiv_run *run, struct equiv_rng *rng OVS_UNUSED,
                    struct ds *what)
 {
     ds_put_cstr(what, "flush connections");
-    for (int i = 0; i < 2; i++) {
-        ct_flush(ct_of(run, i), NULL, NULL);
-    }
+    flush(run, NULL);
 }
 
 static uint16_t
@@ -325,9 +335,7 @@ change_flush_zone(struct equiv_run *run, struct equiv_rng *rng,
     uint16_t zone = any_zone(rng);
 
     ds_put_format(what, "flush zone %"PRIu16, zone);
-    for (int i = 0; i < 2; i++) {
-        ct_flush(ct_of(run, i), &zone, NULL);
-    }
+    flush(run, &zone);
 }
 
 /* One connection, which of them both sides agree upon: the one whose tuple

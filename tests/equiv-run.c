@@ -72,7 +72,7 @@ run_init(struct equiv_run *run, const struct equiv_config *config,
     run->result = result;
     run->batch = -1;
     ds_init(&run->recent);
-    equiv_world_set_ms(0);
+    equiv_world_begin(config->seed);
     equiv_flows_reset_numbers();
     run->pipeline = equiv_pipeline_create(config->seed);
     run->traffic = equiv_traffic_create(config->seed + 1);

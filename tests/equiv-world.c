@@ -17,6 +17,7 @@
 #include "openvswitch/poll-loop.h"
 #include "ovs-thread.h"
 #include "packets.h"
+#include "random.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -26,7 +27,7 @@
 static pthread_t main_thread;
 static long long now_ms = EPOCH_MS;
 static bool random_is_fixed;
-static uint32_t fixed_random;
+static uint32_t fixed_random, n_drawn;
 
 long long __real_time_msec(void);
 long long __wrap_time_msec(void);
@@ -45,6 +46,14 @@ void
 equiv_world_init(void)
 {
     main_thread = pthread_self();
+}
+
+void
+equiv_world_begin(uint32_t seed)
+{
+    random_set_seed(seed | 1);
+    n_drawn = 0;
+    equiv_world_set_ms(0);
 }
 
 void
@@ -101,10 +110,8 @@ __wrap_time_wall_msec(void)
 uint32_t
 __wrap_random_uint32(void)
 {
-    static uint32_t n;
-
     return (random_is_fixed && is_main_thread()
-            ? fixed_random ^ (n++ & 15) : __real_random_uint32());
+            ? fixed_random ^ (n_drawn++ & 15) : __real_random_uint32());
 }
 
 /* It catches up, five seconds at a time, with whichever clock it sees. */

@@ -87,6 +87,7 @@ equiv_percent(struct equiv_rng *rng, unsigned int percent)
 /* The world that both sides live in (equiv-world.c): clock and chance. */
 
 void equiv_world_init(void);
+void equiv_world_begin(uint32_t seed);      /* A run, at 0 ms. */
 void equiv_world_set_ms(long long ms);      /* Since the start of a run. */
 long long equiv_world_now_ms(void);         /* As time_msec(). */
 /* The random number that everybody draws, until it is given back. */
