@@ -42,8 +42,8 @@ equiv_log_add(struct equiv_log *log, uint32_t port, const void *data,
     }
     record = &log->records[log->n];
     record->port = port;
-    record->conv = (equiv_tag_get(data, size, &tag) ? ntohs(tag.conv)
-                    : UINT32_MAX);
+    record->conv = (equiv_tag_get(data, size, &tag)
+                    ? ntohs(tag.conv) << 1 | tag.reverse : UINT32_MAX);
     record->index = log->n++;
     record->size = size;
     record->data = size ? xmemdup(data, size) : NULL;

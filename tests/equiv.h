@@ -314,7 +314,7 @@ void equiv_port_init(void);
 /* What came out since the log was cleared.  Port UINT32_MAX is userspace. */
 struct equiv_record {
     uint32_t port;
-    uint32_t conv;
+    uint32_t conv;              /* And direction, in the lowest bit. */
     uint32_t index;             /* Position in the log. */
     size_t size;
     uint8_t *data;
