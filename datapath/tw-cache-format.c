@@ -88,14 +88,12 @@ void
 tw_cache_format_programs(const struct tw_cache *cache, const char *indent,
                          struct ds *ds)
 {
-    uint64_t epoch;
+    struct tw_epoch now = tw_epoch_now(cache->dp);
 
-    atomic_read_explicit(&cache->dp->flow_epoch, &epoch,
-                         memory_order_acquire);
     for (uint32_t i = 1; i < cache->programs.n_numbers; i++) {
         struct tw_program *program = cache->programs.by_number[i];
 
-        if (!program || !tw_program_is_valid(program, epoch)) {
+        if (!program || !tw_program_is_valid(program, cache->dp->ct, &now)) {
             continue;
         }
         ds_put_format(ds, "%sprogram %u: packets:%"PRIu64", batches:%"PRIu64

@@ -32,6 +32,7 @@ struct passage {
     uint64_t hashes[NETDEV_MAX_BURST];  /* Of tracks. */
     uint64_t words[NETDEV_MAX_BURST][TW_TRACK_WORDS6];
     uint32_t hits;                      /* Bits: a program will run. */
+    struct tw_epoch epoch;              /* When the batch came. */
     uint64_t before;                    /* Cycles; 0: not sampled. */
     unsigned int first_walk;
     struct tw_walk *walks[NETDEV_MAX_BURST];
@@ -86,6 +87,7 @@ tw_cache_run(struct tw_thread *thread, struct dp_packet_batch *batch,
     p.thread = thread;
     p.cache = thread->cache;
     p.second = thread->now / 1000000;
+    p.epoch = tw_epoch_now(thread->dp);
     p.pass.n = dp_packet_batch_size(batch);
     memcpy(p.pass.packets, batch->packets,
            p.pass.n * sizeof batch->packets[0]);
@@ -163,11 +165,9 @@ tw_cache_note_ct(struct tw_thread *thread,
 void
 tw_cache_housekeeping(struct tw_cache *cache)
 {
-    uint64_t epoch;
+    struct tw_epoch now = tw_epoch_now(cache->dp);
 
-    atomic_read_explicit(&cache->dp->flow_epoch, &epoch,
-                         memory_order_acquire);
-    tw_programs_sweep(&cache->programs, epoch);
+    tw_programs_sweep(&cache->programs, cache->dp->ct, &now);
     for (size_t i = 0; i < ARRAY_SIZE(cache->tracks); i++) {
         tw_tracks_sweep(&cache->tracks[i], SWEEP, program_is_dead,
                         release_program, cache);
@@ -337,7 +337,7 @@ find_way(struct passage *p, size_t i)
 }
 
 /* Takes the connections out of the track, which may be replaced while the
- * packet is on its way, and fetches them. */
+ * packet is on its way. */
 static void
 take_steps(struct passage *p, size_t i, const struct tw_tracks *tracks,
            const tw_way *way)
@@ -348,8 +348,6 @@ take_steps(struct passage *p, size_t i, const struct tw_tracks *tracks,
 
     for (unsigned int j = 0; j < program->n_steps; j++) {
         p->pass.steps[i][j] = steps[j];
-        p->pass.conns[i][j] = ct_track_conn(p->cache->dp->ct, &steps[j]);
-        ct_track_prefetch(&steps[j], p->pass.conns[i][j]);
     }
 }
 
@@ -401,10 +399,7 @@ check_programs(struct passage *p)
 {
     struct tw_program *last = NULL;
     uint32_t dead = 0;
-    uint64_t epoch;
 
-    atomic_read_explicit(&p->cache->dp->flow_epoch, &epoch,
-                         memory_order_acquire);
     for (size_t i = 0; i < p->pass.n; i++) {
         struct tw_program *program = p->pass.programs[i];
 
@@ -412,7 +407,8 @@ check_programs(struct passage *p)
             continue;
         }
         if (OVS_UNLIKELY(program != last
-                         && !tw_program_is_valid(program, epoch))) {
+                         && !tw_program_is_valid(program, p->cache->dp->ct,
+                                                 &p->epoch))) {
             p->pass.programs[i] = NULL;
             dead |= UINT32_C(1) << i;
             miss(p, TW_MISS_DEAD);
@@ -580,6 +576,12 @@ static struct tw_program *
 program_of_walk(struct passage *p, const struct tw_walk *walk,
                 const struct tw_track_key *key, enum tw_refusal *why)
 {
+    const struct tw_walk_source source = {
+        .ct = p->cache->dp->ct,
+        .epoch = p->epoch,
+        .key = key,
+    };
+
     if (walk->refused) {
         *why = walk->refused;
         return NULL;
@@ -592,7 +594,7 @@ program_of_walk(struct passage *p, const struct tw_walk *walk,
         *why = TW_REFUSED_LONG;
         return NULL;
     }
-    return tw_compile(&p->cache->programs, p->cache->dp, walk, key, why);
+    return tw_compile(&p->cache->programs, walk, &source, why);
 }
 
 static struct tw_context *
@@ -678,11 +680,18 @@ learn_one(struct passage *p, const struct tw_walk *walk,
     return TW_REFUSED_NONE;
 }
 
+/* Nothing is learned of a batch during which a zone was flushed, or is being
+ * so, lest a connection of before be taken for one of after. */
 static void
 learn(struct passage *p)
 {
     uint32_t misses = all_packets(p) & ~p->hits;
 
+    if (OVS_UNLIKELY(p->epoch.flushes & 1
+                     || (p->epoch.flushes
+                         != ct_track_epoch(p->cache->dp->ct)))) {
+        return;
+    }
     for (; misses; misses = zero_rightmost_1bit(misses)) {
         unsigned int i = raw_ctz(misses);
         enum tw_refusal why;

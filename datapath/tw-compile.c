@@ -12,7 +12,6 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "tw-actions.h"
-#include "tw-datapath.h"
 #include "tw-megaflow.h"
 #include "util.h"
 
@@ -22,10 +21,11 @@
 /* A program in the making. */
 struct compiler {
     const struct tw_walk *walk;
+    const struct tw_walk_source *source;
     struct tw_program *program;
     size_t allocated;           /* Operations. */
     uint8_t n_steps;            /* So far. */
-    bool moved;                 /* Headers may have, since the last step. */
+    bool stretched;             /* A step of this stretch has read headers. */
     bool tracked;               /* The metadata is some ct()'s. */
     bool hashed;                /* There is a dp_hash. */
     enum tw_refusal refused;
@@ -33,12 +33,17 @@ struct compiler {
 
 static uint64_t steps_again(const struct tw_walk *);
 static struct tw_program *find(const struct tw_programs *,
-                               const struct tw_walk *, uint64_t again,
-                               uint32_t hash);
+                               const struct tw_walk *,
+                               const struct tw_walk_source *, uint32_t hash);
+static struct tw_program *compile(struct tw_programs *, const struct tw_walk *,
+                                  const struct tw_walk_source *,
+                                  uint64_t again, enum tw_refusal *why);
+static void refuse(struct compiler *, enum tw_refusal why);
 static uint32_t chain_hash(const struct tw_walk *, uint64_t again);
 static bool ref_flows(struct tw_program *, const struct tw_walk *);
 static void unref_flows(struct tw_program *);
 static void compile_flow(struct compiler *, unsigned int i);
+static bool divide(struct tw_program *);
 static bool is_by_context(const struct tw_program *);
 static bool add_number(struct tw_programs *, struct tw_program *);
 static bool is_buried(const struct tw_program *);
@@ -69,48 +74,60 @@ tw_programs_uninit(struct tw_programs *programs)
     hmap_destroy(&programs->by_chain);
 }
 
+/* A new program, which 'programs' takes.  NULL, and '*why'. */
+static struct tw_program *
+compile(struct tw_programs *programs, const struct tw_walk *walk,
+        const struct tw_walk_source *source, uint64_t again,
+        enum tw_refusal *why)
+{
+    struct compiler c = { .walk = walk, .source = source, .allocated = 8 };
+
+    c.program = xzalloc(sizeof *c.program
+                        + c.allocated * sizeof c.program->ops[0]);
+    c.program->epoch = source->epoch;
+    c.program->again = again;
+    c.program->n_steps = walk->n_steps;
+    if (!ref_flows(c.program, walk)) {
+        refuse(&c, TW_REFUSED_ENDED);
+    }
+    for (unsigned int i = 0; i < walk->n_flows && !c.refused; i++) {
+        compile_flow(&c, i);
+    }
+    if (c.n_steps != walk->n_steps) {
+        refuse(&c, TW_REFUSED_NESTED);
+    }
+    if (!divide(c.program)) {
+        refuse(&c, TW_REFUSED_LONG);
+    }
+    if (!c.refused && !add_number(programs, c.program)) {
+        refuse(&c, TW_REFUSED_PROGRAMS);
+    }
+    if (c.refused) {
+        *why = c.refused;
+        unref_flows(c.program);
+        free(c.program);
+        return NULL;
+    }
+    c.program->by_context = is_by_context(c.program);
+    return c.program;
+}
+
 struct tw_program *
-tw_compile(struct tw_programs *programs, struct tw_datapath *dp,
-           const struct tw_walk *walk, const struct tw_track_key *key,
-           enum tw_refusal *why)
+tw_compile(struct tw_programs *programs, const struct tw_walk *walk,
+           const struct tw_walk_source *source, enum tw_refusal *why)
 {
     uint64_t again = steps_again(walk);
     uint32_t hash = chain_hash(walk, again);
-    struct tw_program *program = find(programs, walk, again, hash);
-    struct compiler c = { .walk = walk, .allocated = 8 };
+    struct tw_program *program = find(programs, walk, source, hash);
 
     if (!program) {
-        uint64_t epoch;
-
-        atomic_read_explicit(&dp->flow_epoch, &epoch, memory_order_acquire);
-        c.program = xzalloc(sizeof *c.program
-                            + c.allocated * sizeof c.program->ops[0]);
-        c.program->epoch = epoch;
-        c.program->again = again;
-        c.program->n_steps = walk->n_steps;
-        if (!ref_flows(c.program, walk)) {
-            c.refused = TW_REFUSED_ENDED;
-        }
-        for (unsigned int i = 0; i < walk->n_flows && !c.refused; i++) {
-            compile_flow(&c, i);
-        }
-        if (!c.refused && c.n_steps != walk->n_steps) {
-            c.refused = TW_REFUSED_NESTED;
-        }
-        program = c.program;
-        if (!c.refused && !add_number(programs, program)) {
-            c.refused = TW_REFUSED_PROGRAMS;
-        }
-        if (c.refused) {
-            *why = c.refused;
-            unref_flows(program);
-            free(program);
+        program = compile(programs, walk, source, again, why);
+        if (!program) {
             return NULL;
         }
-        program->by_context = is_by_context(program);
         hmap_insert(&programs->by_chain, &program->node, hash);
     }
-    if (!program->by_context && !key->trackable) {
+    if (!program->by_context && !source->key->trackable) {
         *why = TW_REFUSED_FIELDS;
         return NULL;
     }
@@ -129,9 +146,10 @@ tw_program_unname(struct tw_programs *programs, uint16_t number)
 }
 
 void
-tw_programs_sweep(struct tw_programs *programs, uint64_t epoch)
+tw_programs_sweep(struct tw_programs *programs, const struct ct *ct,
+                  const struct tw_epoch *now)
 {
-    if (programs->swept_epoch == epoch && !programs->hand) {
+    if (!programs->hand && tw_epoch_equals(&programs->swept, now)) {
         return;
     }
     for (unsigned int i = 0; i < SWEEP; i++) {
@@ -139,12 +157,12 @@ tw_programs_sweep(struct tw_programs *programs, uint64_t epoch)
 
         if (++programs->hand >= programs->n_numbers) {
             programs->hand = 0;
-            programs->swept_epoch = epoch;
+            programs->swept = *now;
             return;
         }
         program = programs->by_number[programs->hand];
         if (program && !is_buried(program)
-            && !tw_program_is_valid(program, epoch)) {
+            && !tw_program_is_valid(program, ct, now)) {
             bury(programs, program);
         }
     }
@@ -223,13 +241,15 @@ same_flows(const struct tw_program *program, const struct tw_walk *walk)
 
 static struct tw_program *
 find(const struct tw_programs *programs, const struct tw_walk *walk,
-     uint64_t again, uint32_t hash)
+     const struct tw_walk_source *source, uint32_t hash)
 {
+    uint64_t again = steps_again(walk);
     struct tw_program *program;
 
     HMAP_FOR_EACH_WITH_HASH (program, node, hash, &programs->by_chain) {
         if (program->again == again && program->n_steps == walk->n_steps
-            && same_flows(program, walk)) {
+            && same_flows(program, walk)
+            && tw_program_is_valid(program, source->ct, &source->epoch)) {
             return program;
         }
     }
@@ -299,6 +319,13 @@ unref_flows(struct tw_program *program)
 
 /* Compiling. */
 
+static bool
+is_stretchy(enum tw_op_type type)
+{
+    return (type == TW_OP_FLOW || type == TW_OP_CT
+            || type == TW_OP_CT_CLEAR);
+}
+
 static struct tw_op *
 add_op(struct compiler *c, enum tw_op_type type)
 {
@@ -313,6 +340,9 @@ add_op(struct compiler *c, enum tw_op_type type)
     op = &c->program->ops[c->program->n_ops++];
     memset(op, 0, sizeof *op);
     op->type = type;
+    if (!is_stretchy(type)) {
+        c->stretched = false;
+    }
     return op;
 }
 
@@ -342,6 +372,7 @@ compile_meeting(struct compiler *c, struct tw_megaflow *flow)
         op->dp_hash_mask = mask->dp_hash;
         op->dp_hash = value->dp_hash & mask->dp_hash;
     }
+    op->check_packet = op->tcp_flags_mask || op->dp_hash_mask;
     if (c->tracked) {
         op->ct_state_mask = mask->ct_state;
         op->ct_state = value->ct_state & mask->ct_state;
@@ -367,9 +398,13 @@ compile_ct(struct compiler *c, const struct tw_actions *actions,
     }
     op->request = tw_actions_get_ct(actions, a);
     op->step = c->n_steps;
-    op->first = !c->n_steps;
-    op->moved = c->moved && !op->first;
-    c->moved = false;
+    c->program->generations[c->n_steps]
+        = ct_track_generation(c->source->ct, op->request->zone);
+    if (ct_track_epoch(c->source->ct) != c->source->epoch.flushes) {
+        refuse(c, TW_REFUSED_ENDED);
+    }
+    op->first = !c->stretched;
+    c->stretched = true;
     op->again = c->tracked && c->program->again & UINT64_C(1) << c->n_steps;
     c->n_steps++;
     c->tracked = true;
@@ -433,13 +468,11 @@ compile_action(struct compiler *c, unsigned int i,
         refuse(c, TW_REFUSED_HEADER);
         return;
     }
-    c->moved = true;
     op = add_op(c, TW_OP_ACTION);
     op->action.a = a;
     op->action.actions = actions;
     op->action.flow = c->walk->flows[i];
     op->action.steal = last && tw_action_takes_packets(type);
-    op->action.needs_md = !keeps_connection(a);
     if (!keeps_connection(a) && type != OVS_ACTION_ATTR_SET
         && type != OVS_ACTION_ATTR_SET_MASKED) {
         c->program->needs_rss = true;
@@ -514,6 +547,45 @@ compile_flow(struct compiler *c, unsigned int i)
         refuse(c, TW_REFUSED_NESTED);
     }
     add_op(c, TW_OP_END);
+}
+
+/* Does an operation from the 'i'th on look at what the last ct() left? */
+static bool
+needs_metadata(const struct tw_program *program, size_t i)
+{
+    for (; i < program->n_ops; i++) {
+        const struct tw_op *op = &program->ops[i];
+
+        if (op->type == TW_OP_FLOW || op->type == TW_OP_CT
+            || (op->type == TW_OP_ACTION
+                && !keeps_connection(op->action.a))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds the stretches.  False if one is too long. */
+static bool
+divide(struct tw_program *program)
+{
+    for (size_t i = 0; i < program->n_ops;) {
+        size_t end = i;
+
+        while (end < program->n_ops
+               && is_stretchy(program->ops[end].type)) {
+            end++;
+        }
+        if (end - i > TW_MAX_STRETCH) {
+            return false;
+        }
+        if (end > i) {
+            program->ops[i].stretch = end - i;
+            program->ops[i].keep = needs_metadata(program, end);
+        }
+        i = MAX(end, i + 1);
+    }
+    return true;
 }
 
 /* Do the megaflows look at nothing but contexts, and what the program asks

@@ -19,17 +19,23 @@ struct tw_programs {
     uint16_t *free_numbers;             /* A stack. */
     uint32_t n_free, allocated_free;
     uint32_t hand;                      /* The next number to be looked at. */
-    uint64_t swept_epoch;               /* All were looked at since. */
+    struct tw_epoch swept;              /* All were looked at since. */
 };
 
 void tw_programs_init(struct tw_programs *);
 void tw_programs_uninit(struct tw_programs *);
 
-/* The program for 'walk', which a packet of 'key' took: one that exists, or a
- * new one.  NULL, with a reason in '*why', if there can be none. */
-struct tw_program *tw_compile(struct tw_programs *, struct tw_datapath *,
-                              const struct tw_walk *,
-                              const struct tw_track_key *,
+/* What a walk was taken down of. */
+struct tw_walk_source {
+    const struct ct *ct;
+    struct tw_epoch epoch;          /* Before it began. */
+    const struct tw_track_key *key;
+};
+
+/* The program for 'walk': one that exists, or a new one.  NULL, with a reason
+ * in '*why', if there can be none. */
+struct tw_program *tw_compile(struct tw_programs *, const struct tw_walk *,
+                              const struct tw_walk_source *,
                               enum tw_refusal *why);
 
 static inline struct tw_program *
@@ -48,6 +54,7 @@ void tw_program_unname(struct tw_programs *, uint16_t number);
 
 /* Looks at the next programs, a bounded number: those that are dead let go of
  * their megaflows.  Not while packets are under way. */
-void tw_programs_sweep(struct tw_programs *, uint64_t epoch);
+void tw_programs_sweep(struct tw_programs *, const struct ct *,
+                       const struct tw_epoch *now);
 
 #endif /* tw-compile.h */

@@ -13,7 +13,7 @@
 /* Sets to split with an insertion into a table that is too full. */
 #define SPLITS 4
 
-static void grow(struct tw_tracks *);
+static void grow(struct tw_tracks *, unsigned int eighths);
 static void split(struct tw_tracks *);
 static uint64_t hash_of(const struct tw_tracks *, const tw_way *);
 static tw_way *choose_way(struct tw_tracks *, uint64_t hash);
@@ -93,8 +93,13 @@ tw_tracks_add(struct tw_tracks *tracks, const uint64_t *key, uint64_t hash,
 {
     tw_way *way;
 
-    grow(tracks);
+    grow(tracks, 5);
     way = choose_way(tracks, hash);
+    if (*way & TW_WAY_USED) {
+        /* Its set is full of tracks in use. */
+        grow(tracks, 2);
+        way = choose_way(tracks, hash);
+    }
     if (!*way) {
         tracks->n_used++;
     } else {
@@ -154,13 +159,14 @@ choose_way(struct tw_tracks *tracks, uint64_t hash)
     return victim;
 }
 
+/* Adds sets while more than 'eighths' of the ways are taken. */
 static void
-grow(struct tw_tracks *tracks)
+grow(struct tw_tracks *tracks, unsigned int eighths)
 {
     for (unsigned int i = 0; i < SPLITS; i++) {
         uint64_t n_ways = (uint64_t) tracks->n_sets * TW_TRACK_WAYS;
 
-        if (tracks->n_used * 8 <= n_ways * 5
+        if (tracks->n_used * 8 <= n_ways * eighths
             || tracks->n_sets >= tracks->max_sets) {
             return;
         }

@@ -25,7 +25,8 @@
  * Size
  * ----
  * The table begins small, and grows, a few sets with each insertion, while
- * more than 5/8 of its ways are taken, up to the maximum that is configured.
+ * more than 5/8 of its ways are taken, or while a track in use would have to
+ * give way and more than 2/8 are taken, up to the maximum that is configured.
  * From then on a track that was not used since the hand last passed gives way.
  * Memory is taken when it is first touched.
  *

@@ -14,7 +14,6 @@
 #include "ct-metadata.h"
 #include "ct-nat.h"
 #include "ct-tracker.h"
-#include "ct-wheel.h"
 #include "ct-zone.h"
 #include "util.h"
 
@@ -56,38 +55,12 @@ force_direction(struct ct_packet *packet)
 
 /* Updating it. */
 
-/* Who writes a deadline that is closer must tell the wheel, which otherwise
- * looks at it only when the old one is due. */
-static void
-set_deadline(struct ct_packet *packet, long long deadline)
-{
-    struct ct_conn *conn = packet->conn;
-    long long old = atomic_load_explicit(&conn->deadline,
-                                         memory_order_relaxed);
-
-    atomic_store_explicit(&conn->deadline, deadline, memory_order_relaxed);
-    if (OVS_UNLIKELY(deadline + CT_WHEEL_TICK_MS < old)) {
-        ct_wheel_sooner(packet->ct->wheel, conn);
-    }
-}
-
-static long long
-next_deadline(const struct ct_packet *packet)
-{
-    return packet->now + ct_l4_timeouts(packet)->ms[packet->timeout];
-}
-
 static void
 count_packet(struct ct_packet *packet)
 {
     struct ct_conn *conn = packet->conn;
-    struct ct_conn_counters *counters = &conn->counters[packet->dir];
 
-    counters->packets++;
-    counters->bytes += packet->ip_len;
-    if (packet->timeout != CT_TIMEOUT_KEEP) {
-        set_deadline(packet, next_deadline(packet));
-    }
+    ct_step_count(packet);
     if (packet->dir == CT_DIR_REPLY
         && !(ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY)) {
         atomic_fetch_or(&conn->status, CT_DPIF_STATUS_SEEN_REPLY);
@@ -99,9 +72,9 @@ shorten_deadline(struct ct_packet *packet)
 {
     if (packet->timeout != CT_TIMEOUT_KEEP) {
         long long old = atomic_load(&packet->conn->deadline);
-        long long new = next_deadline(packet);
+        long long new = ct_step_deadline(packet);
 
-        set_deadline(packet, MIN(old, new));
+        ct_step_set_deadline(packet, MIN(old, new));
     }
 }
 

@@ -7,6 +7,9 @@
 
 #include "ct-track.h"
 
+#include "ct-commit.h"
+#include "ct-l4.h"
+#include "ct-nat.h"
 #include "ct-step.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
@@ -15,6 +18,21 @@
 #include "util.h"
 
 static bool has_helper(const struct ct_conn *);
+static bool step_ordinary(struct ct_packet *);
+
+uint64_t
+ct_track_epoch(const struct ct *ct)
+{
+    return atomic_load_explicit(&ct->flush_epoch, memory_order_acquire);
+}
+
+uint64_t
+ct_track_generation(const struct ct *ct, uint16_t zone_id)
+{
+    const struct ct_zone *zone = ct_zone_get(ct, zone_id);
+
+    return zone ? ct_zone_generation(zone)->seq : 0;
+}
 
 bool
 ct_track_remember(const struct dp_packet *pkt, uint64_t min_packets,
@@ -61,6 +79,16 @@ ct_track_begin(struct ct_packet *packet, struct dp_packet *pkt,
     return false;
 }
 
+void
+ct_track_recall(struct ct_packet *packet)
+{
+    const struct pkt_metadata *md = &packet->packet->md;
+
+    packet->conn = (struct ct_conn *) md->conn;
+    packet->dir = md->reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
+    packet->ct_state = md->ct_state;
+}
+
 /* Nothing must have been done when it says no. */
 static bool
 is_remembered(const struct ct_packet *packet, const struct ct_conn *conn,
@@ -85,7 +113,60 @@ ct_track_step(struct ct_packet *packet, struct ct_conn *conn,
     packet->dir = (track->number & CT_TRACK_REPLY ? CT_DIR_REPLY
                    : CT_DIR_ORIGINAL);
     packet->cached = false;
+    if (OVS_LIKELY(step_ordinary(packet))) {
+        return (OVS_LIKELY(packet->request->nat.kind == CT_NAT_NONE
+                           || !ct_conn_is_nat(conn))
+                || ct_nat_translate(packet)
+                ? CT_TRACK_DONE : CT_TRACK_DROP);
+    }
     return ct_step(packet) ? CT_TRACK_DONE : CT_TRACK_DROP;
+}
+
+/* What a commit would change in a connection that exists. */
+static bool
+commit_changes(const struct ct_packet *packet)
+{
+    const struct ct_request *request = packet->request;
+
+    return (request->mark_mask
+            || !ovs_u128_is_zero(request->label_mask)
+            || (atomic_load_explicit(&packet->zone->policy_id,
+                                     memory_order_relaxed)
+                != request->timeout_policy));
+}
+
+/* Updates the connection, as update_conn() of ct-step.c does, for a packet
+ * that is nothing out of the ordinary.  False, and nothing changed, if it
+ * is. */
+static bool
+step_ordinary(struct ct_packet *packet)
+{
+    struct ct_conn *conn = packet->conn;
+    const struct ct_l4 *l4 = packet->l4;
+
+    if (OVS_UNLIKELY(!l4->ordinary)) {
+        return false;
+    }
+    ct_conn_lock(conn);
+    if (OVS_UNLIKELY(!l4->ordinary(packet, conn))) {
+        ct_conn_unlock(conn);
+        return false;
+    }
+    ct_step_count(packet);
+    ct_conn_unlock(conn);
+
+    packet->ct_state = (CS_ESTABLISHED
+                        | (packet->dir == CT_DIR_REPLY ? CS_REPLY_DIR : 0)
+                        | (OVS_UNLIKELY(ct_conn_status(conn)
+                                        & CT_DPIF_STATUS_EXPECTED)
+                           ? CS_RELATED : 0));
+    packet->found = true;
+    if (packet->request->commit && OVS_UNLIKELY(commit_changes(packet))) {
+        ct_zone_use_policy(packet->ct, packet->zone,
+                           packet->request->timeout_policy);
+        ct_commit_metadata(packet);
+    }
+    return true;
 }
 
 enum ct_track_result

@@ -59,6 +59,19 @@ struct ct_track_context {
     ovs_be16 dl_type;
 };
 
+/* Flushes
+ * -------
+ * Flushing a zone takes its connections out of reach at once, but ends them
+ * later: until then ct_track_step() takes them for alive.  Who remembers them
+ * asks, before each batch, whether the epoch is still the one it was, and if
+ * not, whether the zone's generation is.
+ *
+ * The epoch changes before and behind the generation, and is odd meanwhile.
+ * Connections found while it stood at an even number, and a generation read
+ * meanwhile, belong together. */
+uint64_t ct_track_epoch(const struct ct *);
+uint64_t ct_track_generation(const struct ct *, uint16_t zone);
+
 /* Remembers the connection that the last ct() found for 'packet'.  False if
  * there is none that a later packet could meet without a lookup, or if
  * 'packet' was one of its first 'min_packets' in its direction. */
@@ -84,6 +97,10 @@ ct_track_prefetch(const struct ct_track *track, const struct ct_conn *conn)
  * sound, and what a ct() makes of it is in 'packet'. */
 bool ct_track_begin(struct ct_packet *packet, struct dp_packet *pkt,
                     const struct ct_track_context *);
+
+/* Takes what the last ct() left in the packet's metadata, for
+ * ct_track_step_again(), behind ct_track_begin(). */
+void ct_track_recall(struct ct_packet *);
 
 /* One ct() asking packet->request, in packet->zone. */
 enum ct_track_result ct_track_step(struct ct_packet *, struct ct_conn *,
