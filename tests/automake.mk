@@ -249,3 +249,39 @@ EXTRA_DIST += tests/check-tsan tests/tsan.supp
 PHONY += check-tsan
 check-tsan:
 	$(srcdir)/tests/check-tsan $(srcdir) $(OVS_SRCDIR) _tsan
+
+# The track cache on and off: the same packets, statistics and connections.
+# The world of the test has its own clock, chance and threads (equiv-world.c).
+check_PROGRAMS += tests/test-tw-equivalence
+tests_test_tw_equivalence_SOURCES = \
+	tests/equiv.h \
+	tests/equiv-actions.c \
+	tests/equiv-change.c \
+	tests/equiv-compare.c \
+	tests/equiv-flow.c \
+	tests/equiv-packet.c \
+	tests/equiv-pipeline.c \
+	tests/equiv-port.c \
+	tests/equiv-rules.c \
+	tests/equiv-run.c \
+	tests/equiv-sabotage.c \
+	tests/equiv-side.c \
+	tests/equiv-traffic.c \
+	tests/equiv-world.c \
+	tests/test-tw-equivalence.c
+tests_test_tw_equivalence_LDADD = $(TW_LIBS)
+tests_test_tw_equivalence_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=coverage_run \
+	-Wl,--wrap=get_entropy_or_die \
+	-Wl,--wrap=ovs_thread_create \
+	-Wl,--wrap=random_uint32 \
+	-Wl,--wrap=time_msec \
+	-Wl,--wrap=time_usec \
+	-Wl,--wrap=time_wall_msec
+TESTSUITE_AT += tests/tw-equivalence.at
+
+# A long run by hand: a million packets in 200 pipelines.
+PHONY += check-equivalence
+EQUIVFLAGS = --pipelines=200 --packets=5000
+check-equivalence: all tests/test-tw-equivalence
+	tests/test-tw-equivalence $(EQUIVFLAGS)
