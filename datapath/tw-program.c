@@ -337,7 +337,7 @@ step_ct(struct stroll *s, struct tw_op_ct *op,
     if (OVS_LIKELY(result == CT_TRACK_DONE)) {
         s->ct_op = op;
         s->leaving = !s->ct.conn;
-        s->run->n_found += s->ct.conn != NULL;
+        s->run->n_found += s->ct.found;
         return FATE_STAYS;
     }
     switch (result) {

@@ -186,6 +186,7 @@ ct_track_step(struct ct_packet *packet, const struct ct_track_request *r,
     if (OVS_UNLIKELY(!timeout)) {
         return ct_track_step__(packet, r);
     }
+    packet->found = true;
     packet->ct_state = (CS_ESTABLISHED
                         | (dir == CT_DIR_REPLY ? CS_REPLY_DIR : 0)
                         | (ct_conn_status(conn) & CT_DPIF_STATUS_EXPECTED
