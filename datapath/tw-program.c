@@ -9,9 +9,8 @@
 #include "tw-program.h"
 
 #include "ct.h"
-#include "ct-metadata.h"
-#include "ct-zone.h"
 #include "ct-commit.h"
+#include "ct-metadata.h"
 #include "flow.h"
 #include "netlink.h"
 #include "tw-actions.h"
@@ -38,7 +37,7 @@ struct run {
 /* One packet in a stretch, and what the packets have in common there. */
 struct stroll {
     struct run *run;
-    struct ct_zone *zones[TW_MAX_STRETCH];     /* By operation. */
+    struct ct_track_request requests[TW_MAX_STRETCH];   /* By operation. */
     struct ct_conn *conns[NETDEV_MAX_BURST][TW_TRACK_MAX_STEPS];
 
     struct dp_packet *packet;
@@ -48,7 +47,8 @@ struct stroll {
     unsigned int first_step, end_step;      /* Of the stretch. */
     unsigned int i;             /* In the pass. */
     unsigned int n_meetings;
-    bool stale;                 /* The metadata is older than 'ct'. */
+    const struct tw_op_ct *ct_op;   /* The ct() whose outcome is in 'ct', but
+                                     * not in the metadata; or NULL. */
     bool leaving;               /* At the next meeting. */
     struct ct_packet ct;
 };
@@ -213,9 +213,10 @@ give_hashes(struct run *run)
 static void
 write_metadata(struct stroll *s)
 {
-    if (s->stale) {
+    if (s->ct_op) {
+        s->ct.request = s->ct_op->request;
         ct_metadata_write(&s->ct);
-        s->stale = false;
+        s->ct_op = NULL;
     }
 }
 
@@ -307,7 +308,8 @@ begin_ct(struct stroll *s, const struct tw_op_ct *op)
     };
 
     if (OVS_UNLIKELY(!ct_track_begin(&s->ct, s->packet, &context))) {
-        s->stale = s->leaving = true;
+        s->ct_op = op;
+        s->leaving = true;
         return false;
     }
     if (OVS_UNLIKELY(op->again)) {
@@ -317,26 +319,25 @@ begin_ct(struct stroll *s, const struct tw_op_ct *op)
 }
 
 static inline enum fate
-step_ct(struct stroll *s, struct tw_op_ct *op, struct ct_zone *zone)
+step_ct(struct stroll *s, struct tw_op_ct *op,
+        const struct ct_track_request *request)
 {
     enum ct_track_result result;
 
     if (OVS_UNLIKELY(s->leaving)) {
         return execute_ct(s, op, dl_type_of(s->key));
     }
-    s->ct.request = op->request;
-    s->ct.zone = zone;
     if (op->first && !begin_ct(s, op)) {
         return FATE_STAYS;
     }
     result = (OVS_UNLIKELY(op->again)
-              ? ct_track_step_again(&s->ct)
-              : ct_track_step(&s->ct, s->step_conns[op->step],
+              ? ct_track_step_again(&s->ct, request)
+              : ct_track_step(&s->ct, request, s->step_conns[op->step],
                               &s->steps[op->step]));
     if (OVS_LIKELY(result == CT_TRACK_DONE)) {
-        s->stale = true;
+        s->ct_op = op;
         s->leaving = !s->ct.conn;
-        s->run->n_found += s->ct.found;
+        s->run->n_found += s->ct.conn != NULL;
         return FATE_STAYS;
     }
     switch (result) {
@@ -352,7 +353,7 @@ step_ct(struct stroll *s, struct tw_op_ct *op, struct ct_zone *zone)
 static enum fate
 clear_ct(struct stroll *s)
 {
-    s->stale = false;
+    s->ct_op = NULL;
     ct_clear(s->packet);
     return FATE_STAYS;
 }
@@ -366,7 +367,7 @@ stroll(struct stroll *s, struct tw_op ops[], size_t n, size_t *at)
 {
     for (size_t k = 0; k < n; k++) {
         enum fate fate = (ops[k].type == TW_OP_CT
-                          ? step_ct(s, &ops[k].ct, s->zones[k])
+                          ? step_ct(s, &ops[k].ct, &s->requests[k])
                           : ops[k].type == TW_OP_FLOW
                           ? meet_flow(s, &ops[k].flow)
                           : clear_ct(s));
@@ -477,8 +478,8 @@ begin_stretch(struct stroll *s, struct run *run, const struct tw_op ops[],
     s->end_step = 0;
     for (size_t k = 0; k < n; k++) {
         if (ops[k].type == TW_OP_CT) {
-            s->zones[k] = ct_zone_get(run->thread->dp->ct,
-                                      ops[k].ct.request->zone);
+            ct_track_prepare(&s->requests[k], run->thread->dp->ct,
+                             ops[k].ct.request);
             s->first_step = MIN(s->first_step, ops[k].ct.step);
             s->end_step = ops[k].ct.step + 1;
         }
@@ -499,7 +500,8 @@ begin_stroll(struct stroll *s, size_t j)
     s->key = &run->pass->keys[i];
     s->steps = run->pass->steps[i];
     s->step_conns = s->conns[j];
-    s->stale = s->leaving = false;
+    s->ct_op = NULL;
+    s->leaving = false;
     s->n_meetings = run->n_meetings;
 }
 

@@ -178,7 +178,9 @@ tcp_parse(struct ct_packet *packet)
                     + !!(segment->flags & TCP_SYN)
                     + !!(segment->flags & TCP_FIN));
     segment->index = classify(segment->flags);
-    segment->options = ct_tcp_may_have_sack(packet, header_len);
+    segment->plain = ct_tcp_is_plain(packet, header_len);
+    segment->ordinary = (segment->plain
+                         && segment->index == CT_TCP_CLASS_ACK);
     packet->tuple.src_port = tcp->tcp_src;
     packet->tuple.dst_port = tcp->tcp_dst;
     return true;
@@ -234,32 +236,6 @@ tcp_update(struct ct_packet *packet, struct ct_conn *conn)
         }
     }
     return advance(&step);
-}
-
-/* Nearly all segments: an ACK between two ends that both have said all they
- * must to be ASSURED. */
-static bool
-tcp_ordinary(struct ct_packet *packet, struct ct_conn *conn)
-{
-    const uint16_t status = CT_DPIF_STATUS_SEEN_REPLY
-                            | CT_DPIF_STATUS_ASSURED;
-    const struct ct_timeouts *timeouts;
-
-    if (OVS_UNLIKELY(packet->tcp.index != CT_TCP_CLASS_ACK
-                     || conn->l4_state != CT_TCP_ESTABLISHED
-                     || (ct_conn_status(conn) & status) != status
-                     || !ct_tcp_window_ordinary(packet, conn))) {
-        return false;
-    }
-    timeouts = ct_l4_timeouts(packet);
-    packet->timeout = (OVS_UNLIKELY((conn->l4_flags[CT_DIR_ORIGINAL]
-                                     | conn->l4_flags[CT_DIR_REPLY])
-                                    & CT_TCPF_UNACKNOWLEDGED)
-                       && (timeouts->ms[CT_TIMEOUT_TCP_ESTABLISHED]
-                           > timeouts->ms[CT_TIMEOUT_TCP_UNACK])
-                       ? CT_TIMEOUT_TCP_UNACK
-                       : CT_TIMEOUT_TCP_ESTABLISHED);
-    return true;
 }
 
 /* Closing connections may go although they are ASSURED. */
@@ -675,7 +651,7 @@ const struct ct_l4 ct_l4_tcp = {
     .may_open = tcp_may_open,
     .open = tcp_open,
     .update = tcp_update,
-    .ordinary = tcp_ordinary,
+    .ordinary = ct_tcp_ordinary,
     .can_early_drop = tcp_can_early_drop,
     .describe = tcp_describe,
 };

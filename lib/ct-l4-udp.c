@@ -68,18 +68,17 @@ udp_update(struct ct_packet *packet, struct ct_conn *conn)
     return CT_VERDICT_ACCEPT;
 }
 
-static bool
-udp_ordinary(struct ct_packet *packet, struct ct_conn *conn)
+static uint64_t
+udp_ordinary(const struct ct_packet *packet, struct ct_conn *conn,
+             enum ct_dir dir OVS_UNUSED, const struct ct_timeouts *timeouts)
 {
     const uint16_t status = CT_DPIF_STATUS_SEEN_REPLY
                             | CT_DPIF_STATUS_ASSURED;
 
-    if (OVS_UNLIKELY((ct_conn_status(conn) & status) != status)) {
-        return false;
-    }
-    packet->timeout = (packet->now > (long long) conn->stream_at
-                       ? CT_TIMEOUT_UDP_STREAM : CT_TIMEOUT_UDP);
-    return true;
+    return (OVS_UNLIKELY((ct_conn_status(conn) & status) != status)
+            ? 0
+            : timeouts->ms[packet->now > (long long) conn->stream_at
+                           ? CT_TIMEOUT_UDP_STREAM : CT_TIMEOUT_UDP]);
 }
 
 const struct ct_l4 ct_l4_udp = {

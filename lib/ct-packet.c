@@ -86,7 +86,11 @@ parse_ipv4(struct ct_packet *packet)
         return invalid(packet, CT_C_INVALID_FRAGMENT);
     }
 
-    memset(&packet->tuple, 0, sizeof packet->tuple);
+    /* By member: what reads it next does not take it as a whole. */
+    packet->tuple.src.u64[0] = packet->tuple.src.u64[1] = 0;
+    packet->tuple.dst.u64[0] = packet->tuple.dst.u64[1] = 0;
+    packet->tuple.src_port = packet->tuple.dst_port = 0;
+    packet->tuple.kind = 0;
     packet->tuple.src.ip = get_16aligned_be32(&ip->ip_src);
     packet->tuple.dst.ip = get_16aligned_be32(&ip->ip_dst);
     packet->tuple.proto = ip->ip_proto;

@@ -29,7 +29,8 @@ struct ct_tcp_segment {
     uint16_t win;               /* Unscaled. */
     uint8_t flags;              /* Low 8 bits of the TCP flags. */
     uint8_t index;              /* Class of 'flags' (ct-l4-tcp.h). */
-    bool options;               /* There may be a selective acknowledgment. */
+    bool plain;                 /* No selective acknowledgment. */
+    bool ordinary;              /* That, and the flags are those of an ACK. */
 };
 
 struct ct_packet {

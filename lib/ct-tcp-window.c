@@ -104,16 +104,26 @@ ct_tcp_window_open(const struct ct_packet *packet, struct ct_conn *conn)
     }
 }
 
+/* Is the segment an ACK in a connection that is ESTABLISHED? */
+static inline bool
+is_established_ack(const struct ct_tcp_segment *segment,
+                   const struct ct_conn *conn)
+{
+    const uint16_t status = CT_DPIF_STATUS_SEEN_REPLY
+                            | CT_DPIF_STATUS_ASSURED;
+
+    return (segment->ordinary && conn->l4_state == CT_TCP_ESTABLISHED
+            && (ct_conn_status(conn) & status) == status);
+}
+
 /* The rules are those of verdict().  Where it says "before" or "after", here a
  * difference is negative, so that all of them are one test of a sign; and so
  * is a window that is 0. */
-static bool
-is_ordinary(const struct ct_tcp_segment *segment, const struct ct_conn *conn,
-            enum ct_dir dir, uint32_t win)
+static inline bool
+is_in_windows(const struct ct_tcp_segment *segment,
+              const struct ct_tcp_window *sender,
+              const struct ct_tcp_window *receiver, uint32_t win)
 {
-    const struct ct_tcp_window *sender = &conn->tcp[dir];
-    const struct ct_tcp_window *receiver = &conn->tcp[!dir];
-    const struct ct_tcp_last *last = &conn->tcp_last;
     uint32_t behind_end = segment->end - sender->end;
     uint32_t behind_ack = segment->ack - receiver->end;
     uint32_t negative = ((sender->max_end - segment->seq)       /* I */
@@ -123,33 +133,43 @@ is_ordinary(const struct ct_tcp_segment *segment, const struct ct_conn *conn,
                                              MAX_ACK_WINDOW))
                          | (win - 1)
                          | (sender->max_win - 1)
-                         | (receiver->max_win - 1)
-                         | (CT_TCP_MAX_RETRANS - 1 - conn->retrans));
-    uint32_t differs = ((last->seq ^ segment->seq)
-                        | (last->ack ^ segment->ack)
-                        | (last->end ^ segment->end)
-                        | (uint32_t) (last->win ^ segment->win)
-                        | ((last->dir & CT_TCP_LAST_DIR) ^ dir));
+                         | (receiver->max_win - 1));
 
-    return (int32_t) negative >= 0 && differs && !segment->options;
+    return (int32_t) negative >= 0;
 }
 
-/* What it changes is what update() does, for an acknowledgment without
- * blocks. */
-bool
-ct_tcp_window_ordinary(const struct ct_packet *packet, struct ct_conn *conn)
+static inline bool
+is_retransmission(const struct ct_tcp_segment *segment,
+                  const struct ct_conn *conn, enum ct_dir dir)
+{
+    const struct ct_tcp_last *last = &conn->tcp_last;
+
+    return !((last->seq ^ segment->seq) | (last->ack ^ segment->ack)
+             | (last->end ^ segment->end)
+             | (uint32_t) (last->win ^ segment->win)
+             | ((last->dir & CT_TCP_LAST_DIR) ^ dir));
+}
+
+/* What it changes is what update() and ct-l4-tcp.c's advance() do, for an
+ * acknowledgment without blocks. */
+uint64_t
+ct_tcp_ordinary(const struct ct_packet *packet, struct ct_conn *conn,
+                enum ct_dir dir, const struct ct_timeouts *timeouts)
 {
     const struct ct_tcp_segment *segment = &packet->tcp;
-    enum ct_dir dir = packet->dir;
     struct ct_tcp_window *sender = &conn->tcp[dir];
     struct ct_tcp_window *receiver = &conn->tcp[!dir];
     struct ct_tcp_last *last = &conn->tcp_last;
-    uint32_t ack = segment->ack, end = segment->end;
+    uint32_t seq = segment->seq, ack = segment->ack, end = segment->end;
     uint32_t win = (uint32_t) segment->win << ct_tcp_wscale(conn, dir);
     uint8_t flags = conn->l4_flags[dir];
+    uint8_t peer_flags = conn->l4_flags[!dir];
 
-    if (OVS_UNLIKELY(!is_ordinary(segment, conn, dir, win))) {
-        return false;
+    if (OVS_UNLIKELY(!is_established_ack(segment, conn)
+                     || !is_in_windows(segment, sender, receiver, win)
+                     || conn->retrans >= CT_TCP_MAX_RETRANS
+                     || is_retransmission(segment, conn, dir))) {
+        return 0;
     }
     sender->max_win = MAX(sender->max_win, win);
     if (ct_tcp_after(end, sender->end)) {
@@ -160,7 +180,6 @@ ct_tcp_window_ordinary(const struct ct_packet *packet, struct ct_conn *conn)
         sender->max_ack = ack;
         flags |= CT_TCPF_MAXACK_SET;
     }
-    conn->l4_flags[dir] = flags;
     if (OVS_UNLIKELY(ct_tcp_after(end, sender->max_end))) {
         receiver->max_win += end - sender->max_end;
     }
@@ -168,15 +187,20 @@ ct_tcp_window_ordinary(const struct ct_packet *packet, struct ct_conn *conn)
         receiver->max_end = ack + win;
     }
     if (ack == receiver->end) {
-        conn->l4_flags[!dir] &= ~CT_TCPF_UNACKNOWLEDGED;
+        peer_flags &= ~CT_TCPF_UNACKNOWLEDGED;
     }
-    last->seq = segment->seq;
+    conn->l4_flags[dir] = flags;
+    conn->l4_flags[!dir] = peer_flags;
+    last->seq = seq;
     last->ack = ack;
     last->end = end;
     last->win = segment->win;
     ct_tcp_set_last(conn, CT_TCP_CLASS_ACK, dir);
     conn->retrans = 0;
-    return true;
+    return ((flags | peer_flags) & CT_TCPF_UNACKNOWLEDGED
+            ? MIN(timeouts->ms[CT_TIMEOUT_TCP_ESTABLISHED],
+                  timeouts->ms[CT_TIMEOUT_TCP_UNACK])
+            : timeouts->ms[CT_TIMEOUT_TCP_ESTABLISHED]);
 }
 
 static void
@@ -475,17 +499,17 @@ ct_tcp_parse_syn_options(const struct ct_packet *packet, uint8_t *flags,
 }
 
 bool
-ct_tcp_may_have_sack(const struct ct_packet *packet, size_t header_len)
+ct_tcp_is_plain(const struct ct_packet *packet, size_t header_len)
 {
     static const uint8_t timestamp_only[] = {
         OPT_NOP, OPT_NOP, TCPOPT_TIMESTAMP_KIND, TCPOPT_TIMESTAMP_LEN
     };
     const uint8_t *tcp = packet->l4_header;
 
-    return (header_len != TCP_HEADER_LEN
-            && (header_len != TCP_HEADER_LEN + 12
-                || memcmp(tcp + TCP_HEADER_LEN, timestamp_only,
-                          sizeof timestamp_only)));
+    return (header_len == TCP_HEADER_LEN
+            || (header_len == TCP_HEADER_LEN + 12
+                && !memcmp(tcp + TCP_HEADER_LEN, timestamp_only,
+                           sizeof timestamp_only)));
 }
 
 /* The highest right edge of the selective acknowledgments (RFC 2018), or 'ack'
@@ -497,7 +521,7 @@ highest_sack(const struct ct_packet *packet, uint32_t ack)
     struct ct_cursor body;
     uint8_t kind;
 
-    if (!packet->tcp.options) {
+    if (packet->tcp.plain) {
         return ack;
     }
     while (next_option(&c, &kind, &body)) {

@@ -18,7 +18,6 @@
 #include "util.h"
 
 static bool has_helper(const struct ct_conn *);
-static bool step_ordinary(struct ct_packet *);
 
 uint64_t
 ct_track_epoch(const struct ct *ct)
@@ -89,96 +88,68 @@ ct_track_recall(struct ct_packet *packet)
     packet->ct_state = md->ct_state;
 }
 
-/* Nothing must have been done when it says no. */
-static bool
-is_remembered(const struct ct_packet *packet, const struct ct_conn *conn,
-              const struct ct_track *track)
-{
-    return (ct_conn_is_live(conn, track->id)
-            && (long long) atomic_load_explicit(&conn->deadline,
-                                                memory_order_relaxed)
-               > packet->now
-            && !(packet->request->force && track->number & CT_TRACK_REPLY));
-}
-
-enum ct_track_result
-ct_track_step(struct ct_packet *packet, struct ct_conn *conn,
-              const struct ct_track *track)
-{
-    packet->found = false;
-    if (OVS_UNLIKELY(!is_remembered(packet, conn, track))) {
-        return CT_TRACK_LOST;
-    }
-    packet->conn = conn;
-    packet->dir = (track->number & CT_TRACK_REPLY ? CT_DIR_REPLY
-                   : CT_DIR_ORIGINAL);
-    packet->cached = false;
-    if (OVS_LIKELY(step_ordinary(packet))) {
-        return (OVS_LIKELY(packet->request->nat.kind == CT_NAT_NONE
-                           || !ct_conn_is_nat(conn))
-                || ct_nat_translate(packet)
-                ? CT_TRACK_DONE : CT_TRACK_DROP);
-    }
-    return ct_step(packet) ? CT_TRACK_DONE : CT_TRACK_DROP;
-}
-
 /* What a commit would change in a connection that exists. */
 static bool
-commit_changes(const struct ct_packet *packet)
+commit_changes(const struct ct_request *request, const struct ct_zone *zone)
 {
-    const struct ct_request *request = packet->request;
-
     return (request->mark_mask
             || !ovs_u128_is_zero(request->label_mask)
-            || (atomic_load_explicit(&packet->zone->policy_id,
-                                     memory_order_relaxed)
+            || (atomic_load_explicit(&zone->policy_id, memory_order_relaxed)
                 != request->timeout_policy));
 }
 
-/* Updates the connection, as update_conn() of ct-step.c does, for a packet
- * that is nothing out of the ordinary.  False, and nothing changed, if it
- * is. */
-static bool
-step_ordinary(struct ct_packet *packet)
+void
+ct_track_prepare(struct ct_track_request *r, const struct ct *ct,
+                 const struct ct_request *request)
 {
-    struct ct_conn *conn = packet->conn;
-    const struct ct_l4 *l4 = packet->l4;
-
-    if (OVS_UNLIKELY(!l4->ordinary)) {
-        return false;
-    }
-    ct_conn_lock(conn);
-    if (OVS_UNLIKELY(!l4->ordinary(packet, conn))) {
-        ct_conn_unlock(conn);
-        return false;
-    }
-    ct_step_count(packet);
-    ct_conn_unlock(conn);
-
-    packet->ct_state = (CS_ESTABLISHED
-                        | (packet->dir == CT_DIR_REPLY ? CS_REPLY_DIR : 0)
-                        | (OVS_UNLIKELY(ct_conn_status(conn)
-                                        & CT_DPIF_STATUS_EXPECTED)
-                           ? CS_RELATED : 0));
-    packet->found = true;
-    if (packet->request->commit && OVS_UNLIKELY(commit_changes(packet))) {
-        ct_zone_use_policy(packet->ct, packet->zone,
-                           packet->request->timeout_policy);
-        ct_commit_metadata(packet);
-    }
-    return true;
+    r->request = request;
+    r->zone = ct_zone_get(ct, request->zone);
+    r->timeouts = (r->zone
+                   ? ovsrcu_get(const struct ct_timeouts *, &r->zone->timeouts)
+                   : &ct_timeouts_default);
+    r->plain = (r->zone && !request->force
+                && request->nat.kind == CT_NAT_NONE
+                && !(request->commit && commit_changes(request, r->zone)));
 }
 
 enum ct_track_result
-ct_track_step_again(struct ct_packet *packet)
+ct_track_finish__(struct ct_packet *packet, const struct ct_track_request *r)
 {
-    packet->found = false;
+    const struct ct_request *request = r->request;
+
+    packet->request = request;
+    packet->zone = r->zone;
+    if (request->commit && commit_changes(request, r->zone)) {
+        ct_zone_use_policy(packet->ct, r->zone, request->timeout_policy);
+        ct_commit_metadata(packet);
+    }
+    return (request->nat.kind == CT_NAT_NONE
+            || !ct_conn_is_nat(packet->conn)
+            || ct_nat_translate(packet)
+            ? CT_TRACK_DONE : CT_TRACK_DROP);
+}
+
+enum ct_track_result
+ct_track_step__(struct ct_packet *packet, const struct ct_track_request *r)
+{
+    packet->request = r->request;
+    packet->zone = r->zone;
+    packet->cached = false;
+    return ct_step(packet) ? CT_TRACK_DONE : CT_TRACK_DROP;
+}
+
+enum ct_track_result
+ct_track_step_again(struct ct_packet *packet,
+                    const struct ct_track_request *r)
+{
     if (OVS_UNLIKELY(!packet->conn
                      || !ct_conn_lives(packet->conn, packet->now)
-                     || (packet->request->force
+                     || (r->request->force
                          && packet->dir == CT_DIR_REPLY))) {
         return CT_TRACK_LOST;
     }
+    packet->request = r->request;
+    packet->zone = r->zone;
     packet->cached = true;
     return ct_step(packet) ? CT_TRACK_DONE : CT_TRACK_DROP;
 }

@@ -3,7 +3,10 @@
 #ifndef CT_TRACK_H
 #define CT_TRACK_H 1
 
+#include "ct-l4.h"
 #include "ct-packet.h"
+#include "ct-step.h"
+#include "packets.h"
 
 /* ct() for packets whose connection is remembered.
  * =================================================
@@ -19,7 +22,7 @@
  *                      ct_track_prefetch(&track[i], conn[i]);
  *     for each packet: valid = ct_track_begin(&packet[i], &context);
  *     for each ct(), for each packet:
- *         ct_track_step(&packet[i], conn[i], &track[i])
+ *         ct_track_step(&packet[i], &request, conn[i], &track[i])
  *     for each packet: ct_metadata_write(&packet[i])
  *
  * The headers are read, and the checksums verified, once for all ct().
@@ -102,12 +105,92 @@ bool ct_track_begin(struct ct_packet *packet, struct dp_packet *pkt,
  * ct_track_step_again(), behind ct_track_begin(). */
 void ct_track_recall(struct ct_packet *);
 
-/* One ct() asking packet->request, in packet->zone. */
-enum ct_track_result ct_track_step(struct ct_packet *, struct ct_conn *,
-                                   const struct ct_track *);
+/* One ct(), for a batch. */
+struct ct_track_request {
+    const struct ct_request *request;
+    struct ct_zone *zone;
+    const struct ct_timeouts *timeouts;     /* The zone's. */
+    bool plain;                 /* For an ordinary packet nothing but its
+                                 * connection is updated. */
+};
+
+/* Of 'request', which must be one in whose zone there are connections. */
+void ct_track_prepare(struct ct_track_request *, const struct ct *,
+                      const struct ct_request *request);
+
+/* One ct(), for one packet. */
+static inline enum ct_track_result ct_track_step(
+    struct ct_packet *, const struct ct_track_request *, struct ct_conn *,
+    const struct ct_track *);
 
 /* A second ct() in the zone of the step before: the connection has counted
  * 'packet' already. */
-enum ct_track_result ct_track_step_again(struct ct_packet *);
+enum ct_track_result ct_track_step_again(struct ct_packet *,
+                                         const struct ct_track_request *);
+
+/* Inside. */
+
+/* For packets that are out of the ordinary; and what is left to do for those
+ * that are not, if the request is not plain. */
+enum ct_track_result ct_track_step__(struct ct_packet *,
+                                     const struct ct_track_request *);
+enum ct_track_result ct_track_finish__(struct ct_packet *,
+                                       const struct ct_track_request *);
+
+/* Nothing must have been done when it says no. */
+static inline bool
+ct_track_is_valid__(const struct ct_packet *packet,
+                    const struct ct_track_request *r,
+                    const struct ct_conn *conn, const struct ct_track *track)
+{
+    return (ct_conn_is_live(conn, track->id)
+            && (long long) atomic_load_explicit(&conn->deadline,
+                                                memory_order_relaxed)
+               > packet->now
+            && (OVS_LIKELY(r->plain)
+                || !r->request->force || !(track->number & CT_TRACK_REPLY)));
+}
+
+/* Counts the packet in its connection, which is locked. */
+static inline void
+ct_track_count__(struct ct_packet *packet, struct ct_conn *conn,
+                 enum ct_dir dir, uint64_t timeout)
+{
+    conn->counters[dir].packets++;
+    conn->counters[dir].bytes += packet->ip_len;
+    ct_step_set_deadline(packet, packet->now + timeout);
+}
+
+static inline enum ct_track_result
+ct_track_step(struct ct_packet *packet, const struct ct_track_request *r,
+              struct ct_conn *conn, const struct ct_track *track)
+{
+    const struct ct_l4 *l4 = packet->l4;
+    enum ct_dir dir = (track->number & CT_TRACK_REPLY ? CT_DIR_REPLY
+                       : CT_DIR_ORIGINAL);
+    uint64_t timeout = 0;
+
+    if (OVS_UNLIKELY(!ct_track_is_valid__(packet, r, conn, track))) {
+        return CT_TRACK_LOST;
+    }
+    packet->conn = conn;
+    packet->dir = dir;
+    if (OVS_LIKELY(l4->ordinary)) {
+        ct_conn_lock(conn);
+        timeout = l4->ordinary(packet, conn, dir, r->timeouts);
+        if (OVS_LIKELY(timeout)) {
+            ct_track_count__(packet, conn, dir, timeout);
+        }
+        ct_conn_unlock(conn);
+    }
+    if (OVS_UNLIKELY(!timeout)) {
+        return ct_track_step__(packet, r);
+    }
+    packet->ct_state = (CS_ESTABLISHED
+                        | (dir == CT_DIR_REPLY ? CS_REPLY_DIR : 0)
+                        | (ct_conn_status(conn) & CT_DPIF_STATUS_EXPECTED
+                           ? CS_RELATED : 0));
+    return OVS_LIKELY(r->plain) ? CT_TRACK_DONE : ct_track_finish__(packet, r);
+}
 
 #endif /* ct-track.h */
