@@ -20,9 +20,6 @@
 #include "tw-thread.h"
 #include "util.h"
 
-/* State is compared after so many batches. */
-#define CHECK_INTERVAL 16
-
 static void run_init(struct equiv_run *, const struct equiv_config *,
                      struct equiv_result *);
 static void run_uninit(struct equiv_run *);
@@ -134,6 +131,13 @@ is_left_out(const struct equiv_run *run, unsigned int item)
 /* Comparing. */
 
 static bool
+checks_always(const struct equiv_run *run)
+{
+    return (run->config->check_always
+            && run->batch >= run->config->check_from);
+}
+
+static bool
 check_state(struct equiv_run *run)
 {
     return equiv_compare_state(run->sides, &run->result->report);
@@ -188,7 +192,7 @@ step_change(struct equiv_run *run)
 
     bool same = (equiv_compare_output(run->sides, true, &run->result->report)
                  & equiv_compare_counters(run->sides, &run->result->report));
-    if (same && run->config->check_always) {
+    if (same && checks_always(run)) {
         same = check_state(run);
     }
     equiv_log_clear(equiv_side_log(run->sides[0]));
@@ -202,7 +206,7 @@ describe_batch(struct equiv_run *run, const struct equiv_batch *batch)
     ds_clear(&run->recent);
     ds_put_format(&run->recent, "batch %d, at %lld ms, %u packets on port "
                   "%u\n", run->batch, run->now_ms, batch->n, batch->in_port);
-    if (!run->config->verbose && !run->config->check_always) {
+    if (!run->config->verbose && !checks_always(run)) {
         return;
     }
     for (unsigned int i = 0; i < batch->n; i++) {
@@ -220,7 +224,7 @@ describe_batch(struct equiv_run *run, const struct equiv_batch *batch)
 static void
 remember_flows(struct equiv_run *run)
 {
-    if (run->config->check_always) {
+    if (checks_always(run)) {
         const struct equiv_flow_stats *stats
             = equiv_flows_stats(equiv_side_flows(run->sides[0]),
                                 &run->n_before);
@@ -399,8 +403,8 @@ step_batch(struct equiv_run *run)
 
     same = check_batch(run);
     learn(run);
-    if (same && (run->config->check_always || run_is_over(run)
-                 || !(run->batch % CHECK_INTERVAL))) {
+    if (same && (checks_always(run) || run_is_over(run)
+                 || !(run->batch % EQUIV_CHECK_INTERVAL))) {
         same = check_state(run);
     }
     ovsrcu_quiesce();

@@ -405,13 +405,17 @@ enum equiv_sabotage {
     EQUIV_N_SABOTAGES
 };
 
+/* State is compared after so many batches. */
+#define EQUIV_CHECK_INTERVAL 16
+
 struct equiv_config {
     uint64_t seed;              /* Of the pipeline. */
     unsigned int n_packets;
     unsigned int until;         /* No item from this number on. */
     bool cache;                 /* Of the second side. */
     bool changes;
-    bool check_always;          /* State after each batch and change. */
+    bool check_always;          /* State after each batch and change ... */
+    int check_from;             /* ... from this batch on. */
     bool verbose;               /* Prints each batch and change. */
     bool split_all;             /* Every batch packet by packet. */
     enum equiv_sabotage sabotage;
