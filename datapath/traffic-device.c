@@ -99,6 +99,7 @@ open_pcap(const struct traffic_device *device, const struct traffic_spec *spec,
     OVS_REQUIRES(traffic_mutex)
 {
     const struct traffic_plan *plan = plan_of(device);
+    char *why;
 
     *pcapp = NULL;
     if (spec->role != TRAFFIC_ROLE_CLIENT || !spec->pcap) {
@@ -110,13 +111,18 @@ open_pcap(const struct traffic_device *device, const struct traffic_spec *spec,
         *pcapp = traffic_pcap_ref(plan->pcap);
         return 0;
     }
-    *pcapp = traffic_pcap_open(spec->pcap, spec->n_rxq, errp);
+    *pcapp = traffic_pcap_open(spec->pcap, spec->n_rxq, &why);
+    if (!*pcapp) {
+        *errp = xasprintf("%s: %s", netdev_get_name(&device->up), why);
+        free(why);
+    }
     return *pcapp ? 0 : EINVAL;
 }
 
-int
-traffic_device_configure(struct traffic_device *device,
-                         const struct smap *options, char **errp)
+static int
+configure(struct traffic_device *device, const struct smap *options,
+          char **errp)
+    OVS_EXCLUDED(traffic_mutex)
 {
     const char *name = netdev_get_name(&device->up);
     struct traffic_pcap *pcap;
@@ -137,6 +143,20 @@ traffic_device_configure(struct traffic_device *device,
     }
     ovs_mutex_unlock(&traffic_mutex);
     traffic_spec_destroy(&spec);
+    return error;
+}
+
+/* OVS shows the error of a port that it creates, but not of one that it
+ * reconfigures. */
+int
+traffic_device_configure(struct traffic_device *device,
+                         const struct smap *options, char **errp)
+{
+    int error = configure(device, options, errp);
+
+    if (error) {
+        VLOG_WARN("%s", *errp);
+    }
     return error;
 }
 

@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/system-nat.sh \
 	tests/system-ports.sh \
 	tests/system-traffic.sh \
+	tests/system-traffic-device.sh \
 	tests/system-tunnel.sh
 
 EXTRA_DIST += \

@@ -187,7 +187,7 @@ nothing_wrong(const struct world *w)
             && !w->n_bad[1]);
 }
 
-/* Frames ------------------------------------------------------------------- */
+/* Frames ------------------------------------------------------------------ */
 
 /* Checksums by OVS's functions, lengths, padding. */
 static bool
@@ -319,7 +319,7 @@ test_mangled(void)
     }
 }
 
-/* Tuples ------------------------------------------------------------------- */
+/* Tuples ------------------------------------------------------------------ */
 
 static int
 compare_tuples(const void *a, const void *b)
@@ -400,7 +400,7 @@ test_bijection(void)
                     "servers=192.0.0.0/20", 256 * 100);
 }
 
-/* Connections -------------------------------------------------------------- */
+/* Connections ------------------------------------------------------------- */
 
 static void
 test_open(void)
@@ -746,7 +746,7 @@ test_replan(void)
     world_destroy(&w);
 }
 
-/* How much, how often ------------------------------------------------------ */
+/* How much, how often ----------------------------------------------------- */
 
 static void
 test_count(void)
@@ -881,7 +881,7 @@ test_pick_many(void)
     free(counts);
 }
 
-/* The pool ----------------------------------------------------------------- */
+/* The pool ---------------------------------------------------------------- */
 
 static void
 give(struct dp_packet **packets, size_t n)
@@ -981,7 +981,7 @@ test_pool(void)
     xpthread_join(ovs_thread_create("pool", exit_with_packets, NULL), NULL);
 }
 
-/* Captures ----------------------------------------------------------------- */
+/* Captures ---------------------------------------------------------------- */
 
 #define N_FRAMES 100
 
@@ -1074,7 +1074,7 @@ test_pcap(void)
     unlink("test.pcap");
 }
 
-/* Main --------------------------------------------------------------------- */
+/* Main -------------------------------------------------------------------- */
 
 static const struct test {
     const char *name;
