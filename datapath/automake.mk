@@ -105,4 +105,5 @@ datapath_libtwdatapath_a_SOURCES += \
 	datapath/traffic-tuple.c \
 	datapath/traffic-tuple.h \
 	datapath/traffic-unixctl.c \
-	datapath/traffic-unixctl.h
+	datapath/traffic-unixctl.h \
+	datapath/traffic-write.h
