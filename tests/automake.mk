@@ -249,3 +249,7 @@ EXTRA_DIST += tests/check-tsan tests/tsan.supp
 PHONY += check-tsan
 check-tsan:
 	$(srcdir)/tests/check-tsan $(srcdir) $(OVS_SRCDIR) _tsan
+
+# The benchmark of both datapaths.
+TESTSUITE_AT += tests/trackway-bench.at
+EXTRA_DIST += tests/test-trackway-bench.py

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From counters to costs, medians, ratios, and reasons to print no ratio.
+
+Nothing here knows a daemon: numbers in, numbers out.
+"""
+
+import collections
+import statistics
+
+DATAPATHS = ('netdev', 'trackway')
+
+# More than this between the two sides is not the same work.
+TOLERATED = 0.002
+
+# A life that began in an interval need not end in it.
+LIVES_TOLERATED = 0.02
+
+# The share of a processor that threads which should sleep may use.
+IDLE = 0.02
+
+# What the traffic ports of one bridge counted: 'at' in seconds, 'source' the
+# seconds that the ports themselves used, over all threads.
+Reading = collections.namedtuple(
+    'Reading', 'at made delivered foreign bad lives source')
+
+# One round of one side: differences of two readings, and the processor time of
+# its packet threads and of those of the other side, in seconds.
+Sample = collections.namedtuple(
+    'Sample', 'seconds made delivered foreign bad lives source busy other')
+
+LIFE_PACKETS = 6
+
+
+def difference(before, after, busy=0.0, other=0.0):
+    """What happened between two readings."""
+    return Sample(*(b - a for a, b in zip(before, after)), busy, other)
+
+
+def packets(sample, established_only):
+    """The packets that carry the cost: all that arrived, or without those of
+    the whole lives beside them."""
+    if established_only:
+        return sample.delivered - LIFE_PACKETS * sample.lives
+    return sample.delivered
+
+
+def cost_ns(sample, threads, established_only=False):
+    """Nanoseconds of a packet thread for each packet, without its source."""
+    number = packets(sample, established_only)
+    if number <= 0:
+        return None
+    return (sample.seconds * threads - sample.source) * 1e9 / number
+
+
+def source_ns(sample):
+    """Nanoseconds that making a packet, and taking it back, costs."""
+    return sample.source * 1e9 / sample.made if sample.made else None
+
+
+def spread(values):
+    """(max - min) / median."""
+    return (max(values) - min(values)) / statistics.median(values)
+
+
+def lives_per_second(sample, threads):
+    """As many as the packet threads could serve if the source cost nothing."""
+    own = sample.seconds * threads - sample.source
+    return sample.lives * threads / own if own > 0 else None
+
+
+def proportion(samples):
+    """Delivered packets of those made."""
+    made = sum(sample.made for sample in samples)
+    return sum(sample.delivered for sample in samples) / made if made else 0.0
+
+
+def differ(a, b, tolerated):
+    return abs(a - b) > tolerated * max(abs(a), abs(b))
+
+
+# Refusals: each returns a sentence, or None.
+
+def refuse_traffic(samples):
+    """Did both sides deliver, and the same share of what they were given?"""
+    for name in DATAPATHS:
+        for sample in samples[name]:
+            if not sample.delivered:
+                return '%s delivered nothing in a round' % name
+        bad = sum(sample.bad for sample in samples[name])
+        if bad:
+            return '%s delivered %d damaged packets' % (name, bad)
+        foreign = sum(sample.foreign for sample in samples[name])
+        if foreign:
+            return '%s delivered %d foreign packets' % (name, foreign)
+    shares = [proportion(samples[name]) for name in DATAPATHS]
+    if differ(shares[0], shares[1], TOLERATED):
+        return ('delivered of made: netdev %.4f, trackway %.4f'
+                % tuple(shares))
+    return None
+
+
+def refuse_lives(samples, how):
+    """Where lives are what is done ('counted'), or the same number of them
+    has to be done beside ('beside')."""
+    if how is None:
+        return None
+    shares = []
+    for name in DATAPATHS:
+        lives = sum(sample.lives for sample in samples[name])
+        if not lives:
+            return '%s ended no life' % name
+        if how == 'counted':
+            per = sum(sample.delivered for sample in samples[name])
+        else:
+            per = sum(sample.seconds for sample in samples[name])
+        shares.append(lives / per)
+    if differ(shares[0], shares[1], LIVES_TOLERATED):
+        unit = 'packet' if how == 'counted' else 'second'
+        return ('lives in a %s: netdev %.4g, trackway %.4g'
+                % ((unit,) + tuple(shares)))
+    return None
+
+
+def refuse_connections(counts, exact):
+    """counts: zone -> connections, for each datapath.
+
+    Where connections come and go their number depends on the speed; there
+    only none at all is wrong."""
+    for zone in sorted(counts['netdev']):
+        numbers = [counts[name][zone] for name in DATAPATHS]
+        if exact and numbers[0] != numbers[1]:
+            return ('connections in zone %d: netdev %d, trackway %d'
+                    % ((zone,) + tuple(numbers)))
+        if not exact and not all(numbers):
+            return 'zone %d: a datapath has no connections' % zone
+    return None
+
+
+def refuse_threads(samples):
+    """Did the packet threads of the stopped side sleep?"""
+    for name in DATAPATHS:
+        seconds = sum(sample.seconds for sample in samples[name])
+        other = sum(sample.other for sample in samples[name])
+        if other > IDLE * seconds:
+            return ('packet threads of the other datapath ran for %.0f %% '
+                    'of the rounds of %s' % (100 * other / seconds, name))
+    return None
+
+
+def refusal(samples, counts, lives=None, exact=True):
+    """Why the two sides did not do the same work; None if they did."""
+    return (refuse_traffic(samples)
+            or refuse_lives(samples, lives)
+            or refuse_connections(counts, exact)
+            or refuse_threads(samples))
+
+
+# A row of the result.
+
+def median_of(values):
+    values = [value for value in values if value is not None]
+    return statistics.median(values) if values else None
+
+
+def side(name, samples, threads, established_only):
+    """What one datapath contributes to a row."""
+    costs = [cost_ns(sample, threads, established_only) for sample in samples]
+    known = [cost for cost in costs if cost is not None and cost > 0]
+    whole = len(known) == len(costs)
+    seconds = sum(sample.seconds for sample in samples)
+    busy = sum(sample.busy for sample in samples)
+    return {
+        name + '_ns': statistics.median(known) if whole else None,
+        name + '_spread': spread(known) if whole else None,
+        name + '_rounds': costs,
+        name + '_source_ns': median_of(map(source_ns, samples)),
+        name + '_delivered': proportion(samples),
+        name + '_packets_per_second': median_of(
+            sample.delivered / sample.seconds for sample in samples),
+        name + '_on_cpu': busy / (seconds * threads),
+    }
+
+
+def row(work, samples, counts):
+    """work: a dict with pipeline, connections, threads, established_only,
+    lives (None, 'counted', 'beside') and exact."""
+    threads = work['threads']
+    result = {key: work[key] for key in ('pipeline', 'connections', 'threads')}
+    for name in DATAPATHS:
+        result.update(side(name, samples[name], threads,
+                           work['established_only']))
+        if work['lives']:
+            result[name + '_lives_per_second'] = median_of(
+                lives_per_second(sample, threads) if work['lives'] == 'counted'
+                else sample.lives / sample.seconds
+                for sample in samples[name])
+    reason = refusal(samples, counts, work['lives'], work['exact'])
+    costs = [result[name + '_ns'] for name in DATAPATHS]
+    if reason is None and None in costs:
+        reason = 'a round cost no more than its source'
+    result['ratio'] = None if reason else costs[0] / costs[1]
+    result['spread'] = None if None in costs else max(
+        result[name + '_spread'] for name in DATAPATHS)
+    result['refused'] = reason
+    result['zones'] = {str(zone): [counts[name][zone] for name in DATAPATHS]
+                       for zone in sorted(counts['netdev'])}
+    return result
+
+
+def refused_row(work, reason):
+    """A row that could not be measured at all."""
+    result = {key: work[key] for key in ('pipeline', 'connections', 'threads')}
+    for name in DATAPATHS:
+        result[name + '_ns'] = None
+    result.update(ratio=None, spread=None, refused=reason, zones={})
+    return result
+
+
+def scaling(rows):
+    """Two packet threads against one, for rows measured with both.
+
+    Yields (pipeline, connections, {datapath: factor})."""
+    costs = {(row['pipeline'], row['connections'], row['threads']): row
+             for row in rows if row['refused'] is None}
+    for (pipeline, connections, threads), two in costs.items():
+        one = costs.get((pipeline, connections, 1))
+        if threads == 2 and one:
+            yield pipeline, connections, {
+                name: 2 * one[name + '_ns'] / two[name + '_ns']
+                for name in DATAPATHS}

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One row: two bridges in one daemon, the same connections, interleaved
+rounds.
+
+Only one bridge's ports have receive queues at a time, so only its packet
+threads work; figures.py verifies that the others slept.
+"""
+
+import collections
+import os
+import time
+
+from . import daemon, figures
+
+Options = collections.namedtuple('Options', 'rounds seconds settings')
+
+# High enough for every pipeline; a datapath that is full drops or evicts.
+CONNECTIONS_LIMIT = 16000000
+
+# Seconds without a new connection after which opening is given up.
+PATIENCE = 60
+
+# Megaflows have to outlive the other side's turn and a dump of connections.
+MAX_IDLE_MS = 3600 * 1000
+
+
+def choose_cores(threads, available):
+    """The last processors are the packet threads', the first is for the
+    rest (and shared where there are not enough)."""
+    available = sorted(available)
+    if threads > len(available):
+        raise daemon.Error('%d packet threads need as many processors'
+                           % threads)
+    return available[-threads:], available[0]
+
+
+def order(number):
+    """A-B-B-A-A-B: what drifts does so for both."""
+    return figures.DATAPATHS if number % 2 == 0 else figures.DATAPATHS[::-1]
+
+
+def work_of(pipeline, connections, threads):
+    """What figures.row() has to know."""
+    return {'pipeline': pipeline.name, 'connections': connections,
+            'threads': threads, 'lives': pipeline.lives,
+            'exact': pipeline.exact,
+            'established_only': pipeline.established_only}
+
+
+def measure(work, pipeline, options, directory, progress):
+    """A row, see figures.row()."""
+    cores, control_core = choose_cores(work['threads'],
+                                       os.sched_getaffinity(0))
+    settings = {'pmd-cpu-mask': hex(sum(1 << core for core in cores)),
+                'max-idle': MAX_IDLE_MS}
+    settings.update(options.settings)
+    with daemon.Switch(directory, control_core, settings) as switch:
+        bridges = {name: build(switch, name, pipeline, work['connections'],
+                               cores) for name in figures.DATAPATHS}
+        for name in figures.DATAPATHS:
+            if pipeline.opens:
+                open_connections(bridges[name], work['connections'], progress)
+        samples, counts, megaflows = rounds(bridges, pipeline, options,
+                                            progress)
+        switch.check()
+    row = figures.row(work, samples, counts)
+    row['megaflows'] = [megaflows[name] for name in figures.DATAPATHS]
+    return row
+
+
+def build(switch, datapath, pipeline, connections, cores):
+    bridge = daemon.Bridge(switch, datapath)
+    bridge.create(CONNECTIONS_LIMIT)
+    if pipeline.timeouts:
+        bridge.set_timeouts(pipeline.zones, pipeline.timeouts)
+    pipeline.prepare(bridge)
+    bridge.load('add-flows', pipeline.flows())
+    # Both directions of a connection belong to one packet thread.
+    queues = {'n_rxq': len(cores),
+              'pmd-rxq-affinity': ','.join('%d:%d' % pair
+                                           for pair in enumerate(cores))}
+    bridge.add_ports(dict(queues, **pipeline.traffic(connections)),
+                     dict(queues, **pipeline.server()))
+    return bridge
+
+
+def open_connections(bridge, connections, progress):
+    bridge.start()
+    most, when = -1, time.monotonic()
+    while True:
+        opened = int(bridge.show()[0]['opened'])
+        progress.step('%s opens' % bridge.datapath, opened / connections)
+        if opened >= connections:
+            break
+        now = time.monotonic()
+        if opened > most:
+            most, when = opened, now
+        elif now - when > PATIENCE:
+            raise daemon.Error('%s opened %d of %d connections'
+                               % (bridge.datapath, opened, connections))
+        time.sleep(0.05)
+    stop(bridge)
+
+
+def rounds(bridges, pipeline, options, progress):
+    """Samples of each datapath, and what each holds after its last."""
+    samples = {name: [] for name in figures.DATAPATHS}
+    counts, megaflows = {}, {}
+    for number in range(options.rounds):
+        for name in order(number):
+            progress.step('round %d of %d, %s'
+                          % (number + 1, options.rounds, name),
+                          number / options.rounds)
+            samples[name].append(sample(bridges, name, pipeline.warm,
+                                        options.seconds))
+            if number == options.rounds - 1:
+                counts[name] = bridges[name].connections(pipeline.zones)
+                megaflows[name] = bridges[name].megaflows()
+    return samples, counts, megaflows
+
+
+def sample(bridges, name, warm, seconds):
+    bridge = bridges[name]
+    switch = bridge.switch
+    other, = set(figures.DATAPATHS) - {name}
+
+    first = reading(bridge).made
+    bridge.start()
+    daemon.poll(20, lambda: reading(bridge).made > first,
+                '%s makes packets' % name)
+    time.sleep(warm)
+
+    used = {key: switch.thread_seconds(key) for key in figures.DATAPATHS}
+    before = reading(bridge)
+    time.sleep(seconds)
+    after = reading(bridge)
+    used = {key: switch.thread_seconds(key) - used[key]
+            for key in figures.DATAPATHS}
+
+    stop(bridge)
+    return figures.difference(before, after, used[name], used[other])
+
+
+def stop(bridge):
+    """Stops the ports and waits until nothing of them moves any more."""
+    bridge.stop()
+    last = [None]
+
+    def quiet():
+        now = reading(bridge)
+        same = last[0] is not None and now[1:] == last[0][1:]
+        last[0] = now
+        time.sleep(0.005)
+        return same
+    daemon.poll(20, quiet, '%s stops' % bridge.datapath)
+
+
+def reading(bridge):
+    begin = time.monotonic()
+    client, server = bridge.show()
+    end = time.monotonic()
+    both = (client, server)
+    cycles = sum(int(port['cycles-making']) + int(port['cycles-sinking'])
+                 for port in both)
+    return figures.Reading(
+        at=(begin + end) / 2,
+        made=sum(int(port['made']) for port in both),
+        delivered=sum(int(port['delivered']) for port in both),
+        foreign=sum(int(port['delivered-foreign']) for port in both),
+        bad=sum(int(port['delivered-bad']) for port in both),
+        lives=int(client['lives']),
+        source=cycles / int(client['tsc-hz']))
