@@ -20,7 +20,6 @@ class Pipeline:
     name = ''
     summary = ''
     runs = ()                   # (connections, threads) that are measured
-    quick = 1000                # connections of a quick run
     zones = ()                  # whose connections are compared
     exact = True                # their numbers have to be equal
     timeouts = {}               # of the zones' policies
