@@ -20,8 +20,8 @@ from trackway_bench import pipelines, report, rounds            # noqa: E402
 def a_sample(**changes):
     """A second in which 10 M packets were made, at 30 ns of the source."""
     sample = figures.Sample(seconds=1.0, made=10000000, delivered=10000000,
-                            foreign=0, bad=0, lives=0, source=0.3, busy=1.0,
-                            other=0.0)
+                            foreign=0, bad=0, lives=0, source=0.3,
+                            waited=0.0, other=0.0)
     return sample._replace(**changes)
 
 
@@ -62,6 +62,11 @@ class Figures(unittest.TestCase):
     def test_cost_counts_both_threads(self):
         self.assertAlmostEqual(figures.cost_ns(a_sample(), 2), 170)
 
+    def test_cost_is_without_waiting(self):
+        """Half of the time something else had the processor."""
+        sample = a_sample(waited=0.5)
+        self.assertAlmostEqual(figures.cost_ns(sample, 1), 35)
+
     def test_cost_of_nothing(self):
         self.assertIsNone(figures.cost_ns(a_sample(delivered=0), 1))
         self.assertIsNone(figures.source_ns(a_sample(made=0)))
@@ -90,7 +95,7 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(row['spread'], 0.5, places=3)
         self.assertIsNone(row['refused'])
         self.assertEqual(row['zones'], {'1': [1000, 1000]})
-        self.assertEqual(row['netdev_on_cpu'], 1)
+        self.assertEqual(row['netdev_waited'], 0)
 
     def test_row_without_a_cost(self):
         row = figures.row(the_work(),
@@ -259,7 +264,7 @@ class Report(unittest.TestCase):
         self.assertEqual(lines[4].strip(), 'refused: no port')
 
     def test_table_says_who_had_no_processor(self):
-        row = a_row(trackway_on_cpu=0.5)
+        row = a_row(trackway_waited=0.5)
         self.assertIn('for 50 % of the time', report.table([row]))
 
     def test_table_of_scaling(self):

@@ -198,17 +198,24 @@ class Switch:
     def vsctl(self, *arguments):
         return self.run('ovs-vsctl', '--db=' + self.database, *arguments)
 
-    def thread_seconds(self, datapath):
-        """The processor time that a datapath's packet threads have used."""
-        total = 0.0
+    def ran(self, datapath):
+        """Seconds for which a datapath's packet threads ran."""
+        return self.schedstat(datapath, 0)
+
+    def waited(self, datapath):
+        """Seconds for which they waited for a processor."""
+        return self.schedstat(datapath, 1)
+
+    def schedstat(self, datapath, field):
+        total = 0
         tasks = '/proc/%d/task' % self.pid
         for task in os.listdir(tasks):
             with open('%s/%s/comm' % (tasks, task)) as stream:
                 if not stream.read().startswith(THREAD_NAMES[datapath]):
                     continue
             with open('%s/%s/schedstat' % (tasks, task)) as stream:
-                total += int(stream.read().split()[0]) / 1e9
-        return total
+                total += int(stream.read().split()[field])
+        return total / 1e9
 
 
 class Bridge:

@@ -23,17 +23,27 @@ IDLE = 0.02
 Reading = collections.namedtuple(
     'Reading', 'at made delivered foreign bad lives source')
 
-# One round of one side: differences of two readings, and the processor time of
-# its packet threads and of those of the other side, in seconds.
+# One round of one side: differences of two readings, the seconds for which its
+# packet threads waited for a processor that something else had, and those for
+# which packet threads of the other side ran.
 Sample = collections.namedtuple(
-    'Sample', 'seconds made delivered foreign bad lives source busy other')
+    'Sample', 'seconds made delivered foreign bad lives source waited other')
 
 LIFE_PACKETS = 6
 
 
-def difference(before, after, busy=0.0, other=0.0):
+def difference(before, after, waited=0.0, other=0.0):
     """What happened between two readings."""
-    return Sample(*(b - a for a, b in zip(before, after)), busy, other)
+    return Sample(*(b - a for a, b in zip(before, after)), waited, other)
+
+
+def own_seconds(sample, threads):
+    """What the packet threads spent without their source.
+
+    What they waited for a processor hit the source and the rest alike.  Time
+    for which they slept, at a lock say, is theirs."""
+    whole = sample.seconds * threads
+    return (whole - sample.source) * (1 - sample.waited / whole)
 
 
 def packets(sample, established_only):
@@ -49,7 +59,7 @@ def cost_ns(sample, threads, established_only=False):
     number = packets(sample, established_only)
     if number <= 0:
         return None
-    return (sample.seconds * threads - sample.source) * 1e9 / number
+    return own_seconds(sample, threads) * 1e9 / number
 
 
 def source_ns(sample):
@@ -64,7 +74,7 @@ def spread(values):
 
 def lives_per_second(sample, threads):
     """As many as the packet threads could serve if the source cost nothing."""
-    own = sample.seconds * threads - sample.source
+    own = own_seconds(sample, threads)
     return sample.lives * threads / own if own > 0 else None
 
 
@@ -168,7 +178,7 @@ def side(name, samples, threads, established_only):
     known = [cost for cost in costs if cost is not None and cost > 0]
     whole = len(known) == len(costs)
     seconds = sum(sample.seconds for sample in samples)
-    busy = sum(sample.busy for sample in samples)
+    waited = sum(sample.waited for sample in samples)
     return {
         name + '_ns': statistics.median(known) if whole else None,
         name + '_spread': spread(known) if whole else None,
@@ -177,7 +187,7 @@ def side(name, samples, threads, established_only):
         name + '_delivered': proportion(samples),
         name + '_packets_per_second': median_of(
             sample.delivered / sample.seconds for sample in samples),
-        name + '_on_cpu': busy / (seconds * threads),
+        name + '_waited': waited / (seconds * threads),
     }
 
 

@@ -55,10 +55,10 @@ def notes(row):
             '%s %.4g' % (name, row[name + '_lives_per_second'] or 0)
             for name in figures.DATAPATHS)
     for name in figures.DATAPATHS:
-        on_cpu = row.get(name + '_on_cpu')
-        if on_cpu is not None and on_cpu < 0.95:
-            yield ('%s: packet threads had their processors for %.0f %% of '
-                   'the time only' % (name, 100 * on_cpu))
+        waited = row.get(name + '_waited', 0)
+        if waited > 0.05:
+            yield ('%s: something else had the processors for %.0f %% of the '
+                   'time' % (name, 100 * waited))
 
 
 def table(rows):

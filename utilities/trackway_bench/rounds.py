@@ -130,15 +130,14 @@ def sample(bridges, name, warm, seconds):
                 '%s makes packets' % name)
     time.sleep(warm)
 
-    used = {key: switch.thread_seconds(key) for key in figures.DATAPATHS}
+    waited, ran = switch.waited(name), switch.ran(other)
     before = reading(bridge)
     time.sleep(seconds)
     after = reading(bridge)
-    used = {key: switch.thread_seconds(key) - used[key]
-            for key in figures.DATAPATHS}
+    waited, ran = switch.waited(name) - waited, switch.ran(other) - ran
 
     stop(bridge)
-    return figures.difference(before, after, used[name], used[other])
+    return figures.difference(before, after, waited, ran)
 
 
 def stop(bridge):
