@@ -283,6 +283,17 @@ class Report(unittest.TestCase):
                          '[' + '#' * 15 + ' ' * 15 + ']  50 %  x')
         self.assertEqual(len(report.line(1, 'long ' * 40, 79)), 79)
 
+    def test_parts_of_a_progress_bar(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+        stream = Terminal()
+        progress = report.Progress(2, stream)
+        progress.begin('ct1')
+        progress.end()
+        progress.part(0.2, 0.4).step('opens', 0.5)
+        self.assertIn('  65 %  ct1: opens', stream.getvalue())
+
     def test_no_progress_bar_without_a_terminal(self):
         stream = io.StringIO()
         progress = report.Progress(1, stream)

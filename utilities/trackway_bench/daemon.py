@@ -21,6 +21,9 @@ THREAD_NAMES = {'netdev': 'pmd-c', 'trackway': 'tw-c'}
 
 PR_SET_PDEATHSIG = 1
 
+# A dump of millions of connections takes a while.
+ANSWER_SECONDS = 600
+
 
 class Error(Exception):
     """What the user has to know."""
@@ -74,18 +77,20 @@ class Unixctl:
     Asking over one connection, and not by a program for each question, lets
     counters be read at a known time."""
 
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(600)
-        self.socket.connect(path)
+    def __init__(self, connection):
+        self.socket = connection
         self.decoder = json.JSONDecoder()
         self.received = ''
 
     def __call__(self, command, *arguments):
-        self.socket.sendall(json.dumps(
-            {'id': 0, 'method': command,
-             'params': [str(a) for a in arguments]}).encode())
-        reply = self.reply()
+        request = {'id': 0, 'method': command,
+                   'params': [str(argument) for argument in arguments]}
+        try:
+            self.socket.sendall(json.dumps(request).encode())
+            reply = self.reply()
+        except OSError as error:
+            raise Error('%s: the daemon does not answer: %s'
+                        % (command, error))
         if reply['error']:
             raise Error('%s: %s' % (command, reply['error'].strip()))
         return reply['result']
@@ -97,7 +102,7 @@ class Unixctl:
             except ValueError:
                 more = self.socket.recv(1 << 20)
                 if not more:
-                    raise Error('the daemon closed its control socket')
+                    raise ConnectionResetError('it closed its socket')
                 self.received += more.decode()
             else:
                 self.received = self.received[end:].lstrip()
@@ -130,7 +135,7 @@ class Switch:
         self.run('ovsdb-tool', 'create', path('conf.db'), schema())
         self.spawn('ovsdb-server', '--remote=punix:' + path('db.sock'),
                    path('conf.db'))
-        poll(20, lambda: os.path.exists(path('db.sock')), 'ovsdb-server')
+        poll(20, lambda: self.connect('db.sock'), 'ovsdb-server')
         self.vsctl('--no-wait', 'init')
         self.vsctl('--no-wait', 'set', 'Open_vSwitch', '.', *[
             'other_config:%s=%s' % item for item in self.settings.items()])
@@ -138,14 +143,20 @@ class Switch:
                             '--disable-system', '--pidfile=' + path('pid'),
                             '--unixctl=' + path('ctl.sock'), self.database)
         self.pid = daemon.pid
-        self.appctl = poll(20, self.connect, 'ovs-vswitchd')
+        self.appctl = Unixctl(poll(20, lambda: self.connect('ctl.sock'),
+                                   'ovs-vswitchd'))
 
-    def connect(self):
+    def connect(self, name):
+        """A socket; None while nobody listens there."""
         self.check()
+        connection = socket.socket(socket.AF_UNIX)
         try:
-            return Unixctl(self.path('ctl.sock'))
+            connection.connect(self.path(name))
         except OSError:
+            connection.close()
             return None
+        connection.settimeout(ANSWER_SECONDS)
+        return connection
 
     def stop(self):
         for child in reversed(self.children):

@@ -98,10 +98,15 @@ class Progress:
         self.step('starts', 0)
 
     def step(self, text, fraction):
+        """fraction: of the row."""
         if self.stream:
             share = (self.done + min(fraction, 1)) / self.rows
             width = shutil.get_terminal_size().columns - 1
             self.write(line(share, '%s: %s' % (self.title, text), width))
+
+    def part(self, first, last):
+        """For a step of a row that is from 'first' to 'last' of it."""
+        return Part(self, first, last)
 
     def end(self):
         self.done += 1
@@ -113,6 +118,15 @@ class Progress:
     def write(self, text):
         self.stream.write('\r\x1b[K' + text)
         self.stream.flush()
+
+
+class Part:
+    def __init__(self, whole, first, last):
+        self.whole, self.first, self.last = whole, first, last
+
+    def step(self, text, fraction):
+        self.whole.step(text, self.first
+                        + min(fraction, 1) * (self.last - self.first))
 
 
 def line(share, text, width):

@@ -17,6 +17,9 @@ Options = collections.namedtuple('Options', 'rounds seconds settings')
 # High enough for every pipeline; a datapath that is full drops or evicts.
 CONNECTIONS_LIMIT = 16000000
 
+# The share of a row's progress bar for the connections of one side.
+OPENING = 0.2
+
 # Seconds without a new connection after which opening is given up.
 PATIENCE = 60
 
@@ -57,11 +60,13 @@ def measure(work, pipeline, options, directory, progress):
     with daemon.Switch(directory, control_core, settings) as switch:
         bridges = {name: build(switch, name, pipeline, work['connections'],
                                cores) for name in figures.DATAPATHS}
-        for name in figures.DATAPATHS:
-            if pipeline.opens:
-                open_connections(bridges[name], work['connections'], progress)
+        if pipeline.opens:
+            for n, name in enumerate(figures.DATAPATHS):
+                open_connections(
+                    bridges[name], work['connections'],
+                    progress.part(n * OPENING, (n + 1) * OPENING))
         samples, counts, megaflows = rounds(bridges, pipeline, options,
-                                            progress)
+                                            progress.part(2 * OPENING, 1))
         switch.check()
     row = figures.row(work, samples, counts)
     row['megaflows'] = [megaflows[name] for name in figures.DATAPATHS]
@@ -107,10 +112,10 @@ def rounds(bridges, pipeline, options, progress):
     samples = {name: [] for name in figures.DATAPATHS}
     counts, megaflows = {}, {}
     for number in range(options.rounds):
-        for name in order(number):
+        for half, name in enumerate(order(number)):
             progress.step('round %d of %d, %s'
                           % (number + 1, options.rounds, name),
-                          number / options.rounds)
+                          (number + half / 2) / options.rounds)
             samples[name].append(sample(bridges, name, pipeline.warm,
                                         options.seconds))
             if number == options.rounds - 1:
