@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """An access list of five-tuples, of many prefix lengths and port masks.
 
-The clients 10.0.0.0/12 may ask the servers 192.168.0.0/26 at the ports
+The clients 10.0.0.0/22 may ask the servers 192.168.0.0/26 at the ports
 80 to 95, and be answered.  The list allows that in pieces: 16 client networks,
 for each of them the servers in blocks of its own length, the ports in ranges
 of its own width.  Before these stand rules that refuse what the traffic does
 not hold, so that a lookup has more than the matching kind of rule to rule out.
 """
 
-CLIENTS = '10.0.0.0/12'
+CLIENTS = '10.0.0.0/22'
 SERVERS = '192.168.0.0/26'
 SERVER_PORTS = '80-95'
 
@@ -34,7 +34,8 @@ def allowed():
     for network in range(16):
         for block in server_blocks(BLOCKS[network % 4]):
             for ports in port_ranges(PORT_MASKS[network // 4]):
-                yield '10.%d.0.0/16' % network, block, ports
+                yield ('10.0.%d.%d/26' % divmod(64 * network, 256), block,
+                       ports)
 
 
 def refused():

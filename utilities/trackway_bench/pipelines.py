@@ -35,10 +35,6 @@ class Pipeline:
         """Options of the client's port."""
         return {'pattern': 'established', 'connections': connections}
 
-    def server(self):
-        """Options of the server's port beyond those that it takes over."""
-        return {}
-
     def prepare(self, bridge):
         """What the bridge needs beside flows, see daemon.Bridge."""
 
@@ -147,12 +143,8 @@ class Ovn(Pipeline):
     def traffic(self, connections):
         return {'pattern': 'established', 'connections': connections,
                 'clients': '10.1.0.16/28', 'servers': '172.30.0.1/32',
-                'server-ports': '80-80', 'eth-src': '02:00:00:01:00:10',
-                'eth-dst': '02:00:00:01:00:01'}
-
-    def server(self):
-        return {'eth-src': '02:00:00:02:00:10',
-                'eth-dst': '02:00:00:02:00:01'}
+                'server-ports': '80-80', 'eth-src': '02:00:00:00:00:01',
+                'eth-dst': '02:00:00:00:00:02'}
 
 
 class New(Ct1):
@@ -171,7 +163,7 @@ class New(Ct1):
 
 class Mix(Ct1):
     name = 'mix'
-    summary = 'ct1 with 10,000 whole TCP lives a second beside'
+    summary = 'ct1 with 50,000 whole TCP lives a second beside'
     runs = ((M, 1),)
     exact = False
     timeouts = SHORT
@@ -181,7 +173,7 @@ class Mix(Ct1):
 
     def traffic(self, connections):
         return {'pattern': 'mix', 'connections': connections,
-                'new-rate': 10 * K}
+                'new-rate': 50 * K}
 
 
 class SynFlood(Ct1):

@@ -84,8 +84,7 @@ def build(switch, datapath, pipeline, connections, cores):
     queues = {'n_rxq': len(cores),
               'pmd-rxq-affinity': ','.join('%d:%d' % pair
                                            for pair in enumerate(cores))}
-    bridge.add_ports(dict(queues, **pipeline.traffic(connections)),
-                     dict(queues, **pipeline.server()))
+    bridge.add_ports(dict(queues, **pipeline.traffic(connections)), queues)
     return bridge
 
 
