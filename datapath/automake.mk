@@ -58,3 +58,32 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-tunnel.h \
 	datapath/tw-upcall.c \
 	datapath/tw-upcall.h
+
+# The in-memory traffic device, a netdev class.
+datapath_libtwdatapath_a_SOURCES += \
+	datapath/netdev-traffic.c \
+	datapath/netdev-traffic.h \
+	datapath/traffic-deliver.c \
+	datapath/traffic-deliver.h \
+	datapath/traffic-device.c \
+	datapath/traffic-device.h \
+	datapath/traffic-make.c \
+	datapath/traffic-make.h \
+	datapath/traffic-packet.c \
+	datapath/traffic-packet.h \
+	datapath/traffic-pair.c \
+	datapath/traffic-pair.h \
+	datapath/traffic-pcap.c \
+	datapath/traffic-pcap.h \
+	datapath/traffic-pick.c \
+	datapath/traffic-pick.h \
+	datapath/traffic-plan.c \
+	datapath/traffic-plan.h \
+	datapath/traffic-pool.c \
+	datapath/traffic-pool.h \
+	datapath/traffic-spec.c \
+	datapath/traffic-spec.h \
+	datapath/traffic-tuple.c \
+	datapath/traffic-tuple.h \
+	datapath/traffic-unixctl.c \
+	datapath/traffic-unixctl.h

@@ -29,6 +29,7 @@
 #include "dummy.h"
 #include "fatal-signal.h"
 #include "memory.h"
+#include "netdev-traffic.h"
 #include "netdev.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/usdt-probes.h"
@@ -116,6 +117,7 @@ static void
 register_datapaths(const struct vswitchd_options *options)
 {
     dpif_trackway_register();
+    netdev_traffic_register();
     if (options->dummy && !options->stock_dummy) {
         dpif_trackway_register_dummy();
     }
