@@ -21,7 +21,7 @@ def a_sample(**changes):
     """A second in which 10 M packets were made, at 30 ns of the source."""
     sample = figures.Sample(seconds=1.0, made=10000000, delivered=10000000,
                             foreign=0, bad=0, lives=0, source=0.3,
-                            waited=0.0, other=0.0)
+                            waited=0.0, other=0.0, share=1.0)
     return sample._replace(**changes)
 
 
@@ -51,9 +51,11 @@ class Figures(unittest.TestCase):
     def test_difference(self):
         before = figures.Reading(1.0, 100, 90, 1, 2, 3, 0.5)
         after = figures.Reading(3.5, 300, 280, 2, 4, 6, 0.75)
-        self.assertEqual(figures.difference(before, after, 2.0, 0.1),
+        self.assertEqual(figures.difference(before, after, 2.0, 0.1, 0.9),
                          figures.Sample(2.5, 200, 190, 1, 2, 3, 0.25, 2.0,
-                                        0.1))
+                                        0.1, 0.9))
+        self.assertEqual(figures.share(before, after), 0.95)
+        self.assertEqual(figures.share(after, after), 0)
 
     def test_cost_is_without_the_source(self):
         self.assertAlmostEqual(figures.cost_ns(a_sample(), 1), 70)
@@ -139,14 +141,15 @@ class Refusals(unittest.TestCase):
 
     def test_packets_on_their_way_are_no_reason(self):
         self.assertIsNone(self.refusal(a_sample(),
-                                       a_sample(delivered=9999900)))
+                                       a_sample(delivered=9900000)))
 
     def test_delivered_less(self):
-        self.assertEqual(self.refusal(a_sample(), a_sample(delivered=9900000)),
+        self.assertIsNone(self.refusal(a_sample(), a_sample(share=0.9999)))
+        self.assertEqual(self.refusal(a_sample(), a_sample(share=0.99)),
                          'delivered of made: netdev 1.0000, trackway 0.9900')
 
     def test_both_delivered_less(self):
-        half = a_sample(delivered=5000000)
+        half = a_sample(share=0.5)
         self.assertIsNone(self.refusal(half, half))
 
     def test_nothing_delivered(self):

@@ -23,18 +23,27 @@ IDLE = 0.02
 Reading = collections.namedtuple(
     'Reading', 'at made delivered foreign bad lives source')
 
-# One round of one side: differences of two readings, the seconds for which its
-# packet threads waited for a processor that something else had, and those for
-# which packet threads of the other side ran.
+# One round of one side: differences of two readings; the seconds for which its
+# packet threads waited for a processor that something else had, and for which
+# packet threads of the other side ran; 'share': delivered packets of those
+# made from start to stop, when none is on its way any more.
 Sample = collections.namedtuple(
-    'Sample', 'seconds made delivered foreign bad lives source waited other')
+    'Sample',
+    'seconds made delivered foreign bad lives source waited other share')
 
 LIFE_PACKETS = 6
 
 
-def difference(before, after, waited=0.0, other=0.0):
+def difference(before, after, waited=0.0, other=0.0, share=None):
     """What happened between two readings."""
-    return Sample(*(b - a for a, b in zip(before, after)), waited, other)
+    return Sample(*(b - a for a, b in zip(before, after)), waited, other,
+                  share)
+
+
+def share(before, after):
+    """Delivered packets of those made, between two readings."""
+    made = after.made - before.made
+    return (after.delivered - before.delivered) / made if made else 0.0
 
 
 def own_seconds(sample, threads):
@@ -78,10 +87,8 @@ def lives_per_second(sample, threads):
     return sample.lives * threads / own if own > 0 else None
 
 
-def proportion(samples):
-    """Delivered packets of those made."""
-    made = sum(sample.made for sample in samples)
-    return sum(sample.delivered for sample in samples) / made if made else 0.0
+def mean_share(samples):
+    return statistics.mean(sample.share for sample in samples)
 
 
 def differ(a, b, tolerated):
@@ -102,7 +109,7 @@ def refuse_traffic(samples):
         foreign = sum(sample.foreign for sample in samples[name])
         if foreign:
             return '%s delivered %d foreign packets' % (name, foreign)
-    shares = [proportion(samples[name]) for name in DATAPATHS]
+    shares = [mean_share(samples[name]) for name in DATAPATHS]
     if differ(shares[0], shares[1], TOLERATED):
         return ('delivered of made: netdev %.4f, trackway %.4f'
                 % tuple(shares))
@@ -116,14 +123,12 @@ def refuse_lives(samples, how):
         return None
     shares = []
     for name in DATAPATHS:
-        lives = sum(sample.lives for sample in samples[name])
-        if not lives:
+        if not any(sample.lives for sample in samples[name]):
             return '%s ended no life' % name
-        if how == 'counted':
-            per = sum(sample.delivered for sample in samples[name])
-        else:
-            per = sum(sample.seconds for sample in samples[name])
-        shares.append(lives / per)
+        shares.append(statistics.median(
+            sample.lives / (sample.delivered if how == 'counted'
+                            else sample.seconds)
+            for sample in samples[name]))
     if differ(shares[0], shares[1], LIVES_TOLERATED):
         unit = 'packet' if how == 'counted' else 'second'
         return ('lives in a %s: netdev %.4g, trackway %.4g'
@@ -184,7 +189,7 @@ def side(name, samples, threads, established_only):
         name + '_spread': spread(known) if whole else None,
         name + '_rounds': costs,
         name + '_source_ns': median_of(map(source_ns, samples)),
-        name + '_delivered': proportion(samples),
+        name + '_delivered': mean_share(samples),
         name + '_packets_per_second': median_of(
             sample.delivered / sample.seconds for sample in samples),
         name + '_waited': waited / (seconds * threads),

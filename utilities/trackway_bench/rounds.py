@@ -128,9 +128,9 @@ def sample(bridges, name, warm, seconds):
     switch = bridge.switch
     other, = set(figures.DATAPATHS) - {name}
 
-    first = reading(bridge).made
+    first = reading(bridge)
     bridge.start()
-    daemon.poll(20, lambda: reading(bridge).made > first,
+    daemon.poll(20, lambda: reading(bridge).made > first.made,
                 '%s makes packets' % name)
     time.sleep(warm)
 
@@ -140,22 +140,22 @@ def sample(bridges, name, warm, seconds):
     after = reading(bridge)
     waited, ran = switch.waited(name) - waited, switch.ran(other) - ran
 
-    stop(bridge)
-    return figures.difference(before, after, waited, ran)
+    last = stop(bridge)
+    return figures.difference(before, after, waited, ran,
+                              figures.share(first, last))
 
 
 def stop(bridge):
-    """Stops the ports and waits until nothing of them moves any more."""
+    """Stops the ports, waits until nothing of them moves any more, and returns
+    the last reading."""
     bridge.stop()
-    last = [None]
 
     def quiet():
-        now = reading(bridge)
-        same = last[0] is not None and now[1:] == last[0][1:]
-        last[0] = now
+        before = reading(bridge)
         time.sleep(0.005)
-        return same
-    daemon.poll(20, quiet, '%s stops' % bridge.datapath)
+        after = reading(bridge)
+        return after if after[1:] == before[1:] else None
+    return daemon.poll(20, quiet, '%s stops' % bridge.datapath)
 
 
 def reading(bridge):
