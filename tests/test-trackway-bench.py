@@ -59,7 +59,7 @@ class Figures(unittest.TestCase):
 
     def test_cost_is_without_the_source(self):
         self.assertAlmostEqual(figures.cost_ns(a_sample(), 1), 70)
-        self.assertAlmostEqual(figures.source_ns(a_sample()), 30)
+        self.assertAlmostEqual(figures.source_ns(a_sample(), 1), 30)
 
     def test_cost_counts_both_threads(self):
         self.assertAlmostEqual(figures.cost_ns(a_sample(), 2), 170)
@@ -68,10 +68,11 @@ class Figures(unittest.TestCase):
         """Half of the time something else had the processor."""
         sample = a_sample(waited=0.5)
         self.assertAlmostEqual(figures.cost_ns(sample, 1), 35)
+        self.assertAlmostEqual(figures.source_ns(sample, 1), 15)
 
     def test_cost_of_nothing(self):
         self.assertIsNone(figures.cost_ns(a_sample(delivered=0), 1))
-        self.assertIsNone(figures.source_ns(a_sample(made=0)))
+        self.assertIsNone(figures.source_ns(a_sample(made=0), 1))
 
     def test_lives_beside_are_not_packets(self):
         sample = a_sample(lives=500000)
@@ -119,7 +120,8 @@ class Figures(unittest.TestCase):
         one = a_row()
         two = a_row(threads=2, netdev_ns=100.0, trackway_ns=15.0)
         refused = a_row(connections=5, threads=2, refused='a reason')
-        self.assertEqual(list(figures.scaling([one, refused])), [])
+        disturbed = a_row(threads=2, netdev_waited=0.3)
+        self.assertEqual(list(figures.scaling([one, refused, disturbed])), [])
         (name, connections, factors), = figures.scaling([one, two, refused])
         self.assertEqual((name, connections), ('ct1', 1000))
         self.assertAlmostEqual(factors['netdev'], 1.4)

@@ -33,6 +33,9 @@ Sample = collections.namedtuple(
 
 LIFE_PACKETS = 6
 
+# Two threads that waited longer, of all their time, did not run together.
+UNDISTURBED = 0.1
+
 
 def difference(before, after, waited=0.0, other=0.0, share=None):
     """What happened between two readings."""
@@ -51,8 +54,12 @@ def own_seconds(sample, threads):
 
     What they waited for a processor hit the source and the rest alike.  Time
     for which they slept, at a lock say, is theirs."""
-    whole = sample.seconds * threads
-    return (whole - sample.source) * (1 - sample.waited / whole)
+    return ((sample.seconds * threads - sample.source)
+            * (1 - waited_share(sample, threads)))
+
+
+def waited_share(sample, threads):
+    return sample.waited / (sample.seconds * threads)
 
 
 def packets(sample, established_only):
@@ -71,9 +78,12 @@ def cost_ns(sample, threads, established_only=False):
     return own_seconds(sample, threads) * 1e9 / number
 
 
-def source_ns(sample):
+def source_ns(sample, threads):
     """Nanoseconds that making a packet, and taking it back, costs."""
-    return sample.source * 1e9 / sample.made if sample.made else None
+    if not sample.made:
+        return None
+    own = sample.source * (1 - waited_share(sample, threads))
+    return own * 1e9 / sample.made
 
 
 def spread(values):
@@ -182,17 +192,17 @@ def side(name, samples, threads, established_only):
     costs = [cost_ns(sample, threads, established_only) for sample in samples]
     known = [cost for cost in costs if cost is not None and cost > 0]
     whole = len(known) == len(costs)
-    seconds = sum(sample.seconds for sample in samples)
-    waited = sum(sample.waited for sample in samples)
     return {
         name + '_ns': statistics.median(known) if whole else None,
         name + '_spread': spread(known) if whole else None,
         name + '_rounds': costs,
-        name + '_source_ns': median_of(map(source_ns, samples)),
+        name + '_source_ns': median_of(source_ns(sample, threads)
+                                        for sample in samples),
         name + '_delivered': mean_share(samples),
         name + '_packets_per_second': median_of(
             sample.delivered / sample.seconds for sample in samples),
-        name + '_waited': waited / (seconds * threads),
+        name + '_waited': statistics.mean(waited_share(sample, threads)
+                                          for sample in samples),
     }
 
 
@@ -234,9 +244,13 @@ def refused_row(work, reason):
 def scaling(rows):
     """Two packet threads against one, for rows measured with both.
 
-    Yields (pipeline, connections, {datapath: factor})."""
+    Yields (pipeline, connections, {datapath: factor}).  Threads that did not
+    run at the same time were not in each other's way: such rows tell
+    nothing."""
     costs = {(row['pipeline'], row['connections'], row['threads']): row
-             for row in rows if row['refused'] is None}
+             for row in rows if row['refused'] is None
+             and all(row[name + '_waited'] < UNDISTURBED
+                     for name in DATAPATHS)}
     for (pipeline, connections, threads), two in costs.items():
         one = costs.get((pipeline, connections, 1))
         if threads == 2 and one:
