@@ -17,6 +17,9 @@ Options = collections.namedtuple('Options', 'rounds seconds settings')
 # High enough for every pipeline; a datapath that is full drops or evicts.
 CONNECTIONS_LIMIT = 16000000
 
+# The time of a traffic port itself: packets made, polls in vain, packets taken.
+CYCLES = ('cycles-making', 'cycles-idle', 'cycles-sinking')
+
 # The share of a row's progress bar for the connections of one side.
 OPENING = 0.2
 
@@ -163,8 +166,7 @@ def reading(bridge):
     client, server = bridge.show()
     end = time.monotonic()
     both = (client, server)
-    cycles = sum(int(port['cycles-making']) + int(port['cycles-sinking'])
-                 for port in both)
+    cycles = sum(int(port[key]) for port in both for key in CYCLES)
     return figures.Reading(
         at=(begin + end) / 2,
         made=sum(int(port['made']) for port in both),
