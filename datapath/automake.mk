@@ -11,6 +11,14 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-actions-check.h \
 	datapath/tw-bond.c \
 	datapath/tw-bond.h \
+	datapath/tw-cache.c \
+	datapath/tw-cache.h \
+	datapath/tw-cache-format.c \
+	datapath/tw-cache-format.h \
+	datapath/tw-compile.c \
+	datapath/tw-compile.h \
+	datapath/tw-context.c \
+	datapath/tw-context.h \
 	datapath/tw-ct.c \
 	datapath/tw-ct.h \
 	datapath/tw-datapath.c \
@@ -19,6 +27,7 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-drop.h \
 	datapath/tw-execute.c \
 	datapath/tw-execute.h \
+	datapath/tw-group.h \
 	datapath/tw-input.c \
 	datapath/tw-lookup.c \
 	datapath/tw-lookup.h \
@@ -39,6 +48,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-parse.h \
 	datapath/tw-port.c \
 	datapath/tw-port.h \
+	datapath/tw-program.c \
+	datapath/tw-program.h \
 	datapath/tw-recirc.c \
 	datapath/tw-recirc.h \
 	datapath/tw-reconfigure.c \
@@ -54,10 +65,16 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-subtable.h \
 	datapath/tw-thread.c \
 	datapath/tw-thread.h \
+	datapath/tw-track.c \
+	datapath/tw-track.h \
+	datapath/tw-track-key.c \
+	datapath/tw-track-key.h \
 	datapath/tw-tunnel.c \
 	datapath/tw-tunnel.h \
 	datapath/tw-upcall.c \
-	datapath/tw-upcall.h
+	datapath/tw-upcall.h \
+	datapath/tw-walk.c \
+	datapath/tw-walk.h
 
 # The in-memory traffic device, a netdev class.
 datapath_libtwdatapath_a_SOURCES += \

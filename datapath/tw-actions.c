@@ -22,6 +22,7 @@
 #include "random.h"
 #include "tw-actions-check.h"
 #include "tw-bond.h"
+#include "tw-cache.h"
 #include "tw-ct.h"
 #include "tw-datapath.h"
 #include "tw-meter.h"
@@ -32,19 +33,13 @@
 #include "tw-upcall.h"
 #include "util.h"
 
-/* What an executing action needs to know. */
-struct run {
-    struct tw_thread *thread;
-    const struct flow *flow;            /* May be NULL. */
-    const struct tw_actions *actions;
-};
-
 /* Runs action 'a' on 'batch'.  With 'steal', which only actions that are last
  * in their list and marked 'ends' get, takes ownership of the packets;
  * otherwise they stay in 'batch', changed or not, and what is taken out has
  * been freed. */
-typedef void run_action(const struct run *, struct dp_packet_batch *,
-                        const struct nlattr *a, bool steal);
+typedef void run_action(const struct tw_actions_run *,
+                        struct dp_packet_batch *, const struct nlattr *a,
+                        bool steal);
 
 static run_action run_output, run_lb_output, run_userspace, run_recirc,
                   run_ct_clear, run_meter, run_tunnel_push,
@@ -81,11 +76,11 @@ static const struct action_type {
     [OVS_ACTION_ATTR_TRUNC]         = { run_rewrite, false },
 };
 
-static void run_list(const struct run *, struct dp_packet_batch *, bool steal,
-                     const struct nlattr *list, size_t size);
-static void run_drop(const struct run *, struct dp_packet_batch *,
+static void run_list(const struct tw_actions_run *, struct dp_packet_batch *,
+                     bool steal, const struct nlattr *list, size_t size);
+static void run_drop(const struct tw_actions_run *, struct dp_packet_batch *,
                      const struct nlattr *a, bool steal);
-static void run_ct(const struct run *, struct dp_packet_batch *,
+static void run_ct(const struct tw_actions_run *, struct dp_packet_batch *,
                    const struct nlattr *a, size_t left);
 
 /* Life. */
@@ -162,14 +157,34 @@ tw_actions_execute(struct tw_thread *thread, struct dp_packet_batch *batch,
                    bool may_steal, const struct flow *flow,
                    const struct tw_actions *actions)
 {
-    struct run run = { .thread = thread, .flow = flow, .actions = actions };
+    struct tw_actions_run run = {
+        .thread = thread, .flow = flow, .actions = actions,
+    };
 
     run_list(&run, batch, may_steal, actions->nlattrs, actions->size);
 }
 
+void
+tw_actions_run_one(const struct tw_actions_run *run,
+                   struct dp_packet_batch *batch, const struct nlattr *a,
+                   bool steal)
+{
+    if (nl_attr_type(a) == OVS_ACTION_ATTR_DROP) {
+        run_drop(run, batch, a, steal);
+    } else {
+        action_types[nl_attr_type(a)].run(run, batch, a, steal);
+    }
+}
+
+bool
+tw_action_takes_packets(uint16_t type)
+{
+    return type == OVS_ACTION_ATTR_DROP || action_types[type].ends;
+}
+
 static void
-run_list(const struct run *run, struct dp_packet_batch *batch, bool steal,
-         const struct nlattr *list, size_t size)
+run_list(const struct tw_actions_run *run, struct dp_packet_batch *batch,
+         bool steal, const struct nlattr *list, size_t size)
 {
     const struct nlattr *a;
     size_t left;
@@ -200,14 +215,14 @@ run_list(const struct run *run, struct dp_packet_batch *batch, bool steal,
 }
 
 static void
-run_nested(const struct run *run, struct dp_packet_batch *batch, bool steal,
-           const struct nlattr *a)
+run_nested(const struct tw_actions_run *run, struct dp_packet_batch *batch,
+           bool steal, const struct nlattr *a)
 {
     run_list(run, batch, steal, nl_attr_get(a), nl_attr_get_size(a));
 }
 
 static void
-run_rewrite(const struct run *run, struct dp_packet_batch *batch,
+run_rewrite(const struct tw_actions_run *run, struct dp_packet_batch *batch,
             const struct nlattr *a, bool steal OVS_UNUSED)
 {
     tw_rewrite(run->thread, batch, a);
@@ -215,7 +230,7 @@ run_rewrite(const struct run *run, struct dp_packet_batch *batch,
 
 /* OVS keeps counters for ofproto's reasons to drop. */
 static void
-run_drop(const struct run *run, struct dp_packet_batch *batch,
+run_drop(const struct tw_actions_run *run, struct dp_packet_batch *batch,
          const struct nlattr *a, bool steal)
 {
     tw_stats_drop(&run->thread->stats, TW_DROP_ACTION,
@@ -224,49 +239,50 @@ run_drop(const struct run *run, struct dp_packet_batch *batch,
 }
 
 static void
-run_output(const struct run *run, struct dp_packet_batch *batch,
+run_output(const struct tw_actions_run *run, struct dp_packet_batch *batch,
            const struct nlattr *a, bool steal)
 {
     tw_output(run->thread, nl_attr_get_odp_port(a), batch, steal);
 }
 
 static void
-run_lb_output(const struct run *run, struct dp_packet_batch *batch,
+run_lb_output(const struct tw_actions_run *run, struct dp_packet_batch *batch,
               const struct nlattr *a, bool steal)
 {
     tw_bond_output(run->thread, nl_attr_get_u32(a), batch, steal);
 }
 
 static void
-run_recirc(const struct run *run, struct dp_packet_batch *batch,
+run_recirc(const struct tw_actions_run *run, struct dp_packet_batch *batch,
            const struct nlattr *a, bool steal)
 {
     tw_recirculate(run->thread, batch, nl_attr_get_u32(a), steal);
 }
 
 static void
-run_tunnel_push(const struct run *run, struct dp_packet_batch *batch,
-                const struct nlattr *a, bool steal OVS_UNUSED)
+run_tunnel_push(const struct tw_actions_run *run,
+                struct dp_packet_batch *batch, const struct nlattr *a,
+                bool steal OVS_UNUSED)
 {
     tw_tunnel_push(run->thread, batch, nl_attr_get(a));
 }
 
 static void
-run_tunnel_pop(const struct run *run, struct dp_packet_batch *batch,
+run_tunnel_pop(const struct tw_actions_run *run, struct dp_packet_batch *batch,
                const struct nlattr *a, bool steal)
 {
     tw_tunnel_pop(run->thread, batch, nl_attr_get_odp_port(a), steal);
 }
 
 static void
-run_meter(const struct run *run, struct dp_packet_batch *batch,
+run_meter(const struct tw_actions_run *run, struct dp_packet_batch *batch,
           const struct nlattr *a, bool steal OVS_UNUSED)
 {
     tw_meter_run(run->thread, batch, nl_attr_get_u32(a));
 }
 
 static void
-run_userspace(const struct run *run, struct dp_packet_batch *batch,
+run_userspace(const struct tw_actions_run *run, struct dp_packet_batch *batch,
               const struct nlattr *a, bool steal)
 {
     const struct nlattr *userdata
@@ -303,7 +319,7 @@ batch_dl_type(const struct dp_packet_batch *batch)
  * leave with this batch and do not fit in it, the rest of the list is carried
  * out for them here. */
 static void
-run_ct(const struct run *run, struct dp_packet_batch *batch,
+run_ct(const struct tw_actions_run *run, struct dp_packet_batch *batch,
        const struct nlattr *a, size_t left)
 {
     ovs_be16 dl_type = run->flow ? run->flow->dl_type : batch_dl_type(batch);
@@ -313,6 +329,9 @@ run_ct(const struct run *run, struct dp_packet_batch *batch,
                          tw_thread_now_ms(run->thread));
     size_t rest = left - MIN(left, NLA_ALIGN(a->nla_len));
 
+    if (tw_thread_takes_notes(run->thread)) {
+        tw_cache_note_ct(run->thread, batch);
+    }
     while (OVS_UNLIKELY(more)) {
         struct ct_overflow *next = more->next;
 
@@ -323,7 +342,8 @@ run_ct(const struct run *run, struct dp_packet_batch *batch,
 }
 
 static void
-run_ct_clear(const struct run *run OVS_UNUSED, struct dp_packet_batch *batch,
+run_ct_clear(const struct tw_actions_run *run OVS_UNUSED,
+             struct dp_packet_batch *batch,
              const struct nlattr *a OVS_UNUSED, bool steal OVS_UNUSED)
 {
     struct dp_packet *packet;
@@ -336,7 +356,7 @@ run_ct_clear(const struct run *run OVS_UNUSED, struct dp_packet_batch *batch,
 /* Actions with lists of their own, which see the packets, or copies. */
 
 static void
-run_clone(const struct run *run, struct dp_packet_batch *batch,
+run_clone(const struct tw_actions_run *run, struct dp_packet_batch *batch,
           const struct nlattr *a, bool steal)
 {
     struct dp_packet_batch copies;
@@ -351,7 +371,7 @@ run_clone(const struct run *run, struct dp_packet_batch *batch,
 
 /* Runs list 'a' on 'packet', or on a copy. */
 static void
-run_on_one(const struct run *run, struct dp_packet *packet,
+run_on_one(const struct tw_actions_run *run, struct dp_packet *packet,
            const struct nlattr *a, bool steal)
 {
     struct dp_packet_batch batch;
@@ -363,7 +383,7 @@ run_on_one(const struct run *run, struct dp_packet *packet,
 }
 
 static void
-run_sample(const struct run *run, struct dp_packet_batch *batch,
+run_sample(const struct tw_actions_run *run, struct dp_packet_batch *batch,
            const struct nlattr *a, bool steal)
 {
     uint32_t probability = nl_attr_get_u32(
@@ -390,8 +410,9 @@ is_longer(const struct dp_packet *packet, uint16_t len)
 }
 
 static void
-run_check_pkt_len(const struct run *run, struct dp_packet_batch *batch,
-                  const struct nlattr *a, bool steal)
+run_check_pkt_len(const struct tw_actions_run *run,
+                  struct dp_packet_batch *batch, const struct nlattr *a,
+                  bool steal)
 {
     uint16_t len = nl_attr_get_u16(
         nl_attr_find_nested(a, OVS_CHECK_PKT_LEN_ATTR_PKT_LEN));

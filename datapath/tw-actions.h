@@ -60,6 +60,25 @@ void tw_actions_execute(struct tw_thread *, struct dp_packet_batch *,
                         bool may_steal, const struct flow *flow,
                         const struct tw_actions *);
 
+/* One action, in the middle of a list or at its end. */
+struct tw_actions_run {
+    struct tw_thread *thread;
+    const struct flow *flow;            /* May be NULL. */
+    const struct tw_actions *actions;
+};
+
+/* Runs action 'a', which is part of run->actions, but not a ct action, on
+ * 'batch'.  With 'steal', only for what tw_action_takes_packets(), takes
+ * ownership of the packets; otherwise they stay in 'batch', changed or not,
+ * and what is taken out has been freed. */
+void tw_actions_run_one(const struct tw_actions_run *,
+                        struct dp_packet_batch *, const struct nlattr *a,
+                        bool steal);
+
+/* Can an action of type OVS_ACTION_ATTR_* 'type', if it is the last of its
+ * list, take the packets? */
+bool tw_action_takes_packets(uint16_t type);
+
 /* How often a packet may be looked up again: by recirculation or coming out
  * of a tunnel. */
 #define TW_MAX_RECIRC_DEPTH 6

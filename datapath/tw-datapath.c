@@ -21,6 +21,7 @@
 #include "tnl-neigh-cache.h"
 #include "tnl-ports.h"
 #include "tw-bond.h"
+#include "tw-cache.h"
 #include "tw-megaflow.h"
 #include "tw-meter.h"
 #include "tw-port.h"
@@ -212,6 +213,23 @@ set_max_sleep(struct tw_datapath *dp, const struct smap *other_config)
     atomic_store_relaxed(&dp->max_sleep, MIN(us, MAX_SLEEP_US));
 }
 
+static void
+set_cache(struct tw_datapath *dp, const struct smap *other_config)
+{
+    bool on = smap_get_bool(other_config, "track-cache", true);
+    unsigned long long size = smap_get_ullong(other_config,
+                                              "track-cache-size",
+                                              TW_CACHE_DEFAULT_SIZE);
+
+    if (!size || size > TW_CACHE_MAX_SIZE) {
+        VLOG_WARN("track-cache-size: %llu is not between 1 and %"PRIu64
+                  ", %"PRIu64" is used", size, TW_CACHE_MAX_SIZE,
+                  TW_CACHE_DEFAULT_SIZE);
+        size = TW_CACHE_DEFAULT_SIZE;
+    }
+    atomic_store_relaxed(&dp->cache_size, on ? size : 0);
+}
+
 void
 tw_datapath_set_config(struct tw_datapath *dp, const struct smap *other_config)
 {
@@ -226,6 +244,7 @@ tw_datapath_set_config(struct tw_datapath *dp, const struct smap *other_config)
     set_assign(dp, other_config);
     ovs_rwlock_unlock(&dp->port_rwlock);
     set_max_sleep(dp, other_config);
+    set_cache(dp, other_config);
 }
 
 static int
@@ -249,6 +268,8 @@ datapath_create(const char *name, const char *type, bool dummy,
     dp->rxq_assign = TW_ASSIGN_CYCLES;
     dp->rxq_isolate = true;
     atomic_init(&dp->max_sleep, 0);
+    atomic_init(&dp->cache_size, TW_CACHE_DEFAULT_SIZE);
+    atomic_init(&dp->flow_epoch, 1);
 
     cmap_init(&dp->threads);
     tw_megaflow_init(dp);

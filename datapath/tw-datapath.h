@@ -72,6 +72,8 @@ struct tw_datapath {
     enum tw_assign rxq_assign OVS_GUARDED_BY(port_rwlock);
     bool rxq_isolate OVS_GUARDED_BY(port_rwlock);
     atomic_uint max_sleep;                  /* [A] Microseconds; 0: never. */
+    atomic_uint64_t cache_size;             /* [A] Tracks of a thread; 0: the
+                                             * cache is off. */
 
     /* Packet threads (tw-thread.h). */
     struct cmap threads;                    /* [R] port_rwlock; by core. */
@@ -82,6 +84,8 @@ struct tw_datapath {
     struct ovs_mutex flow_mutex;
     struct cmap megaflows;                  /* [R] flow_mutex; by ufid. */
     struct tw_lookup *lookup;               /* [I] */
+    atomic_uint64_t flow_epoch;             /* [A] Counts flows that were
+                                             * modified or removed. */
 
     /* Upcalls (tw-upcall.h). */
     struct fat_rwlock upcall_rwlock;
@@ -122,7 +126,7 @@ bool tw_datapath_run(struct tw_datapath *);
 void tw_datapath_wait(struct tw_datapath *);
 
 /* other_config of Open_vSwitch: pmd-cpu-mask, pmd-rxq-assign,
- * pmd-rxq-isolate, pmd-maxsleep. */
+ * pmd-rxq-isolate, pmd-maxsleep, track-cache, track-cache-size. */
 void tw_datapath_set_config(struct tw_datapath *, const struct smap *);
 
 #endif /* tw-datapath.h */

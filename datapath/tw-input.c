@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include "odp-util.h"
+#include "tw-cache.h"
 #include "tw-datapath.h"
 #include "tw-lookup.h"
 #include "tw-megaflow.h"
@@ -27,13 +28,24 @@ tw_input(struct tw_thread *thread, struct dp_packet_batch *batch,
 {
     tw_stats_add(&thread->stats, TW_STAT_PACKETS, dp_packet_batch_size(batch));
     tw_stats_add(&thread->stats, TW_STAT_BATCHES, 1);
-    input__(thread, batch, in_port);
+    tw_cache_configure(thread);
+    if (OVS_LIKELY(thread->cache)) {
+        tw_cache_run(thread, batch, in_port);
+    } else {
+        input__(thread, batch, in_port);
+    }
 }
 
 void
 tw_input_again(struct tw_thread *thread, struct dp_packet_batch *batch)
 {
     tw_stats_add(&thread->stats, TW_STAT_RECIRC, dp_packet_batch_size(batch));
+    input__(thread, batch, ODPP_NONE);
+}
+
+void
+tw_input_slow(struct tw_thread *thread, struct dp_packet_batch *batch)
+{
     input__(thread, batch, ODPP_NONE);
 }
 

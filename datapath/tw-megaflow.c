@@ -32,8 +32,9 @@ static struct tw_megaflow *find_by_key(struct tw_datapath *,
                                        const struct tw_key *);
 static struct tw_megaflow *add(struct tw_datapath *, const struct match *,
                                const ovs_u128 *ufid, struct tw_actions *);
-static void modify(struct tw_megaflow *, const struct match *,
-                   struct tw_actions *);
+static void modify(struct tw_datapath *, struct tw_megaflow *,
+                   const struct match *, struct tw_actions *);
+static void free_flow(struct tw_megaflow *);
 static void remove__(struct tw_datapath *, struct tw_megaflow *);
 static void zero_stats(struct tw_megaflow *);
 
@@ -79,7 +80,7 @@ put_locked(struct tw_datapath *dp, const struct dpif_flow_put *put,
     if (put->flags & DPIF_FP_ZERO_STATS) {
         zero_stats(flow);
     }
-    modify(flow, match, *actionsp);
+    modify(dp, flow, match, *actionsp);
     *actionsp = NULL;
     return 0;
 }
@@ -314,8 +315,22 @@ parse_put(const struct dpif_flow_put *put, struct match *match,
 
 /* Changing. */
 
+bool
+tw_megaflow_try_ref(struct tw_megaflow *flow)
+{
+    return ovs_refcount_try_ref_rcu(&flow->ref_cnt);
+}
+
+void
+tw_megaflow_unref(struct tw_megaflow *flow)
+{
+    if (ovs_refcount_unref(&flow->ref_cnt) == 1) {
+        free_flow(flow);
+    }
+}
+
 static void
-free_flow_cb(struct tw_megaflow *flow)
+free_flow(struct tw_megaflow *flow)
 {
     tw_actions_free(ovsrcu_get_protected(struct tw_actions *,
                                          &flow->actions));
@@ -348,6 +363,7 @@ add(struct tw_datapath *dp, const struct match *match, const ovs_u128 *ufid,
 
     tw_mask_init(&mask, match);
     flow = xzalloc(sizeof *flow + tw_rule_values_size(&mask));
+    ovs_refcount_init(&flow->ref_cnt);
     ovsrcu_init(&flow->actions, actions);
     flow->n_counters = n_slots(dp);
     flow->counters = xzalloc_cacheline((flow->n_counters + 1)
@@ -357,7 +373,7 @@ add(struct tw_datapath *dp, const struct match *match, const ovs_u128 *ufid,
 
     if (!tw_lookup_insert(dp->lookup, &flow->rule, &match->flow, &mask)) {
         ovsrcu_init(&flow->actions, NULL);
-        free_flow_cb(flow);
+        free_flow(flow);
         return NULL;
     }
     cmap_insert(&dp->megaflows, &flow->ufid_node, ufid->u32[0]);
@@ -365,16 +381,26 @@ add(struct tw_datapath *dp, const struct match *match, const ovs_u128 *ufid,
     return flow;
 }
 
+/* Tells programs that 'flow' is not what it was. */
 static void
-modify(struct tw_megaflow *flow, const struct match *match,
-       struct tw_actions *actions)
+change_version(struct tw_datapath *dp, struct tw_megaflow *flow)
+{
+    uint32_t version;
+    uint64_t epoch;
+
+    atomic_add(&flow->version, 1, &version);
+    atomic_add(&dp->flow_epoch, 1, &epoch);
+}
+
+static void
+modify(struct tw_datapath *dp, struct tw_megaflow *flow,
+       const struct match *match, struct tw_actions *actions)
 {
     struct tw_actions *old = ovsrcu_get_protected(struct tw_actions *,
                                                   &flow->actions);
-    uint32_t version;
 
-    atomic_add(&flow->version, 1, &version);
     ovsrcu_set(&flow->actions, actions);
+    change_version(dp, flow);
     tw_megaflow_log_change(flow, match, old, actions);
     tw_actions_free_postponed(old);
 }
@@ -383,13 +409,10 @@ static void
 remove__(struct tw_datapath *dp, struct tw_megaflow *flow)
     OVS_REQUIRES(dp->flow_mutex)
 {
-    uint32_t version;
-
-    atomic_store(&flow->dead, true);
-    atomic_add(&flow->version, 1, &version);
     tw_lookup_remove(dp->lookup, &flow->rule);
     cmap_remove(&dp->megaflows, &flow->ufid_node, flow->ufid.u32[0]);
-    ovsrcu_postpone(free_flow_cb, flow);
+    change_version(dp, flow);
+    ovsrcu_postpone(tw_megaflow_unref, flow);
 }
 
 /* Statistics. */

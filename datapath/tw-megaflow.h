@@ -32,10 +32,14 @@ struct tw_thread;
  * Ownership
  * ---------
  * A flow belongs to its datapath and is reachable from the lookup and from the
- * ufid map until it is removed; it is freed a grace period later.  Who
- * remembers a flow for longer (a track, a program) must hold no pointer that
- * it follows without knowing that the flow lives: 'dead' is set, and 'version'
- * changed, before the flow is out of reach.
+ * ufid map until it is removed; its datapath's reference goes a grace period
+ * later.  Who remembers a flow for longer (a program) takes a reference, which
+ * keeps its memory, but neither its place in the table nor its actions.
+ *
+ * 'version' changes behind the actions when they are modified, and when the
+ * flow is removed; dp->flow_epoch changes after that.  Who finds the version
+ * that it remembers, in a read-side section that began before, may use what it
+ * remembers of the actions until that section ends.
  *
  * Statistics
  * ----------
@@ -62,8 +66,8 @@ BUILD_ASSERT_DECL(sizeof(union tw_megaflow_counters) == CACHE_LINE_SIZE);
 /* Tags as in tw-datapath.h; the lock of [R] is dp->flow_mutex. */
 struct tw_megaflow {
     OVSRCU_TYPE(struct tw_actions *) actions;   /* [R] */
-    atomic_bool dead;                   /* [A] Out of the table, or soon. */
-    atomic_uint32_t version;            /* [A] Changes with the actions. */
+    struct ovs_refcount ref_cnt;
+    atomic_uint32_t version;            /* [A] */
     unsigned int n_counters;            /* [I] */
     union tw_megaflow_counters *counters;   /* [I] By slot; the shared line
                                              * is one more, behind them. */
@@ -82,6 +86,11 @@ tw_megaflow_from_rule(struct tw_rule *rule)
 {
     return CONTAINER_OF(rule, struct tw_megaflow, rule);
 }
+
+/* A reference to 'flow', which was found in this read-side section.  False if
+ * it is on its way out of memory. */
+bool tw_megaflow_try_ref(struct tw_megaflow *);
+void tw_megaflow_unref(struct tw_megaflow *);
 
 /* Called when the datapath is created, and when nothing can reach it any
  * more: 'flow_mutex', 'megaflows' and 'lookup' of the datapath. */

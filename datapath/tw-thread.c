@@ -20,6 +20,7 @@
 #include "ovs-numa.h"
 #include "ovs-rcu.h"
 #include "timeval.h"
+#include "tw-cache.h"
 #include "tw-datapath.h"
 #include "tw-output.h"
 #include "tw-port.h"
@@ -132,6 +133,7 @@ thread_free(struct tw_thread *thread)
     hmap_destroy(&thread->tx_ports);
     free(thread->polls);
     tw_smc_destroy(thread->smc);
+    tw_cache_destroy(thread->cache);
     free_cacheline(thread);
 }
 
@@ -284,6 +286,9 @@ tw_thread_run_non_pmd(struct tw_datapath *dp)
     }
     tw_output_flush(thread);
     tw_output_release_idle(thread);
+    if (thread->cache) {
+        tw_cache_housekeeping(thread->cache);
+    }
     tw_thread_unlock_non_pmd(thread);
 }
 
@@ -378,6 +383,9 @@ thread_housekeeping(struct tw_thread *thread, struct idle *idle)
         idle->next_quiesce = thread->now + QUIESCE_INTERVAL_US;
     }
     tw_output_release_idle(thread);
+    if (thread->cache) {
+        tw_cache_housekeeping(thread->cache);
+    }
     for (size_t i = 0; i < thread->n_polls; i++) {
         struct tw_poll *poll = &thread->polls[i];
 

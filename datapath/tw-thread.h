@@ -13,6 +13,7 @@
 
 #include "tw-stats.h"
 
+struct tw_cache;
 struct tw_datapath;
 struct tw_port;
 struct tw_rxq;
@@ -81,6 +82,11 @@ struct tw_thread {
     /* Signature cache (tw-smc.h).  tw_input() creates it at need; who frees
      * the thread calls tw_smc_destroy(smc), which accepts NULL. */
     struct tw_smc *smc;                     /* [T] */
+
+    /* Track cache (tw-cache.h); NULL if it is off. */
+    struct tw_cache *cache;                 /* [T] */
+    uint64_t cache_size;                    /* [T] For which it was made. */
+    bool takes_notes;                       /* [T] Walks are under way. */
 
     /* Receive. */
     struct tw_poll *polls;                  /* [P] */
@@ -151,5 +157,16 @@ void tw_input(struct tw_thread *, struct dp_packet_batch *,
 /* The same for packets whose metadata is set: recirculated ones, and those
  * that come out of a tunnel. */
 void tw_input_again(struct tw_thread *, struct dp_packet_batch *);
+
+/* The slow path alone, for packets that come for the first time, whose
+ * metadata is set. */
+void tw_input_slow(struct tw_thread *, struct dp_packet_batch *);
+
+/* Are there packets under way whose walk is noted (tw-walk.h)? */
+static inline bool
+tw_thread_takes_notes(const struct tw_thread *thread)
+{
+    return thread->takes_notes;
+}
 
 #endif /* tw-thread.h */

@@ -16,6 +16,7 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "tw-actions.h"
+#include "tw-cache.h"
 #include "tw-datapath.h"
 #include "tw-megaflow.h"
 #include "tw-megaflow-log.h"
@@ -222,6 +223,9 @@ serve_miss(struct tw_thread *thread, struct dp_packet *packet,
     memset(&match, 0, sizeof match);
     miniflow_expand(&key->mf, &match.flow);
     odp_flow_key_hash(&match.flow, sizeof match.flow, &ufid);
+    if (tw_thread_takes_notes(thread)) {
+        tw_cache_note_upcall(thread, packet);
+    }
 
     answer_init(&answer);
     error = ask(thread, packet, &match, &ufid, &answer);

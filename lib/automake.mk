@@ -44,10 +44,14 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-packet.c \
 	lib/ct-packet.h \
 	lib/ct-request.h \
+	lib/ct-step.c \
+	lib/ct-step.h \
 	lib/ct-timeout.c \
 	lib/ct-timeout.h \
 	lib/ct-tracker.c \
 	lib/ct-tracker.h \
+	lib/ct-track.c \
+	lib/ct-track.h \
 	lib/ct-zone.c \
 	lib/ct-zone.h
 

@@ -29,6 +29,7 @@ ct_find(struct ct_packet *packet)
         if (OVS_LIKELY(is_believed(conn, packet->now)
                        && ct_metadata_same_original(packet, conn))) {
             packet->conn = conn;
+            packet->ct_state = md->ct_state;
             packet->dir = md->reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
             packet->is_icmp_error = md->icmp_related;
             return;
@@ -91,6 +92,7 @@ find_seen(struct ct_packet *packet)
     }
     packet->conn = conn;
     packet->cached = true;
+    packet->ct_state = ct_state;
     return true;
 }
 

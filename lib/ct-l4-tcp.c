@@ -14,10 +14,6 @@
 #include "ct-tcp-window.h"
 #include "packets.h"
 
-/* After this many retransmissions in a row the connection gets the timeout
- * tcp_max_retrans. */
-#define MAX_RETRANSMISSIONS 3
-
 /* An out-of-window FIN or RST shortens no deadline that is nearer. */
 #define SHORTEN_MIN_MS (120 * 1000)
 
@@ -156,37 +152,35 @@ static bool
 tcp_parse(struct ct_packet *packet)
 {
     struct ct_cursor c = ct_cursor_init(packet->l4_header, packet->l4_len);
+    const struct tcp_header *tcp
+        = (const void *) ct_cursor_pull(&c, TCP_HEADER_LEN);
     struct ct_tcp_segment *segment = &packet->tcp;
-    uint16_t src_port, dst_port;
-    uint8_t offset;
-    size_t header_len;
+    size_t header_len = OVS_LIKELY(tcp) ? TCP_OFFSET(tcp->tcp_ctl) * 4 : 0;
 
-    if (!ct_cursor_be16(&c, &src_port)
-        || !ct_cursor_be16(&c, &dst_port)
-        || !ct_cursor_be32(&c, &segment->seq)
-        || !ct_cursor_be32(&c, &segment->ack)
-        || !ct_cursor_u8(&c, &offset)
-        || !ct_cursor_u8(&c, &segment->flags)
-        || !ct_cursor_be16(&c, &segment->win)
-        || (header_len = (offset >> 4) * 4) < TCP_HEADER_LEN
-        || header_len > packet->l4_len) {
+    if (OVS_UNLIKELY(header_len < TCP_HEADER_LEN
+                     || header_len > packet->l4_len)) {
         ct_l4_invalid(packet, CT_C_INVALID_L4);
         return false;
     }
-    if (!ct_l4_checksum_ok(packet, true)) {
+    if (OVS_UNLIKELY(!ct_l4_checksum_ok(packet, true))) {
         ct_l4_invalid(packet, CT_C_INVALID_CHECKSUM);
         return false;
     }
-    if (!flags_valid(segment->flags)) {
+    segment->flags = TCP_FLAGS(tcp->tcp_ctl);
+    if (OVS_UNLIKELY(!flags_valid(segment->flags))) {
         ct_l4_invalid(packet, CT_C_INVALID_TCP_FLAGS);
         return false;
     }
+    segment->seq = ntohl(get_16aligned_be32(&tcp->tcp_seq));
+    segment->ack = ntohl(get_16aligned_be32(&tcp->tcp_ack));
+    segment->win = ntohs(tcp->tcp_winsz);
     segment->end = (segment->seq + packet->l4_len - header_len
                     + !!(segment->flags & TCP_SYN)
                     + !!(segment->flags & TCP_FIN));
     segment->index = classify(segment->flags);
-    packet->tuple.src_port = htons(src_port);
-    packet->tuple.dst_port = htons(dst_port);
+    segment->options = ct_tcp_may_have_sack(packet, header_len);
+    packet->tuple.src_port = tcp->tcp_src;
+    packet->tuple.dst_port = tcp->tcp_dst;
     return true;
 }
 
@@ -242,6 +236,32 @@ tcp_update(struct ct_packet *packet, struct ct_conn *conn)
     return advance(&step);
 }
 
+/* Nearly all segments: an ACK between two ends that both have said all they
+ * must to be ASSURED. */
+static bool
+tcp_ordinary(struct ct_packet *packet, struct ct_conn *conn)
+{
+    const uint16_t status = CT_DPIF_STATUS_SEEN_REPLY
+                            | CT_DPIF_STATUS_ASSURED;
+    const struct ct_timeouts *timeouts;
+
+    if (OVS_UNLIKELY(packet->tcp.index != CT_TCP_CLASS_ACK
+                     || conn->l4_state != CT_TCP_ESTABLISHED
+                     || (ct_conn_status(conn) & status) != status
+                     || !ct_tcp_window_ordinary(packet, conn))) {
+        return false;
+    }
+    timeouts = ct_l4_timeouts(packet);
+    packet->timeout = (OVS_UNLIKELY((conn->l4_flags[CT_DIR_ORIGINAL]
+                                     | conn->l4_flags[CT_DIR_REPLY])
+                                    & CT_TCPF_UNACKNOWLEDGED)
+                       && (timeouts->ms[CT_TIMEOUT_TCP_ESTABLISHED]
+                           > timeouts->ms[CT_TIMEOUT_TCP_UNACK])
+                       ? CT_TIMEOUT_TCP_UNACK
+                       : CT_TIMEOUT_TCP_ESTABLISHED);
+    return true;
+}
+
 /* Closing connections may go although they are ASSURED. */
 static bool
 tcp_can_early_drop(const struct ct_conn *conn)
@@ -275,6 +295,9 @@ tcp_describe(const struct ct_conn *conn, struct ct_dpif_protoinfo *info)
 static bool
 flags_valid(uint8_t flags)
 {
+    if (OVS_LIKELY((flags & ~TCP_PSH) == TCP_ACK)) {
+        return true;
+    }
     switch (flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | TCP_URG)) {
     case TCP_SYN:
     case TCP_SYN | TCP_URG:
@@ -294,7 +317,8 @@ flags_valid(uint8_t flags)
 static enum ct_tcp_class
 classify(uint8_t flags)
 {
-    return (flags & TCP_RST ? CT_TCP_CLASS_RST
+    return (OVS_LIKELY((flags & ~TCP_PSH) == TCP_ACK) ? CT_TCP_CLASS_ACK
+            : flags & TCP_RST ? CT_TCP_CLASS_RST
             : flags & TCP_SYN ? (flags & TCP_ACK
                                  ? CT_TCP_CLASS_SYNACK
                                  : CT_TCP_CLASS_SYN)
@@ -608,7 +632,7 @@ conversation_timeout(const struct step *s)
     const struct ct_conn *conn = s->conn;
     enum ct_timeout t = state_timeouts[s->next];
 
-    if (OVS_UNLIKELY(conn->retrans >= MAX_RETRANSMISSIONS)
+    if (OVS_UNLIKELY(conn->retrans >= CT_TCP_MAX_RETRANS)
         && shorter(s, t, CT_TIMEOUT_TCP_RETRANS) != t) {
         return CT_TIMEOUT_TCP_RETRANS;
     }
@@ -651,6 +675,7 @@ const struct ct_l4 ct_l4_tcp = {
     .may_open = tcp_may_open,
     .open = tcp_open,
     .update = tcp_update,
+    .ordinary = tcp_ordinary,
     .can_early_drop = tcp_can_early_drop,
     .describe = tcp_describe,
 };

@@ -68,10 +68,25 @@ udp_update(struct ct_packet *packet, struct ct_conn *conn)
     return CT_VERDICT_ACCEPT;
 }
 
+static bool
+udp_ordinary(struct ct_packet *packet, struct ct_conn *conn)
+{
+    const uint16_t status = CT_DPIF_STATUS_SEEN_REPLY
+                            | CT_DPIF_STATUS_ASSURED;
+
+    if (OVS_UNLIKELY((ct_conn_status(conn) & status) != status)) {
+        return false;
+    }
+    packet->timeout = (packet->now > (long long) conn->stream_at
+                       ? CT_TIMEOUT_UDP_STREAM : CT_TIMEOUT_UDP);
+    return true;
+}
+
 const struct ct_l4 ct_l4_udp = {
     .name = "udp",
     .parse = udp_parse,
     .may_open = ct_l4_always_opens,
     .open = udp_open,
     .update = udp_update,
+    .ordinary = udp_ordinary,
 };

@@ -13,7 +13,7 @@
 
 #include "dp-packet.h"
 
-static uint64_t checksum_add(uint64_t sum, const void *, size_t);
+static inline uint64_t checksum_add(uint64_t sum, const void *, size_t);
 static uint16_t checksum_fold(uint64_t sum);
 
 const struct ct_l4 *
@@ -109,7 +109,7 @@ ct_l4_open_nothing(const struct ct_packet *packet OVS_UNUSED,
  * of 16-bit words may be taken over wider words and folded in the end (RFC
  * 1071 section 2 (C)).  Each step adds less than 2^33, so 64 bits are enough
  * for any packet. */
-static uint64_t
+static inline uint64_t
 checksum_add(uint64_t sum, const void *data, size_t size)
 {
     const uint8_t *p = data;
@@ -117,18 +117,24 @@ checksum_add(uint64_t sum, const void *data, size_t size)
 
     for (; size >= sizeof word; size -= sizeof word, p += sizeof word) {
         memcpy(&word, p, sizeof word);
-        sum += (uint32_t) word + (word >> 32);
+        sum += (uint32_t) word;
+        sum += word >> 32;
     }
-    if (size == 4) {
+    if (size >= 4) {
         uint32_t half;
 
-        /* The end of a TCP header without options. */
         memcpy(&half, p, sizeof half);
-        return sum + half;
+        sum += half;
+        p += sizeof half;
+        size -= sizeof half;
     }
-    word = 0;
-    memcpy(&word, p, size);
-    return sum + (uint32_t) word + (word >> 32);
+    if (OVS_UNLIKELY(size)) {
+        uint32_t half = 0;
+
+        memcpy(&half, p, size);
+        sum += half;
+    }
+    return sum;
 }
 
 static uint16_t

@@ -56,6 +56,12 @@ struct ct_l4 {
      * deadline the earlier of the two. */
     enum ct_verdict (*update)(struct ct_packet *, struct ct_conn *);
 
+    /* The same for the packets that nearly all are, if it can be told at once
+     * that this is one: then it is accepted, and its connection is one that
+     * has SEEN_REPLY.  False, and nothing changed, if not: then update() must
+     * say.  NULL: there are none. */
+    bool (*ordinary)(struct ct_packet *, struct ct_conn *);
+
     /* May a packet that finds the table full end this connection, although
      * it is ASSURED?  (As the kernel's can_early_drop; NULL: no.) */
     bool (*can_early_drop)(const struct ct_conn *);

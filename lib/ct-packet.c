@@ -31,10 +31,10 @@ static void make_keys_ipv4(struct ct_packet *);
 static void make_keys_ipv6(struct ct_packet *);
 
 bool
-ct_packet_parse(struct ct_packet *packet, ovs_be16 dl_type)
+ct_packet_parse_headers(struct ct_packet *packet, ovs_be16 dl_type)
 {
     packet->parsed = true;
-    packet->valid = false;
+    packet->valid = packet->keyed = false;
     packet->is_icmp_error = false;
     packet->inner_l3 = NULL;
     if (dl_type == htons(ETH_TYPE_IP) ? !parse_ipv4(packet)
@@ -43,17 +43,23 @@ ct_packet_parse(struct ct_packet *packet, ovs_be16 dl_type)
         return false;
     }
     packet->l4 = find_l4(&packet->tuple);
-    if (!packet->l4->parse(packet)) {
+    packet->valid = packet->l4->parse(packet);
+    return packet->valid;
+}
+
+bool
+ct_packet_parse(struct ct_packet *packet, ovs_be16 dl_type)
+{
+    if (!ct_packet_parse_headers(packet, dl_type)) {
         return false;
     }
-
     if (OVS_LIKELY(!ct_tuple_is_ipv6(&packet->tuple))) {
         make_keys_ipv4(packet);
     } else {
         make_keys_ipv6(packet);
     }
     packet->hash = ct_hash_keys(&packet->key, &packet->inverse);
-    packet->valid = true;
+    packet->keyed = true;
     return true;
 }
 

@@ -29,6 +29,7 @@ struct ct_tcp_segment {
     uint16_t win;               /* Unscaled. */
     uint8_t flags;              /* Low 8 bits of the TCP flags. */
     uint8_t index;              /* Class of 'flags' (ct-l4-tcp.h). */
+    bool options;               /* There may be a selective acknowledgment. */
 };
 
 struct ct_packet {
@@ -64,8 +65,10 @@ struct ct_packet {
     enum ct_dir dir;
     bool parsed;                /* The headers have been read ... */
     bool valid;                 /* ... and are sound. */
+    bool keyed;                 /* 'key', 'inverse', 'hash' are made. */
     bool seen;                  /* The metadata is this zone's already. */
     bool cached;                /* Was here before: do not update again. */
+    bool found;                 /* It was of a connection that is known. */
     uint8_t ct_state;           /* CS_* to leave in the metadata. */
     enum ct_timeout timeout;    /* Set by ct_l4's update: which applies. */
 };
@@ -95,5 +98,8 @@ enum ct_verdict {
 /* Fills in what the headers tell, bounds-checked, checksums verified where
  * the device has not.  False: invalid, and counted. */
 bool ct_packet_parse(struct ct_packet *, ovs_be16 dl_type);
+
+/* The same without keys and hash, for who knows the connection already. */
+bool ct_packet_parse_headers(struct ct_packet *, ovs_be16 dl_type);
 
 #endif /* ct-packet.h */

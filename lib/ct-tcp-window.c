@@ -104,6 +104,81 @@ ct_tcp_window_open(const struct ct_packet *packet, struct ct_conn *conn)
     }
 }
 
+/* The rules are those of verdict().  Where it says "before" or "after", here a
+ * difference is negative, so that all of them are one test of a sign; and so
+ * is a window that is 0. */
+static bool
+is_ordinary(const struct ct_tcp_segment *segment, const struct ct_conn *conn,
+            enum ct_dir dir, uint32_t win)
+{
+    const struct ct_tcp_window *sender = &conn->tcp[dir];
+    const struct ct_tcp_window *receiver = &conn->tcp[!dir];
+    const struct ct_tcp_last *last = &conn->tcp_last;
+    uint32_t behind_end = segment->end - sender->end;
+    uint32_t behind_ack = segment->ack - receiver->end;
+    uint32_t negative = ((sender->max_end - segment->seq)       /* I */
+                         | (behind_end + receiver->max_win)     /* II */
+                         | -behind_ack                          /* III */
+                         | (behind_ack + MAX(sender->max_win,   /* IV */
+                                             MAX_ACK_WINDOW))
+                         | (win - 1)
+                         | (sender->max_win - 1)
+                         | (receiver->max_win - 1)
+                         | (CT_TCP_MAX_RETRANS - 1 - conn->retrans));
+    uint32_t differs = ((last->seq ^ segment->seq)
+                        | (last->ack ^ segment->ack)
+                        | (last->end ^ segment->end)
+                        | (uint32_t) (last->win ^ segment->win)
+                        | ((last->dir & CT_TCP_LAST_DIR) ^ dir));
+
+    return (int32_t) negative >= 0 && differs && !segment->options;
+}
+
+/* What it changes is what update() does, for an acknowledgment without
+ * blocks. */
+bool
+ct_tcp_window_ordinary(const struct ct_packet *packet, struct ct_conn *conn)
+{
+    const struct ct_tcp_segment *segment = &packet->tcp;
+    enum ct_dir dir = packet->dir;
+    struct ct_tcp_window *sender = &conn->tcp[dir];
+    struct ct_tcp_window *receiver = &conn->tcp[!dir];
+    struct ct_tcp_last *last = &conn->tcp_last;
+    uint32_t ack = segment->ack, end = segment->end;
+    uint32_t win = (uint32_t) segment->win << ct_tcp_wscale(conn, dir);
+    uint8_t flags = conn->l4_flags[dir];
+
+    if (OVS_UNLIKELY(!is_ordinary(segment, conn, dir, win))) {
+        return false;
+    }
+    sender->max_win = MAX(sender->max_win, win);
+    if (ct_tcp_after(end, sender->end)) {
+        sender->end = end;
+        flags |= CT_TCPF_UNACKNOWLEDGED;
+    }
+    if (!(flags & CT_TCPF_MAXACK_SET) || ct_tcp_after(ack, sender->max_ack)) {
+        sender->max_ack = ack;
+        flags |= CT_TCPF_MAXACK_SET;
+    }
+    conn->l4_flags[dir] = flags;
+    if (OVS_UNLIKELY(ct_tcp_after(end, sender->max_end))) {
+        receiver->max_win += end - sender->max_end;
+    }
+    if (ct_tcp_after(ack + win, receiver->max_end - 1)) {
+        receiver->max_end = ack + win;
+    }
+    if (ack == receiver->end) {
+        conn->l4_flags[!dir] &= ~CT_TCPF_UNACKNOWLEDGED;
+    }
+    last->seq = segment->seq;
+    last->ack = ack;
+    last->end = end;
+    last->win = segment->win;
+    ct_tcp_set_last(conn, CT_TCP_CLASS_ACK, dir);
+    conn->retrans = 0;
+    return true;
+}
+
 static void
 check_init(struct check *c, const struct ct_packet *packet,
            struct ct_conn *conn)
@@ -399,22 +474,30 @@ ct_tcp_parse_syn_options(const struct ct_packet *packet, uint8_t *flags,
     }
 }
 
+bool
+ct_tcp_may_have_sack(const struct ct_packet *packet, size_t header_len)
+{
+    static const uint8_t timestamp_only[] = {
+        OPT_NOP, OPT_NOP, TCPOPT_TIMESTAMP_KIND, TCPOPT_TIMESTAMP_LEN
+    };
+    const uint8_t *tcp = packet->l4_header;
+
+    return (header_len != TCP_HEADER_LEN
+            && (header_len != TCP_HEADER_LEN + 12
+                || memcmp(tcp + TCP_HEADER_LEN, timestamp_only,
+                          sizeof timestamp_only)));
+}
+
 /* The highest right edge of the selective acknowledgments (RFC 2018), or 'ack'
  * if that is higher. */
 static uint32_t
 highest_sack(const struct ct_packet *packet, uint32_t ack)
 {
-    static const uint8_t timestamp_only[] = {
-        OPT_NOP, OPT_NOP, TCPOPT_TIMESTAMP_KIND, TCPOPT_TIMESTAMP_LEN
-    };
     struct ct_cursor c = options(packet);
     struct ct_cursor body;
     uint8_t kind;
 
-    if (!ct_cursor_left(&c)
-        || (ct_cursor_left(&c) == 12
-            && !memcmp(c.p, timestamp_only, sizeof timestamp_only))) {
-        /* What nearly every segment has. */
+    if (!packet->tcp.options) {
         return ack;
     }
     while (next_option(&c, &kind, &body)) {

@@ -44,6 +44,12 @@ enum ct_tcp_window_verdict {
 enum ct_tcp_window_verdict ct_tcp_window_check(const struct ct_packet *,
                                                struct ct_conn *);
 
+/* The same for an ACK that is nothing out of the ordinary, in a connection
+ * whose ends have both spoken: inside all windows, no retransmission, no
+ * selective acknowledgment, window open.  False, with nothing changed, if it
+ * is not: then ct_tcp_window_check() must say. */
+bool ct_tcp_window_ordinary(const struct ct_packet *, struct ct_conn *);
+
 /* The windows before the first packet, a SYN or a segment of a connection that
  * began unseen. */
 void ct_tcp_window_open(const struct ct_packet *, struct ct_conn *);
@@ -52,6 +58,11 @@ void ct_tcp_window_open(const struct ct_packet *, struct ct_conn *);
  * the scale, at most 14 (RFC 7323 section 2.3), in '*wscale'. */
 void ct_tcp_parse_syn_options(const struct ct_packet *, uint8_t *flags,
                               uint8_t *wscale);
+
+/* Can a segment with a header of 'header_len' bytes have a selective
+ * acknowledgment?  Not without options, nor with the timestamp alone (RFC 7323
+ * appendix A) that nearly every other segment has. */
+bool ct_tcp_may_have_sack(const struct ct_packet *, size_t header_len);
 
 /* Sequence numbers are compared modulo 2^32 (RFC 9293 section 3.4). */
 static inline bool

@@ -60,6 +60,7 @@ struct ct {
     _Atomic bool tcp_seq_chk;               /* [A] */
 
     /* Zones. */
+    _Atomic uint64_t flush_epoch;           /* [A] Of zones: odd during one. */
     struct ct_zone *_Atomic *zones;         /* [A] By id. */
     uint16_t *zone_ids;                     /* [A] In order of creation. */
     _Atomic unsigned int n_zones;           /* [A] */

@@ -144,7 +144,9 @@ ct_zone_flush(struct ct *ct, struct ct_zone *zone)
     struct ct_generation *old = ct_zone_generation(zone);
 
     ovs_list_push_back(&ct->detached, &old->node);
+    atomic_fetch_add(&ct->flush_epoch, 1);
     ovsrcu_set(&zone->generation, new);
+    atomic_fetch_add(&ct->flush_epoch, 1);
     ct_tally_add(&ct->n_conns, -ct_tally_take(&old->count));
     ovs_mutex_unlock(&ct->mutex);
 

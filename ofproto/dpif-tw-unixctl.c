@@ -15,6 +15,7 @@
 #include "ovs-numa.h"
 #include "sset.h"
 #include "tw-bond.h"
+#include "tw-cache-format.h"
 #include "tw-megaflow.h"
 #include "tw-port.h"
 #include "tw-thread.h"
@@ -25,7 +26,7 @@
 typedef void show_func(struct tw_datapath *, struct ds *);
 
 static show_func show_datapath, show_stats, clear_stats, show_queues;
-static show_func show_bonds;
+static show_func show_bonds, show_caches, show_programs;
 
 static const struct command {
     const char *name;
@@ -36,6 +37,8 @@ static const struct command {
     { "trackway/stats-clear", clear_stats },
     { "trackway/rxq-show", show_queues },
     { "trackway/bond-show", show_bonds },
+    { "trackway/cache-show", show_caches },
+    { "trackway/program-show", show_programs },
 };
 
 static unixctl_cb_func run_command;
@@ -304,4 +307,44 @@ show_bonds(struct tw_datapath *dp, struct ds *ds)
 {
     put_title(dp, ds);
     tw_bond_format(dp, ds);
+}
+
+typedef void format_cache(const struct tw_cache *, const char *indent,
+                          struct ds *);
+
+/* Programs are a thread's own: it is parked while they are looked at. */
+static void
+show_with(struct tw_datapath *dp, format_cache *format, struct ds *ds)
+{
+    struct tw_thread **threads;
+    size_t n;
+
+    put_title(dp, ds);
+    ovs_rwlock_wrlock(&dp->port_rwlock);
+    n = sort_threads(dp, &threads);
+    tw_threads_park(dp);
+    for (size_t i = 0; i < n; i++) {
+        put_thread(threads[i], ds);
+        if (threads[i]->cache) {
+            ds_put_cstr(ds, ":\n");
+            format(threads[i]->cache, "    ", ds);
+        } else {
+            ds_put_cstr(ds, ": no track cache\n");
+        }
+    }
+    tw_threads_resume(dp);
+    free(threads);
+    ovs_rwlock_unlock(&dp->port_rwlock);
+}
+
+static void
+show_caches(struct tw_datapath *dp, struct ds *ds)
+{
+    show_with(dp, tw_cache_format, ds);
+}
+
+static void
+show_programs(struct tw_datapath *dp, struct ds *ds)
+{
+    show_with(dp, tw_cache_format_programs, ds);
 }

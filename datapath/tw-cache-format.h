@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TW_CACHE_FORMAT_H
+#define TW_CACHE_FORMAT_H 1
+
+struct ds;
+struct tw_cache;
+
+/* What a thread's track cache holds, and what it does, in lines that each
+ * begin with 'indent'.  The thread must be parked or locked: its programs are
+ * looked at. */
+void tw_cache_format(const struct tw_cache *, const char *indent, struct ds *);
+void tw_cache_format_programs(const struct tw_cache *, const char *indent,
+                              struct ds *);
+
+#endif /* tw-cache-format.h */

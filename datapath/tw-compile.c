@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From the walk of one packet to a program for all that go the same way.
+ * Called by tw-cache behind the slow path. */
+
+#include <config.h>
+
+#include "tw-compile.h"
+
+#include "flow.h"
+#include "hash.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "tw-actions.h"
+#include "tw-megaflow.h"
+#include "util.h"
+
+/* Programs looked at in one sweep. */
+#define SWEEP 64
+
+/* A program in the making. */
+struct compiler {
+    const struct tw_walk *walk;
+    const struct tw_walk_source *source;
+    struct tw_program *program;
+    size_t allocated;           /* Operations. */
+    uint8_t n_steps;            /* So far. */
+    bool stretched;             /* A step of this stretch has read headers. */
+    bool tracked;               /* The metadata is some ct()'s. */
+    bool hashed;                /* There is a dp_hash. */
+    enum tw_refusal refused;
+};
+
+static uint64_t steps_again(const struct tw_walk *);
+static struct tw_program *find(const struct tw_programs *,
+                               const struct tw_walk *,
+                               const struct tw_walk_source *, uint32_t hash);
+static struct tw_program *compile(struct tw_programs *, const struct tw_walk *,
+                                  const struct tw_walk_source *,
+                                  uint64_t again, enum tw_refusal *why);
+static void refuse(struct compiler *, enum tw_refusal why);
+static uint32_t chain_hash(const struct tw_walk *, uint64_t again);
+static bool ref_flows(struct tw_program *, const struct tw_walk *);
+static void unref_flows(struct tw_program *);
+static void compile_flow(struct compiler *, unsigned int i);
+static bool divide(struct tw_program *);
+static bool is_by_context(const struct tw_program *);
+static bool add_number(struct tw_programs *, struct tw_program *);
+static bool is_buried(const struct tw_program *);
+static void bury(struct tw_programs *, struct tw_program *);
+static void free_program(struct tw_programs *, struct tw_program *);
+
+void
+tw_programs_init(struct tw_programs *programs)
+{
+    memset(programs, 0, sizeof *programs);
+    hmap_init(&programs->by_chain);
+    programs->n_numbers = 1;
+}
+
+void
+tw_programs_uninit(struct tw_programs *programs)
+{
+    for (uint32_t i = 1; i < programs->n_numbers; i++) {
+        struct tw_program *program = programs->by_number[i];
+
+        if (program) {
+            unref_flows(program);
+            free(program);
+        }
+    }
+    free(programs->by_number);
+    free(programs->free_numbers);
+    hmap_destroy(&programs->by_chain);
+}
+
+/* A new program, which 'programs' takes.  NULL, and '*why'. */
+static struct tw_program *
+compile(struct tw_programs *programs, const struct tw_walk *walk,
+        const struct tw_walk_source *source, uint64_t again,
+        enum tw_refusal *why)
+{
+    struct compiler c = { .walk = walk, .source = source, .allocated = 8 };
+
+    c.program = xzalloc(sizeof *c.program
+                        + c.allocated * sizeof c.program->ops[0]);
+    c.program->epoch = source->epoch;
+    c.program->again = again;
+    c.program->n_steps = walk->n_steps;
+    if (!ref_flows(c.program, walk)) {
+        refuse(&c, TW_REFUSED_ENDED);
+    }
+    for (unsigned int i = 0; i < walk->n_flows && !c.refused; i++) {
+        compile_flow(&c, i);
+    }
+    if (c.n_steps != walk->n_steps) {
+        refuse(&c, TW_REFUSED_NESTED);
+    }
+    if (!divide(c.program)) {
+        refuse(&c, TW_REFUSED_LONG);
+    }
+    if (!c.refused && !add_number(programs, c.program)) {
+        refuse(&c, TW_REFUSED_PROGRAMS);
+    }
+    if (c.refused) {
+        *why = c.refused;
+        unref_flows(c.program);
+        free(c.program);
+        return NULL;
+    }
+    c.program->by_context = is_by_context(c.program);
+    return c.program;
+}
+
+struct tw_program *
+tw_compile(struct tw_programs *programs, const struct tw_walk *walk,
+           const struct tw_walk_source *source, enum tw_refusal *why)
+{
+    uint64_t again = steps_again(walk);
+    uint32_t hash = chain_hash(walk, again);
+    struct tw_program *program = find(programs, walk, source, hash);
+
+    if (!program) {
+        program = compile(programs, walk, source, again, why);
+        if (!program) {
+            return NULL;
+        }
+        hmap_insert(&programs->by_chain, &program->node, hash);
+    }
+    if (!program->by_context && !source->key->trackable) {
+        *why = TW_REFUSED_FIELDS;
+        return NULL;
+    }
+    return program;
+}
+
+void
+tw_program_unname(struct tw_programs *programs, uint16_t number)
+{
+    struct tw_program *program = programs->by_number[number];
+
+    program->n_names--;
+    if (!program->n_names && is_buried(program)) {
+        free_program(programs, program);
+    }
+}
+
+void
+tw_programs_sweep(struct tw_programs *programs, const struct ct *ct,
+                  const struct tw_epoch *now)
+{
+    if (!programs->hand && tw_epoch_equals(&programs->swept, now)) {
+        return;
+    }
+    for (unsigned int i = 0; i < SWEEP; i++) {
+        struct tw_program *program;
+
+        if (++programs->hand >= programs->n_numbers) {
+            programs->hand = 0;
+            programs->swept = *now;
+            return;
+        }
+        program = programs->by_number[programs->hand];
+        if (program && !is_buried(program)
+            && !tw_program_is_valid(program, ct, now)) {
+            bury(programs, program);
+        }
+    }
+}
+
+/* A dead program that has let go of its megaflows. */
+static bool
+is_buried(const struct tw_program *program)
+{
+    return hmap_node_is_null(&program->node);
+}
+
+static void
+bury(struct tw_programs *programs, struct tw_program *program)
+{
+    hmap_remove(&programs->by_chain, &program->node);
+    hmap_node_nullify(&program->node);
+    unref_flows(program);
+    if (!program->n_names) {
+        free_program(programs, program);
+    }
+}
+
+/* The set. */
+
+/* Which steps found the connection of the step before: bits by step. */
+static uint64_t
+steps_again(const struct tw_walk *walk)
+{
+    uint64_t again = 0;
+
+    for (unsigned int i = 1; i < walk->n_steps; i++) {
+        const struct ct_track *a = &walk->steps[i - 1];
+        const struct ct_track *b = &walk->steps[i];
+
+        again |= (uint64_t) (a->number == b->number && a->id == b->id) << i;
+    }
+    return again;
+}
+
+static uint32_t
+flow_version(const struct tw_megaflow *flow)
+{
+    uint32_t version;
+
+    atomic_read_explicit(&CONST_CAST(struct tw_megaflow *, flow)->version,
+                         &version, memory_order_acquire);
+    return version;
+}
+
+static uint32_t
+chain_hash(const struct tw_walk *walk, uint64_t again)
+{
+    uint32_t hash = hash_uint64_basis(again, walk->n_steps);
+
+    for (unsigned int i = 0; i < walk->n_flows; i++) {
+        hash = hash_pointer(walk->flows[i], hash);
+    }
+    return hash;
+}
+
+static bool
+same_flows(const struct tw_program *program, const struct tw_walk *walk)
+{
+    if (program->n_flows != walk->n_flows) {
+        return false;
+    }
+    for (unsigned int i = 0; i < walk->n_flows; i++) {
+        if (program->flows[i].flow != walk->flows[i]
+            || program->flows[i].version != flow_version(walk->flows[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct tw_program *
+find(const struct tw_programs *programs, const struct tw_walk *walk,
+     const struct tw_walk_source *source, uint32_t hash)
+{
+    uint64_t again = steps_again(walk);
+    struct tw_program *program;
+
+    HMAP_FOR_EACH_WITH_HASH (program, node, hash, &programs->by_chain) {
+        if (program->again == again && program->n_steps == walk->n_steps
+            && same_flows(program, walk)
+            && tw_program_is_valid(program, source->ct, &source->epoch)) {
+            return program;
+        }
+    }
+    return NULL;
+}
+
+static bool
+add_number(struct tw_programs *programs, struct tw_program *program)
+{
+    if (programs->n_free) {
+        program->number = programs->free_numbers[--programs->n_free];
+    } else if (programs->n_numbers <= TW_MAX_PROGRAMS) {
+        if (programs->n_numbers >= programs->allocated) {
+            programs->allocated = MAX(64, 2 * programs->allocated);
+            programs->by_number = xrealloc(programs->by_number,
+                                           programs->allocated
+                                           * sizeof *programs->by_number);
+        }
+        program->number = programs->n_numbers++;
+    } else {
+        return false;
+    }
+    programs->by_number[program->number] = program;
+    return true;
+}
+
+static void
+free_program(struct tw_programs *programs, struct tw_program *program)
+{
+    if (programs->n_free >= programs->allocated_free) {
+        programs->allocated_free = MAX(64, 2 * programs->allocated_free);
+        programs->free_numbers = xrealloc(programs->free_numbers,
+                                          programs->allocated_free
+                                          * sizeof *programs->free_numbers);
+    }
+    programs->free_numbers[programs->n_free++] = program->number;
+    programs->by_number[program->number] = NULL;
+    free(program);
+}
+
+/* The versions first: whoever modifies a flow changes its version behind its
+ * actions, so that a program is at worst taken for older than it is. */
+static bool
+ref_flows(struct tw_program *program, const struct tw_walk *walk)
+{
+    for (unsigned int i = 0; i < walk->n_flows; i++) {
+        struct tw_megaflow *flow = walk->flows[i];
+
+        if (!tw_megaflow_try_ref(flow)) {
+            return false;
+        }
+        program->flows[i].version = flow_version(flow);
+        program->flows[i].flow = flow;
+        program->n_flows++;
+    }
+    return true;
+}
+
+static void
+unref_flows(struct tw_program *program)
+{
+    for (unsigned int i = 0; i < program->n_flows; i++) {
+        tw_megaflow_unref(program->flows[i].flow);
+    }
+    program->n_flows = 0;
+}
+
+/* Compiling. */
+
+static bool
+is_stretchy(enum tw_op_type type)
+{
+    return (type == TW_OP_FLOW || type == TW_OP_CT
+            || type == TW_OP_CT_CLEAR);
+}
+
+static struct tw_op *
+add_op(struct compiler *c, enum tw_op_type type)
+{
+    struct tw_op *op;
+
+    if (c->program->n_ops >= c->allocated) {
+        c->allocated *= 2;
+        c->program = xrealloc(c->program,
+                              sizeof *c->program
+                              + c->allocated * sizeof *op);
+    }
+    op = &c->program->ops[c->program->n_ops++];
+    memset(op, 0, sizeof *op);
+    op->type = type;
+    if (!is_stretchy(type)) {
+        c->stretched = false;
+    }
+    return op;
+}
+
+static void
+refuse(struct compiler *c, enum tw_refusal why)
+{
+    if (!c->refused) {
+        c->refused = why;
+    }
+}
+
+/* The meeting with 'flow'. */
+static void
+compile_meeting(struct compiler *c, struct tw_megaflow *flow)
+{
+    struct tw_op_flow *op = &add_op(c, TW_OP_FLOW)->flow;
+    const struct flow *value = &flow->flow;
+    struct flow_wildcards wc;
+    const struct flow *mask = &wc.masks;
+
+    tw_rule_get_mask(&flow->rule, &wc);
+    op->flow = flow;
+    op->recirc_id = value->recirc_id;
+    op->tcp_flags_mask = ntohs(mask->tcp_flags);
+    op->tcp_flags = ntohs(value->tcp_flags) & op->tcp_flags_mask;
+    if (c->hashed) {
+        op->dp_hash_mask = mask->dp_hash;
+        op->dp_hash = value->dp_hash & mask->dp_hash;
+    }
+    op->check_packet = op->tcp_flags_mask || op->dp_hash_mask;
+    if (c->tracked) {
+        op->ct_state_mask = mask->ct_state;
+        op->ct_state = value->ct_state & mask->ct_state;
+        op->ct_mark_mask = mask->ct_mark;
+        op->ct_mark = value->ct_mark & mask->ct_mark;
+        op->ct_label_mask = mask->ct_label;
+        op->ct_label.u64.lo = value->ct_label.u64.lo & mask->ct_label.u64.lo;
+        op->ct_label.u64.hi = value->ct_label.u64.hi & mask->ct_label.u64.hi;
+        op->check_label = !ovs_u128_is_zero(mask->ct_label);
+        op->check_ct = (mask->ct_state || mask->ct_mark || op->check_label);
+    }
+}
+
+static void
+compile_ct(struct compiler *c, const struct tw_actions *actions,
+           const struct nlattr *a)
+{
+    struct tw_op_ct *op = &add_op(c, TW_OP_CT)->ct;
+
+    if (c->n_steps >= c->walk->n_steps) {
+        refuse(c, TW_REFUSED_ENDED);
+        return;
+    }
+    op->request = tw_actions_get_ct(actions, a);
+    op->step = c->n_steps;
+    c->program->generations[c->n_steps]
+        = ct_track_generation(c->source->ct, op->request->zone);
+    if (ct_track_epoch(c->source->ct) != c->source->epoch.flushes) {
+        refuse(c, TW_REFUSED_ENDED);
+    }
+    op->first = !c->stretched;
+    c->stretched = true;
+    op->again = c->tracked && c->program->again & UINT64_C(1) << c->n_steps;
+    c->n_steps++;
+    c->tracked = true;
+}
+
+/* Does a header action leave the metadata alone?  One that changes addresses
+ * or ports makes the packet forget its connection. */
+static bool
+keeps_connection(const struct nlattr *a)
+{
+    switch ((enum ovs_action_attr) nl_attr_type(a)) {
+    case OVS_ACTION_ATTR_PUSH_VLAN:
+    case OVS_ACTION_ATTR_POP_VLAN:
+    case OVS_ACTION_ATTR_METER:
+    case OVS_ACTION_ATTR_TRUNC:
+        return true;
+    case OVS_ACTION_ATTR_SET:
+    case OVS_ACTION_ATTR_SET_MASKED: {
+        const struct nlattr *field = nl_attr_get(a);
+
+        if (nl_attr_type(field) == OVS_KEY_ATTR_IPV4
+            && nl_attr_type(a) == OVS_ACTION_ATTR_SET_MASKED) {
+            const struct ovs_key_ipv4 *mask
+                = (const struct ovs_key_ipv4 *) nl_attr_get(field) + 1;
+
+            return !mask->ipv4_src && !mask->ipv4_dst;
+        }
+        return nl_attr_type(field) == OVS_KEY_ATTR_ETHERNET;
+    }
+    default:
+        return false;
+    }
+}
+
+static bool
+changes_headers(enum ovs_action_attr type)
+{
+    switch (type) {
+    case OVS_ACTION_ATTR_PUSH_MPLS:
+    case OVS_ACTION_ATTR_POP_MPLS:
+    case OVS_ACTION_ATTR_ADD_MPLS:
+    case OVS_ACTION_ATTR_PUSH_ETH:
+    case OVS_ACTION_ATTR_POP_ETH:
+    case OVS_ACTION_ATTR_PUSH_NSH:
+    case OVS_ACTION_ATTR_POP_NSH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+compile_action(struct compiler *c, unsigned int i,
+               const struct tw_actions *actions, const struct nlattr *a,
+               bool last)
+{
+    enum ovs_action_attr type = nl_attr_type(a);
+    struct tw_op *op;
+
+    if (changes_headers(type)) {
+        refuse(c, TW_REFUSED_HEADER);
+        return;
+    }
+    op = add_op(c, TW_OP_ACTION);
+    op->action.a = a;
+    op->action.actions = actions;
+    op->action.flow = c->walk->flows[i];
+    op->action.steal = last && tw_action_takes_packets(type);
+    if (!keeps_connection(a) && type != OVS_ACTION_ATTR_SET
+        && type != OVS_ACTION_ATTR_SET_MASKED) {
+        c->program->needs_rss = true;
+    }
+    if (type == OVS_ACTION_ATTR_HASH) {
+        c->hashed = true;
+    }
+}
+
+/* One action of the 'i'th megaflow.  False if it is the last that counts. */
+static bool
+compile_one(struct compiler *c, unsigned int i,
+            const struct tw_actions *actions, const struct nlattr *a,
+            bool last)
+{
+    bool final = i + 1 == c->walk->n_flows;
+    struct tw_op *op;
+
+    switch ((enum ovs_action_attr) nl_attr_type(a)) {
+    case OVS_ACTION_ATTR_CT:
+        compile_ct(c, actions, a);
+        return true;
+    case OVS_ACTION_ATTR_CT_CLEAR:
+        add_op(c, TW_OP_CT_CLEAR);
+        c->tracked = false;
+        return true;
+    case OVS_ACTION_ATTR_OUTPUT:
+        op = add_op(c, TW_OP_OUTPUT);
+        op->output.port = nl_attr_get_odp_port(a);
+        op->output.steal = last;
+        break;
+    case OVS_ACTION_ATTR_RECIRC:
+        if (!last) {
+            refuse(c, TW_REFUSED_NESTED);
+        } else if (final) {
+            refuse(c, TW_REFUSED_ENDED);
+        }
+        return false;
+    case OVS_ACTION_ATTR_DROP:
+        compile_action(c, i, actions, a, true);
+        c->program->ops[c->program->n_ops - 1].action.steal = true;
+        last = true;
+        break;
+    default:
+        compile_action(c, i, actions, a, last);
+        last = last && tw_action_takes_packets(nl_attr_type(a));
+        break;
+    }
+    if (last && !final) {
+        refuse(c, TW_REFUSED_NESTED);
+    }
+    return !last;
+}
+
+static void
+compile_flow(struct compiler *c, unsigned int i)
+{
+    struct tw_megaflow *flow = c->walk->flows[i];
+    const struct tw_actions *actions = tw_megaflow_get_actions(flow);
+    const struct nlattr *a;
+    size_t left;
+
+    compile_meeting(c, flow);
+    NL_ATTR_FOR_EACH_UNSAFE (a, left, actions->nlattrs, actions->size) {
+        bool last = left <= (size_t) NLA_ALIGN(a->nla_len);
+
+        if (!compile_one(c, i, actions, a, last) || c->refused) {
+            return;
+        }
+    }
+    if (i + 1 < c->walk->n_flows) {
+        refuse(c, TW_REFUSED_NESTED);
+    }
+    add_op(c, TW_OP_END);
+}
+
+/* Does an operation from the 'i'th on look at what the last ct() left? */
+static bool
+needs_metadata(const struct tw_program *program, size_t i)
+{
+    for (; i < program->n_ops; i++) {
+        const struct tw_op *op = &program->ops[i];
+
+        if (op->type == TW_OP_FLOW || op->type == TW_OP_CT
+            || (op->type == TW_OP_ACTION
+                && !keeps_connection(op->action.a))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds the stretches.  False if one is too long. */
+static bool
+divide(struct tw_program *program)
+{
+    for (size_t i = 0; i < program->n_ops;) {
+        size_t end = i;
+
+        while (end < program->n_ops
+               && is_stretchy(program->ops[end].type)) {
+            end++;
+        }
+        if (end - i > TW_MAX_STRETCH) {
+            return false;
+        }
+        if (end > i) {
+            program->ops[i].stretch = end - i;
+            program->ops[i].keep = needs_metadata(program, end);
+        }
+        i = MAX(end, i + 1);
+    }
+    return true;
+}
+
+/* Do the megaflows look at nothing but contexts, and what the program asks
+ * for? */
+static bool
+is_by_context(const struct tw_program *program)
+{
+    if (program->n_steps) {
+        return false;
+    }
+    for (unsigned int i = 0; i < program->n_flows; i++) {
+        struct flow_wildcards wc;
+        struct flow *mask = &wc.masks;
+
+        tw_rule_get_mask(&program->flows[i].flow->rule, &wc);
+        memset(&mask->tunnel, 0, sizeof mask->tunnel);
+        memset(&mask->in_port, 0, sizeof mask->in_port);
+        memset(&mask->dl_dst, 0, sizeof mask->dl_dst);
+        memset(&mask->dl_src, 0, sizeof mask->dl_src);
+        memset(mask->vlans, 0, sizeof mask->vlans);
+        memset(mask->mpls_lse, 0, sizeof mask->mpls_lse);
+        memset(&mask->nsh, 0, sizeof mask->nsh);
+        memset(&mask->ct_label, 0, sizeof mask->ct_label);
+        mask->skb_priority = mask->pkt_mark = mask->dp_hash = 0;
+        mask->recirc_id = mask->ct_mark = 0;
+        mask->ct_state = mask->ct_nw_proto = 0;
+        mask->ct_zone = 0;
+        mask->packet_type = 0;
+        mask->dl_type = mask->tcp_flags = 0;
+        mask->nw_frag = mask->nw_tos = mask->nw_ttl = mask->nw_proto = 0;
+        if (!is_all_zeros(mask, sizeof *mask)) {
+            return false;
+        }
+    }
+    return true;
+}

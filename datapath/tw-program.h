@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TW_PROGRAM_H
+#define TW_PROGRAM_H 1
+
+#include "ct-packet.h"
+#include "dp-packet.h"
+#include "openvswitch/hmap.h"
+#include "tw-track-key.h"
+#include "tw-walk.h"
+
+struct ct;
+struct ct_request;
+struct nlattr;
+struct tw_actions;
+struct tw_datapath;
+struct tw_thread;
+
+/* Programs: what packets that meet the same megaflows have done to them.
+ * =======================================================================
+ *
+ * What
+ * ----
+ * The chain of a walk's megaflows as a list of operations.  Packets of a batch
+ * that share a program go through it together.
+ *
+ * Where the slow path would look a packet up again, the program only asks
+ * whether the next megaflow still matches in what is not the key's:
+ * connection state, mark and label, TCP flags, dp_hash.  A packet for which it
+ * does not, or whose connection was not the one that its track remembers,
+ * leaves there, and goes on in the slow path as a recirculated packet: nothing
+ * is done to it twice.
+ *
+ * Order
+ * -----
+ * Operations that look at each packet by itself (megaflows, ct) come in
+ * stretches: one packet after the other goes through the whole stretch, while
+ * the connections of the packets behind it are fetched.  All others are
+ * carried out for all packets at once.
+ *
+ * Life
+ * ----
+ * A program refers to its megaflows, which keeps their memory but not them.
+ * It dies when one of them has been deleted or modified, or when a zone has
+ * been flushed in which its tracks have connections: tw_program_is_valid()
+ * finds that out, before each batch, from two counters, as long as they stand
+ * still.  A dead program lets go of its
+ * megaflows at once, and is freed when no track names it any more.
+ *
+ * Threads: a thread's own.
+ */
+
+/* The longest stretch: a megaflow's actions may have several ct and
+ * ct_clear. */
+#define TW_MAX_STRETCH 48
+
+enum tw_op_type {
+    /* Of a stretch. */
+    TW_OP_FLOW,                 /* A megaflow is met. */
+    TW_OP_CT,
+    TW_OP_CT_CLEAR,
+
+    /* Of all packets at once. */
+    TW_OP_OUTPUT,
+    TW_OP_ACTION,               /* Any other, as the slow path does it. */
+    TW_OP_END                   /* Nobody takes the packets. */
+};
+
+/* What is asked where a megaflow is met. */
+struct tw_op_flow {
+    struct tw_megaflow *flow;
+    uint32_t recirc_id;
+    bool check_ct;              /* State, mark or label. */
+    bool check_packet;          /* TCP flags or dp_hash. */
+    uint8_t ct_state, ct_state_mask;
+    uint32_t ct_mark, ct_mark_mask;
+    bool check_label;
+    ovs_u128 ct_label, ct_label_mask;
+    uint16_t tcp_flags, tcp_flags_mask;     /* Host byte order. */
+    uint32_t dp_hash, dp_hash_mask;
+    uint64_t n_left;            /* Packets that went back to the slow path. */
+};
+
+struct tw_op_ct {
+    const struct ct_request *request;
+    uint8_t step;               /* Which connection of the track. */
+    bool first;                 /* Of its stretch: headers must be read. */
+    bool again;                 /* In the zone of the step before it, which
+                                 * found the same connection. */
+    uint64_t n_lost;            /* Packets whose connection was another. */
+};
+
+struct tw_op_action {
+    const struct nlattr *a;
+    const struct tw_actions *actions;
+    const struct tw_megaflow *flow;
+    bool steal;
+};
+
+struct tw_op {
+    enum tw_op_type type;
+    uint8_t stretch;            /* Of the first of a stretch: how many
+                                 * operations it has. */
+    bool keep;                  /* There too: the metadata will be needed. */
+    union {
+        struct tw_op_flow flow;
+        struct tw_op_ct ct;
+        struct tw_op_action action;
+        struct {
+            odp_port_t port;
+            bool steal;
+        } output;
+    };
+};
+
+struct tw_program_flow {
+    struct tw_megaflow *flow;
+    uint32_t version;
+};
+
+/* What programs stand on changes with these: dp->flow_epoch and
+ * ct_track_epoch(). */
+struct tw_epoch {
+    uint64_t flows;
+    uint64_t flushes;
+};
+
+static inline bool
+tw_epoch_equals(const struct tw_epoch *a, const struct tw_epoch *b)
+{
+    return !((a->flows ^ b->flows) | (a->flushes ^ b->flushes));
+}
+
+struct tw_epoch tw_epoch_now(struct tw_datapath *);
+
+struct tw_program {
+    struct hmap_node node;              /* In the set, by chain. */
+    uint16_t number;                    /* Never 0. */
+    bool dead;                          /* Then 'epoch' is no epoch. */
+    bool needs_rss;                     /* An action uses the packet's hash. */
+    bool by_context;                    /* All packets of its context take
+                                         * this way. */
+    uint8_t n_flows, n_steps;
+    struct tw_epoch epoch;              /* When last known to be valid. */
+    uint64_t generations[TW_TRACK_MAX_STEPS];   /* Of the steps' zones. */
+    uint64_t n_names;                   /* Tracks and contexts that name it. */
+    uint64_t n_packets, n_batches;      /* That took it. */
+    uint64_t again;                     /* Bits of steps that are 'again'. */
+    struct tw_program_flow flows[TW_MAX_FLOWS];
+    size_t n_ops;
+    struct tw_op ops[];
+};
+
+/* Packets that run programs: what is known of each. */
+struct tw_pass {
+    size_t n;
+    struct dp_packet *packets[NETDEV_MAX_BURST];
+    struct tw_track_key keys[NETDEV_MAX_BURST];
+    struct tw_program *programs[NETDEV_MAX_BURST];
+    struct ct_track steps[NETDEV_MAX_BURST][TW_TRACK_MAX_STEPS];
+};
+
+/* True if all that the program stands on is as it was.  If not, it is dead
+ * from then on. */
+bool tw_program_revalidate(struct tw_program *, const struct ct *,
+                           const struct tw_epoch *now);
+
+static inline bool
+tw_program_is_valid(struct tw_program *program, const struct ct *ct,
+                    const struct tw_epoch *now)
+{
+    return (OVS_LIKELY(tw_epoch_equals(&program->epoch, now))
+            || tw_program_revalidate(program, ct, now));
+}
+
+/* Runs 'program' on those of the packets of 'pass' that 'members' lists, in
+ * this order.  Takes ownership of them.  Returns the packets, as bits, that
+ * left on the way, and so need another track. */
+uint32_t tw_program_run(struct tw_thread *, struct tw_program *,
+                        struct tw_pass *, const uint8_t members[], size_t n);
+
+#endif /* tw-program.h */

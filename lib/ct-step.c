@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The steps of one packet behind the lookup: update its connection or open
+ * one, commit, translate.  Called by ct.c, for what it has looked up, and by
+ * ct-track.c, for connections that are remembered. */
+
+#include <config.h>
+
+#include "ct-step.h"
+
+#include "ct-commit.h"
+#include "ct-find.h"
+#include "ct-l4.h"
+#include "ct-metadata.h"
+#include "ct-nat.h"
+#include "ct-tracker.h"
+#include "ct-zone.h"
+#include "util.h"
+
+static void force_direction(struct ct_packet *);
+static void update_conn(struct ct_packet *);
+static bool open_conn(struct ct_packet *);
+static bool translate(struct ct_packet *);
+
+/* A connection may end while its packet is on the way; then it is looked for
+ * again. */
+#define MAX_TRIES 4
+
+bool
+ct_step(struct ct_packet *packet)
+{
+    packet->found = false;
+    if (packet->conn && packet->request->force) {
+        force_direction(packet);
+    }
+    if (OVS_LIKELY(packet->conn)) {
+        update_conn(packet);
+    }
+    if (!packet->conn && !open_conn(packet)) {
+        return false;
+    }
+    return !packet->conn || translate(packet);
+}
+
+/* ct(force): a connection that was opened from the other end is not ours. */
+static void
+force_direction(struct ct_packet *packet)
+{
+    if (packet->dir == CT_DIR_REPLY) {
+        ct_conn_end(packet->ct, packet->conn, CT_C_DELETED);
+        packet->conn = NULL;
+        packet->cached = false;
+    }
+}
+
+/* Updating it. */
+
+static void
+count_packet(struct ct_packet *packet)
+{
+    struct ct_conn *conn = packet->conn;
+
+    ct_step_count(packet);
+    if (packet->dir == CT_DIR_REPLY
+        && !(ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY)) {
+        atomic_fetch_or(&conn->status, CT_DPIF_STATUS_SEEN_REPLY);
+    }
+}
+
+static void
+shorten_deadline(struct ct_packet *packet)
+{
+    if (packet->timeout != CT_TIMEOUT_KEEP) {
+        long long old = atomic_load(&packet->conn->deadline);
+        long long new = ct_step_deadline(packet);
+
+        ct_step_set_deadline(packet, MIN(old, new));
+    }
+}
+
+static uint8_t
+conn_state(const struct ct_packet *packet)
+{
+    uint16_t status = ct_conn_status(packet->conn);
+    uint8_t related = status & CT_DPIF_STATUS_EXPECTED ? CS_RELATED : 0;
+
+    if (packet->dir == CT_DIR_REPLY) {
+        return CS_ESTABLISHED | CS_REPLY_DIR | related;
+    }
+    if (status & CT_DPIF_STATUS_SEEN_REPLY) {
+        return CS_ESTABLISHED | related;
+    }
+    return related ? related : CS_NEW;
+}
+
+static void
+set_invalid(struct ct_packet *packet)
+{
+    packet->conn = NULL;
+    packet->valid = false;
+    packet->ct_state = CS_INVALID;
+}
+
+/* Lets the protocol see the packet. */
+static enum ct_verdict
+update_protocol(struct ct_packet *packet)
+{
+    struct ct_conn *conn = packet->conn;
+    enum ct_verdict verdict;
+
+    packet->timeout = CT_TIMEOUT_KEEP;
+    ct_conn_lock(conn);
+    verdict = packet->l4->update(packet, conn);
+    if (OVS_LIKELY(verdict == CT_VERDICT_ACCEPT
+                   || verdict == CT_VERDICT_DELETE)) {
+        count_packet(packet);
+    } else if (verdict == CT_VERDICT_INVALID) {
+        shorten_deadline(packet);
+    }
+    ct_conn_unlock(conn);
+    return verdict;
+}
+
+/* Does what it says of the packet and its connection.  Leaves packet->conn
+ * NULL if the packet is not of this connection. */
+static void
+apply_verdict(struct ct_packet *packet, enum ct_verdict verdict)
+{
+    switch (verdict) {
+    case CT_VERDICT_ACCEPT:
+        packet->ct_state = conn_state(packet);
+        break;
+    case CT_VERDICT_DELETE:
+        packet->ct_state = conn_state(packet);
+        atomic_store(&packet->conn->deadline, CT_DEADLINE_ENDED);
+        ct_conn_end(packet->ct, packet->conn, CT_C_DELETED);
+        break;
+    case CT_VERDICT_INVALID:
+        set_invalid(packet);
+        break;
+    case CT_VERDICT_RESTART:
+        ct_conn_end(packet->ct, packet->conn, CT_C_DELETED);
+        packet->conn = NULL;
+        break;
+    }
+}
+
+static void
+update_conn(struct ct_packet *packet)
+{
+    if (packet->cached) {
+        /* Its state is what it was. */
+    } else if (packet->is_icmp_error) {
+        packet->ct_state = CS_RELATED | (packet->dir == CT_DIR_REPLY
+                                         ? CS_REPLY_DIR : 0);
+    } else {
+        apply_verdict(packet, update_protocol(packet));
+        if (!packet->conn) {
+            return;
+        }
+    }
+
+    packet->found = true;
+    if (packet->request->commit) {
+        ct_zone_use_policy(packet->ct,
+                           ct_zone_get(packet->ct, packet->request->zone),
+                           packet->request->timeout_policy);
+        ct_commit_metadata(packet);
+    }
+}
+
+/* Opening one. */
+
+/* The packet is not, or no longer, of any connection.  False: drop it. */
+static bool
+open_conn(struct ct_packet *packet)
+{
+    if (!packet->parsed || (packet->valid && !packet->keyed)) {
+        ct_packet_parse(packet, packet->dl_type);
+    }
+    if (!packet->valid) {
+        set_invalid(packet);
+        return true;
+    }
+    if (packet->is_icmp_error) {
+        ct_count(packet->ct, CT_C_INVALID_ICMP_ERROR, 1);
+        set_invalid(packet);
+        return true;
+    }
+    if (packet->l4->may_open(packet) != CT_VERDICT_ACCEPT) {
+        set_invalid(packet);
+        return true;
+    }
+    packet->ct_state = CS_NEW;
+    ct_count(packet->ct, CT_C_NEW, 1);
+    if (!packet->request->commit) {
+        return true;
+    }
+
+    for (int i = 0; i < MAX_TRIES; i++) {
+        switch (ct_commit(packet)) {
+        case CT_COMMIT_DONE:
+            return true;
+        case CT_COMMIT_INVALID:
+            set_invalid(packet);
+            return true;
+        case CT_COMMIT_DROP:
+            return false;
+        case CT_COMMIT_CLASH:
+            packet->conn = ct_find_live(packet);
+            if (packet->conn) {
+                update_conn(packet);
+            }
+            if (packet->conn || packet->ct_state & CS_INVALID) {
+                return true;
+            }
+            break;
+        }
+    }
+    ct_count(packet->ct, CT_C_DROP_CLASH, 1);
+    return false;
+}
+
+/* Once in each zone.  False: drop it. */
+static bool
+translate(struct ct_packet *packet)
+{
+    if (packet->request->nat.kind == CT_NAT_NONE
+        || !ct_conn_is_nat(packet->conn)
+        || packet->ct_state & CT_STATES_NAT) {
+        return true;
+    }
+    if (!packet->parsed && !ct_packet_parse(packet, packet->dl_type)) {
+        set_invalid(packet);
+        return true;
+    }
+    return ct_nat_translate(packet);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_TRACK_H
+#define CT_TRACK_H 1
+
+#include "ct-packet.h"
+
+/* ct() for packets whose connection is remembered.
+ * =================================================
+ *
+ * What
+ * ----
+ * A packet of an established connection meets the same connection in each
+ * ct() as the one before it.  ct_track_remember() takes down, after a ct()
+ * has been executed, which it was; ct_track_step() does for a later packet
+ * what ct_execute() would do, without looking anything up:
+ *
+ *     for each packet: conn[i] = ct_track_conn(ct, &track[i]);
+ *                      ct_track_prefetch(&track[i], conn[i]);
+ *     for each packet: valid = ct_track_begin(&packet[i], &context);
+ *     for each ct(), for each packet:
+ *         ct_track_step(&packet[i], conn[i], &track[i])
+ *     for each packet: ct_metadata_write(&packet[i])
+ *
+ * The headers are read, and the checksums verified, once for all ct().
+ *
+ * Promises
+ * --------
+ * - ct_track_step() says CT_TRACK_LOST, and has done nothing, if the
+ *   connection is gone, has expired, or is another one: then the caller
+ *   executes that ct() in full, for which the packet's metadata must be what
+ *   the ct() before left.
+ * - Else the outcome is that of ct_execute().
+ * - A connection with a helper is not remembered: the helper must see the
+ *   payload.
+ *
+ * Threads: any, concurrently, in an RCU read-side section from
+ * ct_track_conn() on.  A struct ct_track may be kept for ever. */
+
+struct ct_track {
+    uint32_t number;            /* Of the record, and CT_TRACK_*; 0: none, for
+                                 * a number is never 0. */
+    uint32_t id;                /* Of the connection. */
+};
+
+#define CT_TRACK_REPLY UINT32_C(0x80000000) /* Direction of the packet. */
+#define CT_TRACK_NAT   UINT32_C(0x40000000) /* The record has a translation. */
+
+enum ct_track_result {
+    CT_TRACK_DONE,
+    CT_TRACK_LOST,
+    CT_TRACK_DROP               /* Counted; the caller frees the packet. */
+};
+
+/* What the packets of a batch share. */
+struct ct_track_context {
+    struct ct *ct;
+    long long now;
+    ovs_be16 dl_type;
+};
+
+/* Flushes
+ * -------
+ * Flushing a zone takes its connections out of reach at once, but ends them
+ * later: until then ct_track_step() takes them for alive.  Who remembers them
+ * asks, before each batch, whether the epoch is still the one it was, and if
+ * not, whether the zone's generation is.
+ *
+ * The epoch changes before and behind the generation, and is odd meanwhile.
+ * Connections found while it stood at an even number, and a generation read
+ * meanwhile, belong together. */
+uint64_t ct_track_epoch(const struct ct *);
+uint64_t ct_track_generation(const struct ct *, uint16_t zone);
+
+/* Remembers the connection that the last ct() found for 'packet'.  False if
+ * there is none that a later packet could meet without a lookup, or if
+ * 'packet' was one of its first 'min_packets' in its direction. */
+bool ct_track_remember(const struct dp_packet *, uint64_t min_packets,
+                       struct ct_track *);
+
+/* The record, which may be another connection's by now. */
+struct ct_conn *ct_track_conn(const struct ct *, const struct ct_track *);
+
+static inline void
+ct_track_prefetch(const struct ct_track *track, const struct ct_conn *conn)
+{
+    const char *record = (const char *) conn;
+
+    __builtin_prefetch(record, 1);
+    __builtin_prefetch(record + CACHE_LINE_SIZE, 1);
+    if (track->number & CT_TRACK_NAT) {
+        __builtin_prefetch(record + 2 * CACHE_LINE_SIZE);
+    }
+}
+
+/* Reads the headers of 'pkt' into 'packet'.  False, and counted: they are not
+ * sound, and what a ct() makes of it is in 'packet'. */
+bool ct_track_begin(struct ct_packet *packet, struct dp_packet *pkt,
+                    const struct ct_track_context *);
+
+/* Takes what the last ct() left in the packet's metadata, for
+ * ct_track_step_again(), behind ct_track_begin(). */
+void ct_track_recall(struct ct_packet *);
+
+/* One ct() asking packet->request, in packet->zone. */
+enum ct_track_result ct_track_step(struct ct_packet *, struct ct_conn *,
+                                   const struct ct_track *);
+
+/* A second ct() in the zone of the step before: the connection has counted
+ * 'packet' already. */
+enum ct_track_result ct_track_step_again(struct ct_packet *);
+
+#endif /* ct-track.h */
