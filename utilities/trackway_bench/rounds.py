@@ -12,7 +12,8 @@ import time
 
 from . import daemon, figures
 
-Options = collections.namedtuple('Options', 'rounds seconds settings')
+# 'warm': seconds of traffic before each interval, at most.
+Options = collections.namedtuple('Options', 'rounds seconds warm settings')
 
 # High enough for every pipeline; a datapath that is full drops or evicts.
 CONNECTIONS_LIMIT = 16000000
@@ -137,7 +138,8 @@ def rounds(bridges, pipeline, options, progress):
             progress.step('round %d of %d, %s'
                           % (number + 1, options.rounds, name),
                           (number + half / 2) / options.rounds)
-            samples[name].append(sample(bridges, name, pipeline.warm,
+            samples[name].append(sample(bridges, name,
+                                        min(pipeline.warm, options.warm),
                                         options.seconds))
             if number == options.rounds - 1:
                 counts[name] = bridges[name].connections(pipeline.zones)
