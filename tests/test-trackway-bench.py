@@ -51,11 +51,19 @@ class Figures(unittest.TestCase):
     def test_difference(self):
         before = figures.Reading(1.0, 100, 90, 1, 2, 3, 0.5)
         after = figures.Reading(3.5, 300, 280, 2, 4, 6, 0.75)
-        self.assertEqual(figures.difference(before, after, 2.0, 0.1, 0.9),
-                         figures.Sample(2.5, 200, 190, 1, 2, 3, 0.25, 2.0,
+        used = (figures.Used(1.5, 0.6), figures.Used(0.1, 0.0))
+        self.assertEqual(figures.difference(before, after, 1, used, 0.9),
+                         figures.Sample(2.5, 200, 190, 1, 2, 3, 0.25, 0.6,
                                         0.1, 0.9))
         self.assertEqual(figures.share(before, after), 0.95)
         self.assertEqual(figures.share(after, after), 0)
+
+    def test_wait_is_no_longer_than_the_interval(self):
+        before = figures.Reading(1.0, 0, 0, 0, 0, 0, 0.0)
+        after = figures.Reading(2.0, 0, 0, 0, 0, 0, 0.0)
+        used = (figures.Used(0.75, 0.5), figures.Used(0.0, 0.0))
+        self.assertEqual(
+            figures.difference(before, after, 1, used, 1.0).waited, 0.25)
 
     def test_cost_is_without_the_source(self):
         self.assertAlmostEqual(figures.cost_ns(a_sample(), 1), 70)

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import time
 
+from . import figures
+
 PROGRAMS = ('ovsdb-tool', 'ovsdb-server', 'ovs-vswitchd', 'ovs-vsctl',
             'ovs-ofctl')
 
@@ -209,24 +211,19 @@ class Switch:
     def vsctl(self, *arguments):
         return self.run('ovs-vsctl', '--db=' + self.database, *arguments)
 
-    def ran(self, datapath):
-        """Seconds for which a datapath's packet threads ran."""
-        return self.schedstat(datapath, 0)
-
-    def waited(self, datapath):
-        """Seconds for which they waited for a processor."""
-        return self.schedstat(datapath, 1)
-
-    def schedstat(self, datapath, field):
-        total = 0
+    def used(self, datapath):
+        """What the kernel counted for a datapath's packet threads."""
+        ran = waited = 0
         tasks = '/proc/%d/task' % self.pid
         for task in os.listdir(tasks):
             with open('%s/%s/comm' % (tasks, task)) as stream:
                 if not stream.read().startswith(THREAD_NAMES[datapath]):
                     continue
             with open('%s/%s/schedstat' % (tasks, task)) as stream:
-                total += int(stream.read().split()[field])
-        return total / 1e9
+                numbers = stream.read().split()
+            ran += int(numbers[0])
+            waited += int(numbers[1])
+        return figures.Used(ran / 1e9, waited / 1e9)
 
 
 class Bridge:

@@ -23,6 +23,13 @@ IDLE = 0.02
 Reading = collections.namedtuple(
     'Reading', 'at made delivered foreign bad lives source')
 
+class Used(collections.namedtuple('Used', 'ran waited')):
+    """Seconds for which threads ran, and waited for a processor."""
+
+    def __sub__(self, other):
+        return Used(self.ran - other.ran, self.waited - other.waited)
+
+
 # One round of one side: differences of two readings; the seconds for which its
 # packet threads waited for a processor that something else had, and for which
 # packet threads of the other side ran; 'share': delivered packets of those
@@ -37,9 +44,16 @@ LIFE_PACKETS = 6
 UNDISTURBED = 0.1
 
 
-def difference(before, after, waited=0.0, other=0.0, share=None):
-    """What happened between two readings."""
-    return Sample(*(b - a for a, b in zip(before, after)), waited, other,
+def difference(before, after, threads, used, share):
+    """What happened between two readings.
+
+    used: of the packet threads of this side and of the other.  The kernel
+    counts what a thread waited when it runs again: a wait that began before
+    the interval is counted whole, but was no longer than it did not run."""
+    whole = (after.at - before.at) * threads
+    own, other = used
+    waited = min(own.waited, max(whole - own.ran, 0))
+    return Sample(*(b - a for a, b in zip(before, after)), waited, other.ran,
                   share)
 
 

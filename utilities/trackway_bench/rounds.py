@@ -73,7 +73,8 @@ def measure(work, pipeline, options, directory, progress):
                 open_connections(
                     bridges[name], work['connections'],
                     progress.part(n * OPENING, (n + 1) * OPENING))
-        samples, counts, megaflows = rounds(bridges, pipeline, options,
+        samples, counts, megaflows = rounds(bridges, pipeline,
+                                            work['threads'], options,
                                             progress.part(2 * OPENING, 1))
         switch.check()
     row = figures.row(work, samples, counts)
@@ -129,7 +130,7 @@ def wait_opened(bridge, connections, progress):
         time.sleep(0.05)
 
 
-def rounds(bridges, pipeline, options, progress):
+def rounds(bridges, pipeline, threads, options, progress):
     """Samples of each datapath, and what each holds after its last."""
     samples = {name: [] for name in figures.DATAPATHS}
     counts, megaflows = {}, {}
@@ -140,14 +141,14 @@ def rounds(bridges, pipeline, options, progress):
                           (number + half / 2) / options.rounds)
             samples[name].append(sample(bridges, name,
                                         min(pipeline.warm, options.warm),
-                                        options.seconds))
+                                        options.seconds, threads))
             if number == options.rounds - 1:
                 counts[name] = bridges[name].connections(pipeline.zones)
                 megaflows[name] = bridges[name].megaflows()
     return samples, counts, megaflows
 
 
-def sample(bridges, name, warm, seconds):
+def sample(bridges, name, warm, seconds, threads):
     bridge = bridges[name]
     switch = bridge.switch
     other, = set(figures.DATAPATHS) - {name}
@@ -158,14 +159,15 @@ def sample(bridges, name, warm, seconds):
                 '%s makes packets' % name)
     time.sleep(warm)
 
-    waited, ran = switch.waited(name), switch.ran(other)
+    used = {key: switch.used(key) for key in figures.DATAPATHS}
     before = reading(bridge)
     time.sleep(seconds)
     after = reading(bridge)
-    waited, ran = switch.waited(name) - waited, switch.ran(other) - ran
+    used = {key: switch.used(key) - used[key] for key in figures.DATAPATHS}
 
     last = stop(bridge)
-    return figures.difference(before, after, waited, ran,
+    return figures.difference(before, after, threads,
+                              (used[name], used[other]),
                               figures.share(first, last))
 
 
