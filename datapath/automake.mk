@@ -60,6 +60,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-rewrite.h \
 	datapath/tw-schedule.c \
 	datapath/tw-schedule.h \
+	datapath/tw-shortcut.c \
+	datapath/tw-shortcut.h \
 	datapath/tw-smc.c \
 	datapath/tw-smc.h \
 	datapath/tw-stats.c \

@@ -15,6 +15,7 @@
 #include "tw-megaflow.h"
 #include "tw-order.h"
 #include "tw-program.h"
+#include "tw-shortcut.h"
 #include "tw-thread.h"
 #include "util.h"
 
@@ -33,6 +34,8 @@ struct passage {
     uint64_t hashes[NETDEV_MAX_BURST];  /* Of tracks. */
     uint64_t words[NETDEV_MAX_BURST][TW_TRACK_WORDS6];
     uint32_t hits;                      /* Bits: a program will run. */
+    bool one_way;                       /* All have the same program, or
+                                         * none. */
     struct tw_epoch epoch;              /* When the batch came. */
     uint64_t before;                    /* Cycles; 0: not sampled. */
     unsigned int first_walk;
@@ -48,6 +51,7 @@ static void learn(struct passage *);
 static void end_stage(struct passage *, enum tw_stage, size_t n);
 static struct tw_tracks *tracks_of(struct tw_cache *,
                                    const struct tw_track_key *);
+static void forget_dead_shortcuts(struct tw_cache *);
 static void release_program(void *cache, uint16_t program);
 static bool program_is_dead(void *cache, uint16_t program);
 
@@ -253,17 +257,47 @@ prefetch_packet(const struct passage *p, size_t i)
     }
 }
 
+/* Packets that have a shortcut get no key. */
+static bool
+take_shortcut(struct passage *p, size_t i)
+{
+    struct tw_shortcuts *shortcuts = &p->cache->shortcuts;
+    struct dp_packet *packet = p->pass.packets[i];
+    struct tw_track_key *key = &p->pass.keys[i];
+    const struct tw_shortcut *shortcut;
+    struct tw_shortcut_packet s;
+
+    if (dp_packet_size(packet) < ETH_HEADER_LEN || has_tunnel(packet)
+        || !tw_shortcut_extract(packet, &s)) {
+        return false;
+    }
+    shortcut = tw_shortcut_at(shortcuts, s.word);
+    if (shortcut->word != s.word || !shortcut->program) {
+        return false;
+    }
+    key->context.kind = TW_KEY_NONE;
+    key->tcp_flags = s.tcp_flags;
+    p->pass.programs[i] = tw_programs_get(&p->cache->programs,
+                                          shortcut->program);
+    return true;
+}
+
 static void
 make_keys(struct passage *p, odp_port_t in_port)
 {
+    bool shortcuts = p->cache->shortcuts.n && in_port != ODPP_NONE;
+
     for (size_t i = 0; i < p->pass.n; i++) {
         prefetch_packet(p, i + PREFETCH_AHEAD);
         if (in_port != ODPP_NONE) {
             pkt_metadata_init(&p->pass.packets[i]->md, in_port);
         }
-        make_key(p, i);
-        p->contexts[i] = find_context(p, &p->pass.keys[i]);
+        p->contexts[i] = NULL;
         p->pass.programs[i] = NULL;
+        if (!shortcuts || !take_shortcut(p, i)) {
+            make_key(p, i);
+            p->contexts[i] = find_context(p, &p->pass.keys[i]);
+        }
     }
 }
 
@@ -298,6 +332,9 @@ begin_find(struct passage *p, size_t i)
     struct tw_context *context = p->contexts[i];
     struct tw_tracks *tracks;
 
+    if (p->pass.programs[i]) {
+        return false;
+    }
     if (OVS_UNLIKELY(!context)) {
         miss(p, key->context.kind ? TW_MISS_CONTEXT : TW_MISS_NO_KEY);
         return false;
@@ -378,18 +415,36 @@ end_find(struct passage *p, size_t i, tw_way *way)
     take_steps(p, i, tracks, way);
 }
 
-/* A track keeps the name of its dead program until it gets another; a context
- * would go on to name it. */
+/* A track keeps the name of its dead program until it gets another; contexts
+ * and shortcuts would go on to name it. */
 static void
 forget_dead(struct passage *p, uint32_t dead)
 {
     for (; OVS_UNLIKELY(dead); dead = zero_rightmost_1bit(dead)) {
         struct tw_context *context = p->contexts[raw_ctz(dead)];
-        uint16_t number = context->program;
 
-        if (number && program_is_dead(p->cache, number)) {
+        if (!context) {
+            forget_dead_shortcuts(p->cache);
+        } else if (context->program
+                   && program_is_dead(p->cache, context->program)) {
+            uint16_t number = context->program;
+
             context->program = 0;
             release_program(p->cache, number);
+        }
+    }
+}
+
+static void
+forget_dead_shortcuts(struct tw_cache *cache)
+{
+    for (size_t i = 0; i < TW_SHORTCUTS; i++) {
+        uint16_t number = cache->shortcuts.table[i].program;
+
+        if (number && program_is_dead(cache, number)) {
+            cache->shortcuts.table[i].program = 0;
+            cache->shortcuts.n--;
+            release_program(cache, number);
         }
     }
 }
@@ -458,7 +513,8 @@ keep_order(struct passage *p)
 {
     uint32_t back;
 
-    if (OVS_LIKELY(takes_one_way(p))) {
+    p->one_way = takes_one_way(p);
+    if (OVS_LIKELY(p->one_way)) {
         return;
     }
     back = tw_order_conflicts(&p->pass) & p->hits;
@@ -505,6 +561,12 @@ run_program(struct passage *p, struct tw_program *program,
     tw_program_unname(&cache->programs, number);
 }
 
+/* Numbers of packets. */
+static const uint8_t everybody[NETDEV_MAX_BURST] = {
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+    21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+};
+
 static void
 run_programs(struct passage *p)
 {
@@ -512,6 +574,11 @@ run_programs(struct passage *p)
 
     p->cache->stats.n_packets += p->pass.n;
     if (!p->hits) {
+        return;
+    }
+    if (OVS_LIKELY(p->one_way)) {
+        run_program(p, p->pass.programs[0], everybody, p->pass.n);
+        end_stage(p, TW_STAGE_RUN, p->pass.n);
         return;
     }
     tw_groups_make(&groups, (void **) p->pass.programs, p->hits);
@@ -645,6 +712,32 @@ set_track(struct passage *p, const struct tw_track_key *key,
     return true;
 }
 
+/* A packet of 'key' takes 'program', whatever else it is. */
+static void
+set_shortcut(struct passage *p, const struct tw_track_key *key,
+             struct tw_program *program)
+{
+    const struct tw_key_context *c = &key->context;
+    struct tw_shortcuts *shortcuts = &p->cache->shortcuts;
+    struct tw_shortcut *shortcut;
+    ovs_be16 dl_type = htons(ETH_TYPE_IP);
+    uint64_t word;
+
+    if (c->kind & ~TW_KEY_KIND_MASK || c->tunnel) {
+        return;
+    }
+    if (c->kind == TW_KEY_IPV6) {
+        dl_type = htons(ETH_TYPE_IPV6);
+    } else if (c->kind == TW_KEY_OTHER) {
+        memcpy(&dl_type, c->dl_type, sizeof dl_type);
+    }
+    word = tw_shortcut_word(c->in_port, dl_type, c->vlan_tci);
+    shortcut = tw_shortcut_at(shortcuts, word);
+    shortcuts->n += !shortcut->program;
+    shortcut->word = word;
+    set_program(p->cache, &shortcut->program, program);
+}
+
 static enum tw_refusal
 learn_one(struct passage *p, const struct tw_walk *walk,
           const struct tw_track_key *key)
@@ -657,6 +750,9 @@ learn_one(struct passage *p, const struct tw_walk *walk,
         return why;
     }
     context = get_context(p, key);
+    if (program->by_port) {
+        set_shortcut(p, key, program);
+    }
     if (program->by_context) {
         set_program(p->cache, &context->program, program);
     } else if (!set_track(p, key, context, walk, program)) {

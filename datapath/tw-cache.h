@@ -4,6 +4,7 @@
 
 #include "tw-compile.h"
 #include "tw-context.h"
+#include "tw-shortcut.h"
 #include "tw-track.h"
 #include "tw-walk.h"
 
@@ -94,6 +95,7 @@ struct tw_cache_stats {
 struct tw_cache {
     struct tw_datapath *dp;
     uint64_t size;                      /* As configured when created. */
+    struct tw_shortcuts shortcuts;
     struct tw_contexts contexts;
     struct tw_tracks tracks[2];         /* IPv4, IPv6. */
     struct tw_programs programs;

@@ -44,7 +44,7 @@ static bool ref_flows(struct tw_program *, const struct tw_walk *);
 static void unref_flows(struct tw_program *);
 static void compile_flow(struct compiler *, unsigned int i);
 static bool divide(struct tw_program *);
-static bool is_by_context(const struct tw_program *);
+static void find_scope(struct tw_program *);
 static bool add_number(struct tw_programs *, struct tw_program *);
 static bool is_buried(const struct tw_program *);
 static void bury(struct tw_programs *, struct tw_program *);
@@ -108,7 +108,7 @@ compile(struct tw_programs *programs, const struct tw_walk *walk,
         free(c.program);
         return NULL;
     }
-    c.program->by_context = is_by_context(c.program);
+    find_scope(c.program);
     return c.program;
 }
 
@@ -383,6 +383,7 @@ compile_meeting(struct compiler *c, struct tw_megaflow *flow)
         op->ct_label.u64.hi = value->ct_label.u64.hi & mask->ct_label.u64.hi;
         op->check_label = !ovs_u128_is_zero(mask->ct_label);
         op->check_ct = (mask->ct_state || mask->ct_mark || op->check_label);
+        op->by_metadata = !c->stretched;
     }
 }
 
@@ -565,6 +566,20 @@ needs_metadata(const struct tw_program *program, size_t i)
     return false;
 }
 
+static bool
+is_unchecked(const struct tw_program *program, size_t i, size_t end)
+{
+    for (; i < end; i++) {
+        const struct tw_op *op = &program->ops[i];
+
+        if (op->type != TW_OP_FLOW || op->flow.check_ct
+            || op->flow.check_packet) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Finds the stretches.  False if one is too long. */
 static bool
 divide(struct tw_program *program)
@@ -582,43 +597,65 @@ divide(struct tw_program *program)
         if (end > i) {
             program->ops[i].stretch = end - i;
             program->ops[i].keep = needs_metadata(program, end);
+            program->ops[i].unchecked = is_unchecked(program, i, end);
         }
         i = MAX(end, i + 1);
     }
     return true;
 }
 
-/* Do the megaflows look at nothing but contexts, and what the program asks
- * for? */
-static bool
-is_by_context(const struct tw_program *program)
+/* The mask of the 'i'th megaflow, without what a program asks for itself and
+ * what no packet with a key has, or gets only from what the program does. */
+static void
+get_key_mask(const struct tw_program *program, unsigned int i,
+             struct flow_wildcards *wc)
 {
-    if (program->n_steps) {
-        return false;
-    }
+    struct flow *mask = &wc->masks;
+
+    tw_rule_get_mask(&program->flows[i].flow->rule, wc);
+    memset(&mask->in_port, 0, sizeof mask->in_port);
+    memset(mask->mpls_lse, 0, sizeof mask->mpls_lse);
+    memset(&mask->nsh, 0, sizeof mask->nsh);
+    memset(&mask->ct_label, 0, sizeof mask->ct_label);
+    mask->skb_priority = mask->pkt_mark = mask->dp_hash = 0;
+    mask->recirc_id = mask->ct_mark = 0;
+    mask->ct_state = mask->ct_nw_proto = 0;
+    mask->ct_zone = 0;
+    mask->packet_type = 0;
+    mask->dl_type = mask->tcp_flags = 0;
+    memset(mask->vlans, 0, sizeof mask->vlans);
+    mask->nw_frag = 0;
+}
+
+/* What all packets of a context, and all of a port, type and tag, have in
+ * common. */
+static void
+find_scope(struct tw_program *program)
+{
+    program->by_context = program->by_port = !program->n_steps;
     for (unsigned int i = 0; i < program->n_flows; i++) {
         struct flow_wildcards wc;
         struct flow *mask = &wc.masks;
 
-        tw_rule_get_mask(&program->flows[i].flow->rule, &wc);
+        get_key_mask(program, i, &wc);
+        program->by_port = (program->by_port
+                            && is_all_zeros(mask, sizeof *mask));
         memset(&mask->tunnel, 0, sizeof mask->tunnel);
-        memset(&mask->in_port, 0, sizeof mask->in_port);
         memset(&mask->dl_dst, 0, sizeof mask->dl_dst);
         memset(&mask->dl_src, 0, sizeof mask->dl_src);
-        memset(mask->vlans, 0, sizeof mask->vlans);
-        memset(mask->mpls_lse, 0, sizeof mask->mpls_lse);
-        memset(&mask->nsh, 0, sizeof mask->nsh);
-        memset(&mask->ct_label, 0, sizeof mask->ct_label);
-        mask->skb_priority = mask->pkt_mark = mask->dp_hash = 0;
-        mask->recirc_id = mask->ct_mark = 0;
-        mask->ct_state = mask->ct_nw_proto = 0;
-        mask->ct_zone = 0;
-        mask->packet_type = 0;
-        mask->dl_type = mask->tcp_flags = 0;
-        mask->nw_frag = mask->nw_tos = mask->nw_ttl = mask->nw_proto = 0;
-        if (!is_all_zeros(mask, sizeof *mask)) {
-            return false;
+        mask->nw_tos = mask->nw_ttl = mask->nw_proto = 0;
+        program->by_context = (program->by_context
+                               && is_all_zeros(mask, sizeof *mask));
+    }
+    /* Without a key there is nothing to check, or to hash. */
+    for (size_t i = 0; i < program->n_ops; i++) {
+        const struct tw_op *op = &program->ops[i];
+
+        if (op->stretch && !op->unchecked) {
+            program->by_port = false;
         }
     }
-    return true;
+    if (program->needs_rss) {
+        program->by_port = false;
+    }
 }

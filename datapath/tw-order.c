@@ -65,10 +65,15 @@ tw_order_conflicts(const struct tw_pass *pass)
         slots[i].taken = false;
     }
     for (size_t i = 0; i < pass->n; i++) {
-        uint32_t connection = connection_hash(&pass->keys[i]);
-        struct slot *slot = find_slot(slots, connection);
+        uint32_t connection;
+        struct slot *slot;
 
-        of[i] = slot;
+        of[i] = NULL;
+        if (pass->keys[i].context.kind == TW_KEY_NONE) {
+            continue;
+        }
+        connection = connection_hash(&pass->keys[i]);
+        of[i] = slot = find_slot(slots, connection);
         if (!slot->taken) {
             slot->connection = connection;
             slot->taken = true;
@@ -79,7 +84,7 @@ tw_order_conflicts(const struct tw_pass *pass)
         }
     }
     for (size_t i = 0; i < pass->n; i++) {
-        conflicts |= (uint32_t) of[i]->conflict << i;
+        conflicts |= (uint32_t) (of[i] && of[i]->conflict) << i;
     }
     return conflicts;
 }

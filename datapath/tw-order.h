@@ -12,7 +12,7 @@
  * see an acknowledgment before what it acknowledges.
  *
  * Returns the packets, as bits, of connections of which that is true; a packet
- * whose program is NULL has none. */
+ * whose program is NULL has none.  Packets without a key are left alone. */
 uint32_t tw_order_conflicts(const struct tw_pass *);
 
 #endif /* tw-order.h */

@@ -60,6 +60,7 @@ enum fate {
 };
 
 static void run_stretch(struct run *, struct tw_op *, size_t n, bool keep);
+static void count_meetings(struct run *, struct tw_op *, size_t n);
 static void run_action(struct run *, const struct tw_op_action *);
 static void give_hashes(struct run *);
 
@@ -127,7 +128,11 @@ run_op(struct run *run, struct tw_op *op)
     case TW_OP_FLOW:
     case TW_OP_CT:
     case TW_OP_CT_CLEAR:
-        run_stretch(run, op, op->stretch, op->keep);
+        if (op->unchecked) {
+            count_meetings(run, op, op->stretch);
+        } else {
+            run_stretch(run, op, op->stretch, op->keep);
+        }
         return op->stretch;
     case TW_OP_OUTPUT:
         tw_output(run->thread, op->output.port, &run->batch,
@@ -222,29 +227,39 @@ write_metadata(struct stroll *s)
 
 /* Meeting a megaflow. */
 
-static inline bool
-ct_matches(const struct tw_op_flow *op, const struct ct_packet *packet)
+static bool
+label_matches(const struct tw_op_flow *op, ovs_u128 label)
 {
-    uint8_t ct_state = packet->ct_state | CS_TRACKED;
-    const struct ct_conn *conn = packet->conn;
-    ovs_u128 label;
+    const ovs_u128 mask = op->ct_label_mask, want = op->ct_label;
 
-    if ((ct_state & op->ct_state_mask) != op->ct_state) {
-        return false;
+    return !(((label.u64.lo & mask.u64.lo) ^ want.u64.lo)
+             | ((label.u64.hi & mask.u64.hi) ^ want.u64.hi));
+}
+
+static bool
+metadata_matches(const struct tw_op_flow *op, const struct pkt_metadata *md)
+{
+    return ((md->ct_state & op->ct_state_mask) == op->ct_state
+            && (md->ct_mark & op->ct_mark_mask) == op->ct_mark
+            && (!op->check_label || label_matches(op, md->ct_label)));
+}
+
+static inline bool
+ct_matches(const struct tw_op_flow *op, const struct stroll *s)
+{
+    const struct ct_packet *packet = &s->ct;
+
+    if (OVS_UNLIKELY(op->by_metadata)) {
+        return metadata_matches(op, &s->packet->md);
     }
-    if (op->ct_mark_mask
-        && (atomic_load_explicit(&conn->mark, memory_order_relaxed)
-            & op->ct_mark_mask) != op->ct_mark) {
-        return false;
-    }
-    if (OVS_LIKELY(!op->check_label)) {
-        return true;
-    }
-    label = ct_conn_label(conn);
-    return !(((label.u64.lo & op->ct_label_mask.u64.lo)
-              ^ op->ct_label.u64.lo)
-             | ((label.u64.hi & op->ct_label_mask.u64.hi)
-                ^ op->ct_label.u64.hi));
+    return (((packet->ct_state | CS_TRACKED) & op->ct_state_mask)
+            == op->ct_state
+            && (OVS_LIKELY(!op->ct_mark_mask)
+                || (atomic_load_explicit(&packet->conn->mark,
+                                         memory_order_relaxed)
+                    & op->ct_mark_mask) == op->ct_mark)
+            && (OVS_LIKELY(!op->check_label)
+                || label_matches(op, ct_conn_label(packet->conn))));
 }
 
 static bool
@@ -260,7 +275,7 @@ static inline enum fate
 meet_flow(struct stroll *s, const struct tw_op_flow *op)
 {
     if (OVS_LIKELY(!s->leaving
-                   && (!op->check_ct || ct_matches(op, &s->ct))
+                   && (!op->check_ct || ct_matches(op, s))
                    && (OVS_LIKELY(!op->check_packet)
                        || packet_matches(op, s)))) {
         s->n_meetings++;
@@ -551,6 +566,24 @@ run_stretch(struct run *run, struct tw_op ops[], size_t n, bool keep)
     }
     through->n_packets = kept;
     batch->count = kept;
+    count_stretch(run, ops, n, sums);
+}
+
+/* A stretch in which nobody can leave. */
+static void
+count_meetings(struct run *run, struct tw_op ops[], size_t n)
+{
+    const struct dp_packet_batch *batch = &run->batch;
+    size_t n_packets = dp_packet_batch_size(batch);
+    struct sums sums[TW_MAX_STRETCH + 1];
+    struct sums *through = &sums[n];
+
+    memset(sums, 0, (n + 1) * sizeof sums[0]);
+    through->n_packets = n_packets;
+    for (size_t j = 0; j < n_packets; j++) {
+        through->n_bytes += dp_packet_size(batch->packets[j]);
+        through->tcp_flags |= run->pass->keys[run->members[j]].tcp_flags;
+    }
     count_stretch(run, ops, n, sums);
 }
 

@@ -70,6 +70,7 @@ struct tw_op_flow {
     struct tw_megaflow *flow;
     uint32_t recirc_id;
     bool check_ct;              /* State, mark or label. */
+    bool by_metadata;           /* Of a ct() before this stretch. */
     bool check_packet;          /* TCP flags or dp_hash. */
     uint8_t ct_state, ct_state_mask;
     uint32_t ct_mark, ct_mark_mask;
@@ -101,6 +102,8 @@ struct tw_op {
     uint8_t stretch;            /* Of the first of a stretch: how many
                                  * operations it has. */
     bool keep;                  /* There too: the metadata will be needed. */
+    bool unchecked;             /* There too: it is of megaflows that match
+                                 * whatever the packet is. */
     union {
         struct tw_op_flow flow;
         struct tw_op_ct ct;
@@ -138,7 +141,9 @@ struct tw_program {
     bool dead;                          /* Then 'epoch' is no epoch. */
     bool needs_rss;                     /* An action uses the packet's hash. */
     bool by_context;                    /* All packets of its context take
-                                         * this way. */
+                                         * this way, */
+    bool by_port;                       /* and all of their port, type and
+                                         * tag (tw-shortcut.h). */
     uint8_t n_flows, n_steps;
     struct tw_epoch epoch;              /* When last known to be valid. */
     uint64_t generations[TW_TRACK_MAX_STEPS];   /* Of the steps' zones. */
