@@ -11,7 +11,6 @@
 #include "odp-util.h"
 #include "openvswitch/vlog.h"
 #include "tw-datapath.h"
-#include "tw-group.h"
 #include "tw-megaflow.h"
 #include "tw-order.h"
 #include "tw-program.h"
@@ -371,6 +370,10 @@ find_way(struct passage *p, size_t i)
     }
     way = &set[raw_ctz(match)];
     OVS_PREFETCH(tw_tracks_slot(tracks, way));
+    if (OVS_LIKELY(*way & TW_WAY_PROGRAM)) {
+        OVS_PREFETCH(tw_programs_get(&p->cache->programs,
+                                     *way & TW_WAY_PROGRAM));
+    }
     return way;
 }
 
@@ -470,6 +473,9 @@ check_programs(struct passage *p)
             miss(p, TW_MISS_DEAD);
             continue;
         }
+        if (program != last && program->simple) {
+            OVS_PREFETCH_WRITE(program->simple_line);
+        }
         last = program;
         p->hits |= UINT32_C(1) << i;
     }
@@ -561,6 +567,38 @@ run_program(struct passage *p, struct tw_program *program,
     tw_program_unname(&cache->programs, number);
 }
 
+/* Packets that share a program. */
+struct group {
+    struct tw_program *program;
+    size_t n;
+    uint8_t members[NETDEV_MAX_BURST];
+};
+
+/* Returns the number of groups.  A program remembers which group it has in
+ * this batch: there may be as many as packets. */
+static size_t
+make_groups(struct passage *p, struct group groups[])
+{
+    uint64_t batch = ++p->cache->n_grouped;
+    size_t n = 0;
+
+    for (uint32_t rest = p->hits; rest; rest = zero_rightmost_1bit(rest)) {
+        unsigned int i = raw_ctz(rest);
+        struct tw_program *program = p->pass.programs[i];
+        struct group *group;
+
+        if (program->batch != batch) {
+            program->batch = batch;
+            program->group = n;
+            groups[n].program = program;
+            groups[n++].n = 0;
+        }
+        group = &groups[program->group];
+        group->members[group->n++] = i;
+    }
+    return n;
+}
+
 /* Numbers of packets. */
 static const uint8_t everybody[NETDEV_MAX_BURST] = {
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
@@ -570,7 +608,8 @@ static const uint8_t everybody[NETDEV_MAX_BURST] = {
 static void
 run_programs(struct passage *p)
 {
-    struct tw_groups groups;
+    struct group groups[NETDEV_MAX_BURST];
+    size_t n;
 
     p->cache->stats.n_packets += p->pass.n;
     if (!p->hits) {
@@ -581,12 +620,9 @@ run_programs(struct passage *p)
         end_stage(p, TW_STAGE_RUN, p->pass.n);
         return;
     }
-    tw_groups_make(&groups, (void **) p->pass.programs, p->hits);
-    for (size_t i = 0; i < groups.n; i++) {
-        uint8_t members[NETDEV_MAX_BURST];
-        size_t n = tw_group_members(&groups, i, members);
-
-        run_program(p, groups.groups[i].key, members, n);
+    n = make_groups(p, groups);
+    for (size_t i = 0; i < n; i++) {
+        run_program(p, groups[i].program, groups[i].members, groups[i].n);
     }
     end_stage(p, TW_STAGE_RUN, count_1bits(p->hits));
 }
@@ -629,6 +665,7 @@ program_of_walk(struct passage *p, const struct tw_walk *walk,
                 const struct tw_track_key *key, enum tw_refusal *why)
 {
     const struct tw_walk_source source = {
+        .thread = p->thread,
         .ct = p->cache->dp->ct,
         .epoch = p->epoch,
         .key = key,

@@ -102,6 +102,7 @@ struct tw_cache {
     struct tw_walks walks;
     struct tw_cache_stats stats;
     unsigned int n_batches;             /* For sampling. */
+    uint64_t n_grouped;                 /* Batches of several programs. */
 };
 
 /* NULL if there is no memory. */

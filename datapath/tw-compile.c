@@ -45,7 +45,10 @@ static void unref_flows(struct tw_program *);
 static void compile_flow(struct compiler *, unsigned int i);
 static bool divide(struct tw_program *);
 static void find_scope(struct tw_program *);
-static bool add_number(struct tw_programs *, struct tw_program *);
+static bool has_number(const struct tw_programs *);
+static void add_number(struct tw_programs *, struct tw_program *);
+static void find_simple(struct tw_program *, const struct tw_thread *);
+static struct tw_program *settle(struct tw_program *);
 static bool is_buried(const struct tw_program *);
 static void bury(struct tw_programs *, struct tw_program *);
 static void free_program(struct tw_programs *, struct tw_program *);
@@ -66,7 +69,7 @@ tw_programs_uninit(struct tw_programs *programs)
 
         if (program) {
             unref_flows(program);
-            free(program);
+            free_cacheline(program);
         }
     }
     free(programs->by_number);
@@ -99,7 +102,7 @@ compile(struct tw_programs *programs, const struct tw_walk *walk,
     if (!divide(c.program)) {
         refuse(&c, TW_REFUSED_LONG);
     }
-    if (!c.refused && !add_number(programs, c.program)) {
+    if (!c.refused && !has_number(programs)) {
         refuse(&c, TW_REFUSED_PROGRAMS);
     }
     if (c.refused) {
@@ -109,6 +112,9 @@ compile(struct tw_programs *programs, const struct tw_walk *walk,
         return NULL;
     }
     find_scope(c.program);
+    find_simple(c.program, source->thread);
+    c.program = settle(c.program);
+    add_number(programs, c.program);
     return c.program;
 }
 
@@ -257,11 +263,17 @@ find(const struct tw_programs *programs, const struct tw_walk *walk,
 }
 
 static bool
+has_number(const struct tw_programs *programs)
+{
+    return programs->n_free || programs->n_numbers <= TW_MAX_PROGRAMS;
+}
+
+static void
 add_number(struct tw_programs *programs, struct tw_program *program)
 {
     if (programs->n_free) {
         program->number = programs->free_numbers[--programs->n_free];
-    } else if (programs->n_numbers <= TW_MAX_PROGRAMS) {
+    } else {
         if (programs->n_numbers >= programs->allocated) {
             programs->allocated = MAX(64, 2 * programs->allocated);
             programs->by_number = xrealloc(programs->by_number,
@@ -269,11 +281,8 @@ add_number(struct tw_programs *programs, struct tw_program *program)
                                            * sizeof *programs->by_number);
         }
         program->number = programs->n_numbers++;
-    } else {
-        return false;
     }
     programs->by_number[program->number] = program;
-    return true;
 }
 
 static void
@@ -287,7 +296,7 @@ free_program(struct tw_programs *programs, struct tw_program *program)
     }
     programs->free_numbers[programs->n_free++] = program->number;
     programs->by_number[program->number] = NULL;
-    free(program);
+    free_cacheline(program);
 }
 
 /* The versions first: whoever modifies a flow changes its version behind its
@@ -658,4 +667,30 @@ find_scope(struct tw_program *program)
     if (program->needs_rss) {
         program->by_port = false;
     }
+}
+
+static void
+find_simple(struct tw_program *program, const struct tw_thread *thread)
+{
+    if (!program->needs_rss && program->n_ops == 2
+        && program->ops[0].unchecked
+        && program->ops[1].type == TW_OP_OUTPUT
+        && program->ops[1].output.steal) {
+        program->simple_line = tw_megaflow_own_line(program->flows[0].flow,
+                                                    thread);
+        program->simple_port = program->ops[1].output.port;
+        program->simple = program->simple_line != NULL;
+    }
+}
+
+/* A copy, on a cache line, of 'program', which is freed. */
+static struct tw_program *
+settle(struct tw_program *program)
+{
+    size_t size = sizeof *program + program->n_ops * sizeof program->ops[0];
+    struct tw_program *settled = xmalloc_cacheline(size);
+
+    memcpy(settled, program, size);
+    free(program);
+    return settled;
 }

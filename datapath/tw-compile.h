@@ -27,6 +27,7 @@ void tw_programs_uninit(struct tw_programs *);
 
 /* What a walk was taken down of. */
 struct tw_walk_source {
+    const struct tw_thread *thread;
     const struct ct *ct;
     struct tw_epoch epoch;          /* Before it began. */
     const struct tw_track_key *key;

@@ -427,8 +427,17 @@ add_own(atomic_ullong *counter, uint64_t n)
     atomic_store_relaxed(counter, value + n);
 }
 
-static void
-count_own(struct tw_megaflow_line *line, const struct dpif_flow_stats *stats)
+struct tw_megaflow_line *
+tw_megaflow_own_line(const struct tw_megaflow *flow,
+                     const struct tw_thread *thread)
+{
+    return (thread->slot < flow->n_counters
+            ? &flow->counters[thread->slot].line : NULL);
+}
+
+void
+tw_megaflow_count_own(struct tw_megaflow_line *line,
+                      const struct dpif_flow_stats *stats)
 {
     uint16_t tcp_flags;
 
@@ -460,7 +469,7 @@ tw_megaflow_count_packets(struct tw_megaflow *flow,
                           const struct dpif_flow_stats *stats)
 {
     if (OVS_LIKELY(thread->slot < flow->n_counters)) {
-        count_own(&flow->counters[thread->slot].line, stats);
+        tw_megaflow_count_own(&flow->counters[thread->slot].line, stats);
     } else {
         count_shared(&flow->counters[flow->n_counters].line, stats);
     }

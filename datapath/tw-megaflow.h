@@ -127,6 +127,12 @@ void tw_megaflow_count_packets(struct tw_megaflow *flow,
                                const struct tw_thread *,
                                const struct dpif_flow_stats *);
 
+/* The line in which the thread counts for 'flow'; NULL if it shares one. */
+struct tw_megaflow_line *tw_megaflow_own_line(const struct tw_megaflow *,
+                                              const struct tw_thread *);
+void tw_megaflow_count_own(struct tw_megaflow_line *,
+                           const struct dpif_flow_stats *);
+
 static inline struct tw_actions *
 tw_megaflow_get_actions(const struct tw_megaflow *flow)
 {

@@ -25,7 +25,6 @@
  * they have in the pass. */
 struct run {
     struct tw_thread *thread;
-    struct tw_program *program;
     struct tw_pass *pass;
     struct dp_packet_batch batch;
     uint8_t members[NETDEV_MAX_BURST];
@@ -152,23 +151,59 @@ run_op(struct run *run, struct tw_op *op)
     }
 }
 
+/* By member: most of it needs no value yet. */
+static void
+begin_run(struct run *run, struct tw_thread *thread, struct tw_pass *pass)
+{
+    run->thread = thread;
+    run->pass = pass;
+    run->n_meetings = run->n_found = 0;
+    run->left = 0;
+    dp_packet_batch_init(&run->batch);
+}
+
+/* What is left of a program if it has one megaflow and one output: there may
+ * be a program for nearly each packet. */
+static void
+run_simple(struct tw_thread *thread, const struct tw_program *program,
+           const struct tw_pass *pass, const uint8_t members[], size_t n)
+{
+    struct dpif_flow_stats stats = {
+        .n_packets = n,
+        .used = tw_thread_now_ms(thread),
+    };
+    struct dp_packet_batch batch;
+
+    dp_packet_batch_init(&batch);
+    for (size_t j = 0; j < n; j++) {
+        struct dp_packet *packet = pass->packets[members[j]];
+
+        stats.n_bytes += dp_packet_size(packet);
+        stats.tcp_flags |= pass->keys[members[j]].tcp_flags;
+        dp_packet_batch_add(&batch, packet);
+    }
+    tw_megaflow_count_own(program->simple_line, &stats);
+    tw_stats_add(&thread->stats, TW_STAT_HIT, n);
+    tw_output(thread, program->simple_port, &batch, true);
+}
+
 uint32_t
 tw_program_run(struct tw_thread *thread, struct tw_program *program,
                struct tw_pass *pass, const uint8_t members[], size_t n)
 {
-    struct run run = {
-        .thread = thread,
-        .program = program,
-        .pass = pass,
-    };
+    struct run run;
 
-    dp_packet_batch_init(&run.batch);
+    program->n_packets += n;
+    program->n_batches++;
+    if (program->simple) {
+        run_simple(thread, program, pass, members, n);
+        return 0;
+    }
+    begin_run(&run, thread, pass);
     for (size_t i = 0; i < n; i++) {
         run.members[i] = members[i];
         dp_packet_batch_add(&run.batch, pass->packets[members[i]]);
     }
-    program->n_packets += n;
-    program->n_batches++;
     if (OVS_UNLIKELY(program->needs_rss)) {
         give_hashes(&run);
     }

@@ -13,6 +13,7 @@ struct ct_request;
 struct nlattr;
 struct tw_actions;
 struct tw_datapath;
+struct tw_megaflow_line;
 struct tw_thread;
 
 /* Programs: what packets that meet the same megaflows have done to them.
@@ -136,24 +137,34 @@ tw_epoch_equals(const struct tw_epoch *a, const struct tw_epoch *b)
 struct tw_epoch tw_epoch_now(struct tw_datapath *);
 
 struct tw_program {
-    struct hmap_node node;              /* In the set, by chain. */
+    /* What each packet, or batch, asks of it: one cache line. */
     uint16_t number;                    /* Never 0. */
     bool dead;                          /* Then 'epoch' is no epoch. */
+    bool simple;                        /* One megaflow, unchecked, and one
+                                         * output: the following two. */
+    uint8_t n_steps;
+    uint8_t group;                      /* In 'batch': see tw-cache. */
     bool needs_rss;                     /* An action uses the packet's hash. */
     bool by_context;                    /* All packets of its context take
                                          * this way, */
     bool by_port;                       /* and all of their port, type and
                                          * tag (tw-shortcut.h). */
-    uint8_t n_flows, n_steps;
+    odp_port_t simple_port;
+    struct tw_megaflow_line *simple_line;
     struct tw_epoch epoch;              /* When last known to be valid. */
-    uint64_t generations[TW_TRACK_MAX_STEPS];   /* Of the steps' zones. */
-    uint64_t n_names;                   /* Tracks and contexts that name it. */
+    uint64_t batch;                     /* That met it last. */
     uint64_t n_packets, n_batches;      /* That took it. */
+
+    struct hmap_node node;              /* In the set, by chain. */
+    uint64_t n_names;                   /* Tracks and the like that name it. */
     uint64_t again;                     /* Bits of steps that are 'again'. */
+    uint64_t generations[TW_TRACK_MAX_STEPS];   /* Of the steps' zones. */
+    uint8_t n_flows;
     struct tw_program_flow flows[TW_MAX_FLOWS];
     size_t n_ops;
     struct tw_op ops[];
 };
+BUILD_ASSERT_DECL(offsetof(struct tw_program, node) == CACHE_LINE_SIZE);
 
 /* Packets that run programs: what is known of each. */
 struct tw_pass {
