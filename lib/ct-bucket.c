@@ -10,21 +10,23 @@
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 
-/* Buckets that chains get beside those of the tables.  Some 5 % of all, so
- * that one pool serves all tables. */
+/* Buckets that chains get beside those of the tables.  Some 12 % of all, so
+ * that one store serves all tables.  It has several parts: whoever finds one
+ * locked takes another, since its owner may have lost its CPU. */
 #define SLAB_SIZE 65536
-struct ct_bucket_pool {
-    struct ct_spin lock;
+#define N_STORES 16
+struct ct_bucket_store {
+    OVS_ALIGNED_VAR(CACHE_LINE_SIZE) struct ct_spin lock;
     struct ct_bucket *free;     /* Linked through entries[0]. */
     char *slab;                 /* From 'used' on never used. */
     size_t used;
+    int64_t n_out;              /* Given out, less those that came back. */
 };
 
 /* As ct_meta_used() of a full bucket. */
 #define ALL_PLACES UINT64_C(0x80808080808080)
 
-static struct ct_bucket_pool pool = { .lock = { ATOMIC_FLAG_INIT } };
-static _Atomic size_t n_extra;
+static struct ct_bucket_store stores[N_STORES];
 
 static struct ct_bucket *extra_create(void);
 static void extra_free(struct ct_bucket *);
@@ -192,7 +194,14 @@ ct_chain_free(struct ct_bucket *head)
 size_t
 ct_bucket_n_extra(void)
 {
-    return atomic_load_explicit(&n_extra, memory_order_relaxed);
+    int64_t n = 0;
+
+    for (int i = 0; i < N_STORES; i++) {
+        ct_spin_lock(&stores[i].lock);
+        n += stores[i].n_out;
+        ct_spin_unlock(&stores[i].lock);
+    }
+    return n;
 }
 
 /* Links. */
@@ -270,35 +279,80 @@ chain_gap(struct ct_bucket *head, const struct ct_bucket *end,
     return false;
 }
 
-/* The pool. */
+/* The stores. */
+
+/* One of them, locked. */
+static struct ct_bucket_store *
+store_lock(void)
+{
+    for (unsigned int i = ovsthread_id_self(); ; i++) {
+        struct ct_bucket_store *store = &stores[i % N_STORES];
+
+        if (ct_spin_try(&store->lock)) {
+            return store;
+        }
+    }
+}
+
+/* All that came back to one of the others: callbacks run in one thread, which
+ * needs none itself. */
+static void
+store_refill(struct ct_bucket_store *store)
+{
+    for (int i = 0; i < N_STORES && !store->free; i++) {
+        struct ct_bucket_store *other = &stores[i];
+
+        if (other != store && ct_spin_try(&other->lock)) {
+            store->free = other->free;
+            other->free = NULL;
+            ct_spin_unlock(&other->lock);
+        }
+    }
+}
+
+/* One that was never used, or NULL. */
+static struct ct_bucket *
+store_new(struct ct_bucket_store *store)
+{
+    struct ct_bucket *bucket;
+
+    if (!store->slab || store->used == SLAB_SIZE) {
+        char *slab = ct_pages_alloc(SLAB_SIZE, 4096, false);
+
+        if (!slab) {
+            return NULL;
+        }
+        store->slab = slab;
+        store->used = 0;
+    }
+    bucket = (struct ct_bucket *) (store->slab + store->used);
+    store->used += sizeof *bucket;
+    return bucket;
+}
 
 static struct ct_bucket *
 extra_create(void)
 {
-    struct ct_bucket *bucket = NULL;
+    struct ct_bucket_store *store = store_lock();
 
-    ct_spin_lock(&pool.lock);
-    if (pool.free) {
-        bucket = pool.free;
-        pool.free = (struct ct_bucket *) (uintptr_t) bucket->entries[0];
-    } else {
-        if (!pool.slab || pool.used == SLAB_SIZE) {
-            char *slab = ct_pages_alloc(SLAB_SIZE, 4096, false);
-            if (slab) {
-                pool.slab = slab;
-                pool.used = 0;
-            }
-        }
-        if (pool.slab && pool.used < SLAB_SIZE) {
-            bucket = (struct ct_bucket *) (pool.slab + pool.used);
-            pool.used += sizeof *bucket;
-        }
+    if (!store->free) {
+        store_refill(store);
     }
-    ct_spin_unlock(&pool.lock);
+
+    struct ct_bucket *bucket = store->free;
+    if (bucket) {
+        store->free = (struct ct_bucket *) (uintptr_t) bucket->entries[0];
+        if (store->free) {
+            __builtin_prefetch(store->free, 1);
+        }
+    } else {
+        bucket = store_new(store);
+    }
+    store->n_out += bucket != NULL;
+    ct_spin_unlock(&store->lock);
 
     if (bucket) {
         memset(bucket, 0, sizeof *bucket);
-        atomic_fetch_add_explicit(&n_extra, 1, memory_order_relaxed);
     }
     return bucket;
 }
@@ -307,15 +361,19 @@ extra_create(void)
 static void
 extra_ripe(struct ct_bucket *bucket)
 {
-    ct_spin_lock(&pool.lock);
-    bucket->entries[0] = (uintptr_t) pool.free;
-    pool.free = bucket;
-    ct_spin_unlock(&pool.lock);
+    struct ct_bucket_store *store = store_lock();
+
+    bucket->entries[0] = (uintptr_t) store->free;
+    store->free = bucket;
+    ct_spin_unlock(&store->lock);
 }
 
 static void
 extra_free(struct ct_bucket *bucket)
 {
-    atomic_fetch_sub_explicit(&n_extra, 1, memory_order_relaxed);
+    struct ct_bucket_store *store = store_lock();
+
+    store->n_out--;
+    ct_spin_unlock(&store->lock);
     ovsrcu_postpone(extra_ripe, bucket);
 }

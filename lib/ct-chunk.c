@@ -129,6 +129,15 @@ ct_chunk_put_back(struct ct_chunks *chunks, uint32_t index)
     }
 }
 
+void
+ct_chunk_unmap(struct ct_chunks *chunks, struct ct_chunk *chunk)
+{
+    uint32_t index = chunk->first >> (CT_CHUNK_BITS - CT_NUMBER_SHIFT);
+
+    ct_pages_unuse(chunk, CT_CHUNK_SIZE);
+    ct_chunk_put_back(chunks, index);
+}
+
 static uint32_t
 n_groups(uint32_t n_records)
 {

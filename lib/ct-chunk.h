@@ -33,14 +33,15 @@
  *
  * Promises
  * --------
- * - A chunk that was mapped stays, with the same records of the same kind,
- *   until ct_chunks_uninit().  So a number means the same record for ever.
+ * - A chunk of which a record was used stays, with the same records of the
+ *   same kind, until ct_chunks_uninit().  So a number means the same record
+ *   for ever.
  * - Numbers are under 2^30, never 0.
  *
  * Threads
  * -------
- * ct_chunk_take() and ct_chunk_put_back() under the caller's lock, the others
- * any.
+ * ct_chunk_take(), ct_chunk_put_back() and ct_chunk_unmap() under the caller's
+ * lock, the others any.
  *
  * Cost
  * ----
@@ -108,7 +109,7 @@ struct ct_chunks {
     uint32_t n_max;             /* [I] Chunks that the range holds. */
     _Atomic uint32_t n;         /* [A] Chunks ever taken.  Written [L]. */
     uint32_t n_back;            /* [L] Chunks given back ... */
-    uint32_t back[16];          /* [L] ... these. */
+    uint32_t back[64];          /* [L] ... these. */
     _Atomic uint64_t news[CT_CHUNKS_MAX / 64];  /* [A] By chunk: has news. */
 };
 
@@ -121,12 +122,15 @@ uint32_t ct_chunk_n_records(const struct ct_chunk_layout *);
 uint32_t ct_chunk_eighths(const struct ct_chunk_layout *);
 
 /* In two steps, because the second takes long: whose chunk it is, under the
- * lock (false if there is none), and memory for it, zeroed and touched,
- * without.  NULL if there is no memory: the chunk must be put back. */
+ * lock (false if there is none), and memory for it, zeroed and, if 'huge',
+ * touched, without.  NULL if there is no memory: the chunk must be put
+ * back. */
 bool ct_chunk_take(struct ct_chunks *, uint32_t *index);
 struct ct_chunk *ct_chunk_map(struct ct_chunks *, uint32_t index,
                               const struct ct_chunk_layout *, bool huge);
 void ct_chunk_put_back(struct ct_chunks *, uint32_t index);
+/* One of which no record was ever used.  Puts it back. */
+void ct_chunk_unmap(struct ct_chunks *, struct ct_chunk *);
 
 static inline struct ct_chunk *
 ct_chunk_of(const struct ct_conn *conn)

@@ -58,6 +58,12 @@ struct ct_conn_batch {
 /* The chunk from which on a kind has huge pages. */
 #define FIRST_HUGE 2
 
+/* Chunks are kept ready while a kind grows: half a chunk, twice as much each
+ * time that this was too little, up to eight.  After so long without growth
+ * they go back to the system. */
+#define MAX_LEAD 16
+#define CALM_MSEC 500
+
 /* What one thread, or a few, allocate from. */
 #define N_SHARDS 16
 struct ct_conn_shard {
@@ -71,9 +77,14 @@ struct ct_conn_pool {           /* By kind, all under 'mutex'. */
     struct ct_conn_batch *pending;      /* Freed, not yet postponed. */
     struct ct_chunk *chunk;             /* Records from 'used' on are new. */
     struct ct_chunk *spares;            /* The next ones. */
+    uint32_t n_spares;
+    uint32_t lead;                      /* So many half chunks shall be ready:
+                                         * 1 to MAX_LEAD. */
     uint32_t used;                      /* Index into 'chunk'. */
     uint32_t n_chunks;                  /* Without the spare ones. */
     size_t n_used;                      /* Records, over all chunks. */
+    size_t n_used_before;               /* At the last periodic work ... */
+    long long grown_at;                 /* ... at which it had changed. */
 };
 
 struct ct_conn_memory {
@@ -107,7 +118,8 @@ static void pending_postpone(struct ct_conn_memory *, enum ct_conn_kind)
     OVS_REQUIRES(memory->mutex);
 static void memory_unref(struct ct_conn_memory *)
     OVS_RELEASES(memory->mutex);
-static void keep_spare_chunk(struct ct_conn_memory *, enum ct_conn_kind);
+static void keep_spare_chunks(struct ct_conn_memory *, enum ct_conn_kind,
+                              long long now);
 
 void
 ct_conn_tuple(const struct ct_conn *conn, enum ct_dir dir,
@@ -153,6 +165,9 @@ ct_conn_memory_create(void)
     latch_init(&memory->wanted);
     for (size_t i = 0; i < N_SHARDS; i++) {
         ct_spin_init(&memory->shards[i].lock);
+    }
+    for (int kind = 0; kind < CT_CONN_N_KINDS; kind++) {
+        memory->pools[kind].lead = 1;
     }
     return memory;
 }
@@ -203,7 +218,7 @@ ct_conn_free_postponed(struct ct_conn_memory *memory, struct ct_conn *conn)
 }
 
 void
-ct_conn_memory_run(struct ct_conn_memory *memory)
+ct_conn_memory_run(struct ct_conn_memory *memory, long long now)
 {
     latch_poll(&memory->wanted);
     for (int kind = 0; kind < CT_CONN_N_KINDS; kind++) {
@@ -211,7 +226,7 @@ ct_conn_memory_run(struct ct_conn_memory *memory)
         pending_postpone(memory, kind);
         ovs_mutex_unlock(&memory->mutex);
 
-        keep_spare_chunk(memory, kind);
+        keep_spare_chunks(memory, kind, now);
     }
 }
 
@@ -303,7 +318,7 @@ pool_left(const struct ct_conn_pool *pool)
 }
 
 /* Makes a chunk and adds it to the spare ones.  Without the mutex in between,
- * since it takes long. */
+ * since it takes long if it is to be 'huge'. */
 static void
 pool_add_spare(struct ct_conn_memory *memory, enum ct_conn_kind kind,
                bool huge)
@@ -322,12 +337,26 @@ pool_add_spare(struct ct_conn_memory *memory, enum ct_conn_kind kind,
     if (chunk) {
         chunk->next = pool->spares;
         pool->spares = chunk;
+        pool->n_spares++;
     } else {
         ct_chunk_put_back(&memory->chunks, index);
     }
 }
 
-/* Sees to it that new records can be had.  False without memory. */
+static struct ct_chunk *
+pool_pop_spare(struct ct_conn_pool *pool)
+{
+    struct ct_chunk *chunk = pool->spares;
+
+    pool->spares = chunk->next;
+    pool->n_spares--;
+    return chunk;
+}
+
+/* Sees to it that new records can be had.  False without memory.
+ *
+ * A packet waits here.  If no chunk was made ready in time it gets one of
+ * small pages, which the system clears one by one. */
 static bool
 pool_ensure_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
     OVS_REQUIRES(memory->mutex)
@@ -335,12 +364,14 @@ pool_ensure_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
     struct ct_conn_pool *pool = &memory->pools[kind];
 
     if (!pool_left(pool) && !pool->spares) {
-        pool_add_spare(memory, kind, pool->n_chunks >= FIRST_HUGE);
+        if (pool->n_chunks >= FIRST_HUGE) {
+            pool->lead = MIN(2 * pool->lead, MAX_LEAD);
+        }
+        pool_add_spare(memory, kind, false);
     }
     if (!pool_left(pool) && pool->spares) {
         /* Else another thread was faster. */
-        pool->chunk = pool->spares;
-        pool->spares = pool->chunk->next;
+        pool->chunk = pool_pop_spare(pool);
         pool->used = 0;
         pool->n_chunks++;
     }
@@ -352,16 +383,35 @@ pool_ensure_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
 static bool
 pool_wants_spare(const struct ct_conn_pool *pool)
 {
-    return (pool->n_chunks >= FIRST_HUGE && !pool->spares
-            && pool_left(pool) < pool->chunk->n_records / 2);
+    if (pool->n_chunks < FIRST_HUGE) {
+        return false;
+    }
+
+    uint32_t n_records = pool->chunk->n_records;
+    return (2 * (pool_left(pool) + pool->n_spares * n_records)
+            < pool->lead * n_records);
 }
 
 static void
-keep_spare_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
+keep_spare_chunks(struct ct_conn_memory *memory, enum ct_conn_kind kind,
+                  long long now)
 {
+    struct ct_conn_pool *pool = &memory->pools[kind];
+
     ovs_mutex_lock(&memory->mutex);
-    if (pool_wants_spare(&memory->pools[kind])) {
-        pool_add_spare(memory, kind, true);
+    if (pool->n_used != pool->n_used_before) {
+        pool->n_used_before = pool->n_used;
+        pool->grown_at = now;
+    }
+    if (now - pool->grown_at < CALM_MSEC) {
+        for (int i = 0; i < MAX_LEAD && pool_wants_spare(pool); i++) {
+            pool_add_spare(memory, kind, true);
+        }
+    } else {
+        pool->lead = 1;
+        while (pool->spares) {
+            ct_chunk_unmap(&memory->chunks, pool_pop_spare(pool));
+        }
     }
     ovs_mutex_unlock(&memory->mutex);
 }

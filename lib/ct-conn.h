@@ -248,8 +248,8 @@ ct_conn_links(const struct ct_conn *conn)
  * ct_conn_memory_destroy(), which no reader may outlive.
  *
  * A few connections touch a few pages: 2 MB is address space.  From a kind's
- * third chunk on, chunks are huge pages where the system has them, and the
- * next one is made ready while the last one has records left. */
+ * third chunk on, chunks are huge pages where the system has them, if they
+ * could be made ready in time. */
 struct ct_conn_memory;
 
 struct ct_conn_memory *ct_conn_memory_create(void);
@@ -266,10 +266,10 @@ void ct_conn_free(struct ct_conn_memory *, struct ct_conn *);
  * a call of ct_conn_memory_run() must follow sooner or later. */
 void ct_conn_free_postponed(struct ct_conn_memory *, struct ct_conn *);
 
-/* Periodic work: postpones what waits for its batch to fill, and keeps a
- * chunk ready, so that no packet waits for one.  ct_wheel_run() calls it.
- * The other makes the caller's poll_block() return when a chunk is wanted. */
-void ct_conn_memory_run(struct ct_conn_memory *);
+/* Periodic work: postpones what waits for its batch to fill, and keeps chunks
+ * ready, so that no packet waits for one.  ct_wheel_run() calls it.  The other
+ * makes the caller's poll_block() return when a chunk is wanted. */
+void ct_conn_memory_run(struct ct_conn_memory *, long long now);
 void ct_conn_memory_wait(struct ct_conn_memory *);
 /* Bytes of records ever used at the same time, with what is beside them. */
 size_t ct_conn_memory_used(struct ct_conn_memory *);

@@ -52,6 +52,13 @@ ct_pages_use(void *pages, size_t size, bool huge)
 }
 
 void
+ct_pages_unuse(void *pages, size_t size)
+{
+    madvise(pages, size, MADV_DONTNEED);
+    mprotect(pages, size, PROT_NONE);
+}
+
+void
 ct_pages_touch(void *pages, size_t size)
 {
     for (size_t i = 0; i < size; i += 4096) {

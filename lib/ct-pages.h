@@ -25,6 +25,8 @@ void ct_pages_free(void *, size_t size);
  * above): 0 or a positive errno. */
 void *ct_pages_reserve(size_t size, size_t align);
 int ct_pages_use(void *, size_t size, bool huge);
+/* Gives the memory back, not the addresses. */
+void ct_pages_unuse(void *, size_t size);
 
 /* Has the system find the memory now. */
 void ct_pages_touch(void *, size_t size);

@@ -4,6 +4,7 @@
 #define CT_TABLE_PRIVATE_H 1
 
 #include "ct-bucket.h"
+#include "ct-pages.h"
 #include "ct-table.h"
 
 /* The inside of a table: for ct-table.c and ct-table-walk.c.
@@ -19,6 +20,9 @@
 #define CT_TABLE_MAX_LEVEL 31
 #define CT_TABLE_N_SEGMENTS (CT_TABLE_MAX_LEVEL - CT_TABLE_FIRST_LEVEL + 1)
 
+/* Buckets of a huge page.  So many stand in small pages. */
+#define CT_TABLE_PAGE (CT_HUGE_PAGE / sizeof(struct ct_bucket))
+
 /* Entries are counted by thread; every so many inserts of one, it looks at the
  * sum, and splits what is missing. */
 #define CT_TABLE_N_COUNTS 8
@@ -26,15 +30,20 @@ struct ct_table_count {
     OVS_ALIGNED_VAR(CACHE_LINE_SIZE) _Atomic int64_t n;     /* [A] */
 };
 
-/* [A] atomic, [G] under 'growing'. */
+/* [I] immutable, [A] atomic, [G] under 'growing', [P] under 'preparing'. */
 struct ct_table {
     _Atomic uint64_t n_buckets; /* [A] Written [G]. */
+    _Atomic uint64_t n_ready;   /* [A] Buckets that have memory.  Written [G]
+                                 * up to CT_TABLE_PAGE, [P] beyond. */
 
-    /* [A] Written [G] before buckets in them are counted.  segments[0] are the
+    /* [A] Written before buckets in them are ready.  segments[0] are the
      * first 2^FIRST_LEVEL buckets, segments[i] the 2^(FIRST_LEVEL + i - 1)
      * behind them. */
     struct ct_bucket *_Atomic segments[CT_TABLE_N_SEGMENTS];
     struct ct_spin growing;
+    struct ct_spin preparing;
+    struct latch *wanted;       /* [I] May be NULL. */
+    _Atomic bool asked;         /* [A] 'wanted' is set for this table. */
 
     struct ct_table_count counts[CT_TABLE_N_COUNTS];
 };

@@ -14,19 +14,25 @@
 #include "ct-pages.h"
 #include "ct-spin.h"
 #include "ct-table-batch.h"
+#include "latch.h"
 #include "ovs-thread.h"
 
-/* Halves of entries a bucket above which the table grows: 4.5 of 7, where just
- * before its split a bucket has twice the average.  16 bytes an entry, chains
- * included, and one lookup in eleven has to look into a second bucket.  (At 3
- * of 7 it is 22 bytes and one lookup in 45.) */
-#define LOAD_HALVES 9
+/* Quarters of entries a bucket above which the table grows: 4.75 of 7, where
+ * just before its split a bucket has twice the average.  15.6 bytes an entry,
+ * chains included, and one lookup in ten has to look into a second bucket.
+ * (At 3 of 7 it is 22 bytes and one lookup in 45.)  A table that fits into
+ * fewer pages makes up for the second look. */
+#define LOAD_QUARTERS 19
 
 /* Inserts of a thread between two looks at the sum, and the splits that it
  * then does at most: a few together, since each makes all other threads fetch
  * the number of buckets anew. */
 #define CHECK_INTERVAL 64
 #define MAX_SPLITS 24
+
+/* With fewer buckets ready it asks for more.  At the rate at which a thread
+ * can insert, a few milliseconds ahead. */
+#define READY_LEAD 4096
 
 /* A connection's place or two: hash and entry by direction. */
 struct ct_table_places {
@@ -57,9 +63,13 @@ static bool place_remove(const struct ct_table *,
 static void count_removed(struct ct_table *, unsigned int n);
 static void count_inserted(struct ct_table *, unsigned int n);
 static void grow(struct ct_table *);
+static uint64_t make_ready(struct ct_table *, bool overdue);
+static void prepare_page(struct ct_table *);
+static uint64_t ready_buckets(const struct ct_table *);
+static bool ensure_segment(struct ct_table *, uint64_t n);
 
 struct ct_table *
-ct_table_create(void)
+ct_table_create(struct latch *wanted)
 {
     struct ct_table *table = xzalloc_cacheline(sizeof *table);
     struct ct_bucket *first = segment_create(0);
@@ -69,7 +79,10 @@ ct_table_create(void)
         return NULL;
     }
     ct_spin_init(&table->growing);
+    ct_spin_init(&table->preparing);
+    table->wanted = wanted;
     atomic_init(&table->segments[0], first);
+    atomic_init(&table->n_ready, CT_TABLE_FIRST_SIZE);
     atomic_init(&table->n_buckets, CT_TABLE_FIRST_SIZE);
     return table;
 }
@@ -173,6 +186,14 @@ ct_table_remove(struct ct_table *table, struct ct_conn *conn)
         count_removed(table, places.n);
     }
     return removed;
+}
+
+void
+ct_table_prepare(struct ct_table *table)
+{
+    if (atomic_exchange(&table->asked, false)) {
+        prepare_page(table);
+    }
 }
 
 size_t
@@ -405,38 +426,11 @@ split_chain(struct ct_bucket *old, struct ct_bucket *new, unsigned int level)
     return true;
 }
 
-static bool
-ensure_segment(struct ct_table *table, uint64_t n)
-{
-    if (n & (n - 1)) {
-        return true;            /* Not the first bucket of a segment. */
-    }
-
-    unsigned int i = __builtin_ctzll(n) - CT_TABLE_FIRST_LEVEL + 1;
-    if (i >= ARRAY_SIZE(table->segments)) {
-        return false;
-    }
-    if (!atomic_load_explicit(&table->segments[i], memory_order_relaxed)) {
-        struct ct_bucket *segment = segment_create(i);
-
-        if (!segment) {
-            return false;
-        }
-        atomic_store_explicit(&table->segments[i], segment,
-                              memory_order_relaxed);
-    }
-    return true;
-}
-
+/* Makes bucket n of n, which is ready. */
 static void
 split(struct ct_table *table)
 {
     uint64_t n = ct_table_n__(table);
-
-    if (!ensure_segment(table, n)) {
-        return;                 /* Chains grow instead. */
-    }
-
     unsigned int level = 63 - __builtin_clzll(n);
     uint64_t first = UINT64_C(1) << level;
     struct ct_bucket *old = ct_table_bucket__(table, n - first);
@@ -455,18 +449,23 @@ split(struct ct_table *table)
     ct_bucket_unlock(old);
 }
 
-/* Fetches what the next 'n' splits change, as far as there is memory yet. */
+/* Fetches what the next 'n' splits change, which are ready. */
 static void
 prefetch_splits(const struct ct_table *table, unsigned int n)
 {
     uint64_t n_buckets = ct_table_n__(table);
-    uint64_t half = (UINT64_MAX >> __builtin_clzll(n_buckets) >> 1) + 1;
+    uint64_t half = UINT64_C(1) << (63 - __builtin_clzll(n_buckets));
 
     for (uint64_t i = n_buckets; i < n_buckets + n && i < 2 * half; i++) {
-        if (n_buckets > half) {     /* Else its segment is yet to come. */
-            __builtin_prefetch(ct_table_bucket__(table, i), 1);
-        }
+        __builtin_prefetch(ct_table_bucket__(table, i), 1);
         __builtin_prefetch(ct_table_bucket__(table, i - half), 1);
+    }
+    for (uint64_t i = n_buckets; i < n_buckets + n && i < 2 * half; i++) {
+        const struct ct_bucket *old = ct_table_bucket__(table, i - half);
+
+        if (ct_bucket_meta(old) & CT_META_LINK) {
+            __builtin_prefetch(ct_bucket_next(old), 1);
+        }
     }
 }
 
@@ -503,15 +502,92 @@ grow(struct ct_table *table)
                                       memory_order_relaxed);
     }
 
-    int64_t missing = total * 2 / LOAD_HALVES - (int64_t) ct_table_n__(table);
+    int64_t n = ct_table_n__(table);
+    int64_t missing = total * 4 / LOAD_QUARTERS - n;
     if (missing > 0 && ct_spin_try(&table->growing)) {
-        missing = MIN(missing, MAX_SPLITS);
+        uint64_t ready = make_ready(table, missing >= n);
+
+        n = ct_table_n__(table);
+        missing = MIN(MIN(missing, MAX_SPLITS), (int64_t) ready - n);
         prefetch_splits(table, missing);
         for (; missing > 0; missing--) {
             split(table);
         }
         ct_spin_unlock(&table->growing);
     }
+}
+
+/* Returns how many buckets have memory, after it has seen to it that there
+ * will be more: small segments are made at once, huge pages are asked for.
+ * 'overdue': nobody seems to care. */
+static uint64_t
+make_ready(struct ct_table *table, bool overdue)
+{
+    uint64_t n = ct_table_n__(table);
+    uint64_t ready = ready_buckets(table);
+
+    if (ready < CT_TABLE_PAGE) {
+        if (n == ready && ensure_segment(table, n)) {
+            atomic_store_explicit(&table->n_ready, 2 * n,
+                                  memory_order_release);
+        }
+    } else if (n == ready && (overdue || !table->wanted)) {
+        prepare_page(table);
+    } else if (n + READY_LEAD > ready && table->wanted
+               && !atomic_load_explicit(&table->asked, memory_order_relaxed)
+               && !atomic_exchange(&table->asked, true)) {
+        latch_set(table->wanted);
+    }
+    return ready_buckets(table);
+}
+
+/* Has the system clear the next huge page, unless another thread is at it. */
+static void
+prepare_page(struct ct_table *table)
+{
+    if (!ct_spin_try(&table->preparing)) {
+        return;
+    }
+
+    uint64_t ready = ready_buckets(table);
+    if (ct_table_n__(table) + READY_LEAD > ready
+        && ensure_segment(table, ready)) {
+        ct_pages_touch(ct_table_bucket__(table, ready), CT_HUGE_PAGE);
+        atomic_store_explicit(&table->n_ready, ready + CT_TABLE_PAGE,
+                              memory_order_release);
+    }
+    ct_spin_unlock(&table->preparing);
+}
+
+/* Acquire: they have memory. */
+static uint64_t
+ready_buckets(const struct ct_table *table)
+{
+    return atomic_load_explicit(&table->n_ready, memory_order_acquire);
+}
+
+/* The segment that bucket 'n' is in, if it is the first one. */
+static bool
+ensure_segment(struct ct_table *table, uint64_t n)
+{
+    if (n & (n - 1)) {
+        return true;
+    }
+
+    unsigned int i = __builtin_ctzll(n) - CT_TABLE_FIRST_LEVEL + 1;
+    if (i >= ARRAY_SIZE(table->segments)) {
+        return false;
+    }
+    if (!atomic_load_explicit(&table->segments[i], memory_order_relaxed)) {
+        struct ct_bucket *segment = segment_create(i);
+
+        if (!segment) {
+            return false;
+        }
+        atomic_store_explicit(&table->segments[i], segment,
+                              memory_order_relaxed);
+    }
+    return true;
 }
 
 /* Segments. */

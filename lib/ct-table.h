@@ -23,7 +23,9 @@
  *   was inserted before and not removed, also while buckets are split.
  * - Insert and remove lock one or two stripes of the table, never the whole.
  * - Growth costs an insert at most the split of 24 buckets, about a
- *   microsecond: nobody waits for a rehash.
+ *   microsecond: nobody waits for a rehash, nor for the system to clear huge
+ *   pages.  Where those are not ready in time, chains get longer until they
+ *   are.
  * - A cursor gives every connection that is there from its start to its end
  *   exactly once, and holds no lock between calls.
  *
@@ -31,8 +33,11 @@
  * is, they do not quiesce between lookup and their last use of the record. */
 
 struct ct_table;
+struct latch;
 
-struct ct_table *ct_table_create(void);
+/* 'wanted', unless NULL, is set when the table wants ct_table_prepare(), which
+ * somebody must call then; else it does that itself. */
+struct ct_table *ct_table_create(struct latch *wanted);
 /* At once; the records are not touched. */
 void ct_table_destroy(struct ct_table *);
 
@@ -51,6 +56,10 @@ int ct_table_insert(struct ct_table *, struct ct_conn *,
 
 /* False if it was not there. */
 bool ct_table_remove(struct ct_table *, struct ct_conn *);
+
+/* Makes memory ready that the table will soon grow into, if it asked for
+ * it. */
+void ct_table_prepare(struct ct_table *);
 
 size_t ct_table_n_buckets(const struct ct_table *);
 /* Bytes of the table itself, without records. */

@@ -60,6 +60,7 @@ ct_create(void)
     ct->nat = ct_nat_create();
     ct->frag = ct_frag_create();
     latch_init(&ct->exit);
+    latch_init(&ct->tables_wanted);
     ct->thread = ovs_thread_create("ct_maintain", maintenance_main, ct);
     return ct;
 }
@@ -70,6 +71,7 @@ ct_destroy(struct ct *ct)
     latch_set(&ct->exit);
     pthread_join(ct->thread, NULL);
     latch_destroy(&ct->exit);
+    latch_destroy(&ct->tables_wanted);
 
     free_conns(ct);
     /* What was postponed uses what goes now. */
@@ -214,6 +216,7 @@ maintenance_main(void *ct_)
             poll_timer_wait(CT_WHEEL_TICK_MS);
         }
         ct_conn_memory_wait(ct->memory);
+        latch_wait(&ct->tables_wanted);
         latch_wait(&ct->exit);
         poll_block();
     }
@@ -225,6 +228,10 @@ static bool
 maintain(struct ct *ct, long long now)
 {
     unsigned int n_late = ct_frag_run(ct->frag, now);
+    if (latch_poll(&ct->tables_wanted)) {
+        ct_zones_prepare(ct);
+    }
+
     bool more = ct_wheel_run(ct->wheel, now, MAINTENANCE_BUDGET);
 
     more |= ct_zones_drain(ct, MAINTENANCE_BUDGET);

@@ -80,6 +80,7 @@ struct ct {
     /* Maintenance. */
     pthread_t thread;                       /* [I] */
     struct latch exit;                      /* [I] */
+    struct latch tables_wanted;             /* [I] ct_zones_prepare(). */
     struct ovs_mutex maintenance;
     _Atomic long long last_run;             /* [A] time_msec(). */
 

@@ -106,7 +106,7 @@ ct_wheel_run(struct ct_wheel *wheel, long long now, unsigned int budget)
     budget = budget / 2 + first;
     more = (run_ticks(wheel, now, &budget)
             || run_news(wheel, &budget));
-    ct_conn_memory_run(wheel->memory);
+    ct_conn_memory_run(wheel->memory, now);
     return more;
 }
 

@@ -184,6 +184,14 @@ ct_zones_drain(struct ct *ct, unsigned int budget)
 }
 
 void
+ct_zones_prepare(struct ct *ct)
+{
+    for (unsigned int i = 0; i < ct_zones_count(ct); i++) {
+        ct_table_prepare(ct_zone_table(ct_zones_at(ct, i)));
+    }
+}
+
+void
 ct_zones_init(struct ct *ct)
 {
     ct->zones = xcalloc(CT_N_ZONES, sizeof *ct->zones);
@@ -294,7 +302,7 @@ generation_create(struct ct *ct, struct ct_zone *zone)
         sizeof *generation);
 
     generation->zone = zone;
-    generation->table = ct_table_create();
+    generation->table = ct_table_create(&ct->tables_wanted);
     generation->seq = ++ct->next_seq;
     return generation;
 }

@@ -101,6 +101,10 @@ void ct_zone_flush(struct ct *, struct ct_zone *);
  * there is more to do.  One thread at a time. */
 bool ct_zones_drain(struct ct *, unsigned int budget);
 
+/* Memory for tables that asked for it, by ct->tables_wanted.  One thread at a
+ * time. */
+void ct_zones_prepare(struct ct *);
+
 void ct_zones_init(struct ct *);
 /* All records are gone, or going with the tracker's memory. */
 void ct_zones_uninit(struct ct *);

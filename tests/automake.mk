@@ -224,14 +224,18 @@ TESTSUITE_AT += tests/ct-core.at
 
 # Tuples, records, tables, deadlines.
 check_PROGRAMS += \
+	tests/test-ct-chunk \
 	tests/test-ct-conn \
 	tests/test-ct-hash \
+	tests/test-ct-news \
 	tests/test-ct-table \
 	tests/test-ct-tuple \
 	tests/test-ct-wheel
 
+tests_test_ct_chunk_SOURCES = tests/test-ct-chunk.c tests/ct-test.h
 tests_test_ct_conn_SOURCES = tests/test-ct-conn.c tests/ct-test.h
 tests_test_ct_hash_SOURCES = tests/test-ct-hash.c tests/ct-test.h
+tests_test_ct_news_SOURCES = tests/test-ct-news.c tests/ct-test.h
 tests_test_ct_table_SOURCES = tests/test-ct-table.c tests/ct-test.h
 tests_test_ct_tuple_SOURCES = tests/test-ct-tuple.c tests/ct-test.h
 tests_test_ct_wheel_SOURCES = tests/test-ct-wheel.c tests/ct-test.h

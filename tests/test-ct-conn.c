@@ -205,7 +205,7 @@ test_postponed(void)
     for (size_t i = 0; i < N; i++) {
         ct_conn_free_postponed(memory, conns[i]);
     }
-    ct_conn_memory_run(memory);
+    ct_conn_memory_run(memory, 0);
     for (size_t i = 0; i < N; i++) {
         CHECK(conns[i]->id == ids[i]);
     }
@@ -216,7 +216,7 @@ test_postponed(void)
 
     struct ct_news_cursor cursor = { .next = 0 };
     CHECK(ct_news_take(ct_conn_chunks(memory), &cursor) == conns[5]);
-    ct_conn_memory_run(memory);
+    ct_conn_memory_run(memory, 0);
     ovsrcu_quiesce();
     CHECK(!conns[5]->id);
 
@@ -229,10 +229,51 @@ test_postponed(void)
 
     /* Destroyed while records wait for their grace period. */
     ct_conn_free_postponed(memory, make(memory, 0, true, true));
-    ct_conn_memory_run(memory);
+    ct_conn_memory_run(memory, 0);
     ct_conn_free_postponed(memory, make(memory, 1, true, true));
     ct_conn_memory_destroy(memory);
     ovsrcu_quiesce();
+}
+
+/* Chunks are made ready while records are used up, more of them after that was
+ * too late, and go back when no more are used. */
+static void
+test_spares(void)
+{
+    struct ct_conn_memory *memory = ct_conn_memory_create();
+    const struct ct_chunks *chunks = ct_conn_chunks(memory);
+    struct ct_conn *conn = make(memory, 0, false, false);
+    uint32_t per_chunk = ct_chunk_of(conn)->n_records;
+    uint32_t i = 1;
+
+    ct_conn_memory_run(memory, 0);
+    for (; i < 3 * per_chunk - per_chunk / 3; i++) {
+        make(memory, i, false, false);
+    }
+    CHECK(chunks->n == 3);
+    ct_conn_memory_run(memory, 1000);
+    CHECK(chunks->n > 3 && !chunks->n_back);
+    ct_conn_memory_run(memory, 1499);
+    uint32_t n = chunks->n;
+    CHECK(!chunks->n_back);
+    ct_conn_memory_run(memory, 1500);
+    CHECK(chunks->n == n && chunks->n_back == n - 3);
+
+    for (; i < 6 * per_chunk - per_chunk / 3; i++) {
+        make(memory, i, false, false);
+    }
+    n = chunks->n - chunks->n_back;
+    CHECK(n == 6);
+    ct_conn_memory_run(memory, 2000);
+    CHECK(chunks->n - chunks->n_back >= n + 3);
+
+    /* What is ready is used. */
+    n = chunks->n - chunks->n_back;
+    for (; i < 8 * per_chunk; i++) {
+        make(memory, i, false, false);
+    }
+    CHECK(chunks->n - chunks->n_back == n);
+    ct_conn_memory_destroy(memory);
 }
 
 /* Threads that allocate and free get records of their own. */
@@ -258,7 +299,7 @@ allocate_main(void *arg)
                 ct_conn_free_postponed(shared, conns[i]);
             }
         }
-        ct_conn_memory_run(shared);
+        ct_conn_memory_run(shared, 0);
         ovsrcu_quiesce();
     }
     return NULL;
@@ -298,6 +339,7 @@ main(void)
     test_ids();
     test_id_wrap();
     test_postponed();
+    test_spares();
     test_threads();
     return ct_test_end("ct-conn");
 }
