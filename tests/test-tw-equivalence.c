@@ -24,7 +24,7 @@
 #include "util.h"
 
 /* Orders that a batch is tried in, to see whether its order matters. */
-#define N_PERMUTATIONS 12
+#define N_PERMUTATIONS 32
 
 /* With so many such batches, a pipeline gets all its packets singly. */
 #define MAX_ORDER 30
