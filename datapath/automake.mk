@@ -40,6 +40,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-megaflow-log.h \
 	datapath/tw-meter.c \
 	datapath/tw-meter.h \
+	datapath/tw-order.c \
+	datapath/tw-order.h \
 	datapath/tw-output.c \
 	datapath/tw-output.h \
 	datapath/tw-packet.c \
@@ -103,4 +105,5 @@ datapath_libtwdatapath_a_SOURCES += \
 	datapath/traffic-tuple.c \
 	datapath/traffic-tuple.h \
 	datapath/traffic-unixctl.c \
-	datapath/traffic-unixctl.h
+	datapath/traffic-unixctl.h \
+	datapath/traffic-write.h

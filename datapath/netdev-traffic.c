@@ -71,12 +71,16 @@ count_made(struct traffic_rx *rx, const struct traffic_turn *turn)
     }
     add(&rx->n[TRAFFIC_MADE], dp_packet_batch_size(turn->batch));
     add(&rx->n[TRAFFIC_MADE_BYTES], bytes);
-    if (turn->n_retries || turn->n_lives || turn->n_lost) {
+}
+
+static void
+count_connections(struct traffic_rx *rx, const struct traffic_turn *turn)
+{
+    if (OVS_UNLIKELY(turn->n_retries || turn->n_lives || turn->n_lost)) {
         add(&rx->n[TRAFFIC_RETRIES], turn->n_retries);
         add(&rx->n[TRAFFIC_LIFE], turn->n_lives);
         add(&rx->n[TRAFFIC_LOST], turn->n_lost);
     }
-    add(&rx->n[TRAFFIC_MAKING], traffic_cycles() - turn->now);
 }
 
 static int
@@ -106,11 +110,13 @@ traffic_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
     if (qfill) {
         *qfill = -ENOTSUP;
     }
+    count_connections(rx, &turn);
     if (dp_packet_batch_is_empty(batch)) {
         add(&rx->n[TRAFFIC_IDLE], traffic_cycles() - turn.now);
         return EAGAIN;
     }
     count_made(rx, &turn);
+    add(&rx->n[TRAFFIC_MAKING], traffic_cycles() - turn.now);
     return 0;
 }
 

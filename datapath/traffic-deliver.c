@@ -11,9 +11,11 @@
 #include "dp-packet.h"
 #include "traffic-pair.h"
 #include "traffic-plan.h"
+#include "traffic-write.h"
 
 /* Events of a batch, collected while they belong to the same inbox. */
 struct collector {
+    bool checks;
     struct traffic_inbox *inbox;
     unsigned int n;
     struct traffic_event events[NETDEV_MAX_BURST];
@@ -110,29 +112,41 @@ recognise(const struct traffic_plan *plan, enum traffic_side to,
     return TRAFFIC_OURS;
 }
 
+static void
+look_closer(const struct traffic_plan *plan, enum traffic_side to,
+            const struct dp_packet *packet, struct collector *c,
+            struct traffic_delivered *delivered)
+{
+    struct traffic_view view;
+    enum traffic_kind kind = traffic_packet_view(packet, &view);
+
+    if (kind == TRAFFIC_OURS) {
+        if (c->checks && !traffic_packet_verify(&view)) {
+            kind = TRAFFIC_MALFORMED;
+        } else if (plan) {
+            kind = recognise(plan, to, &view, c);
+        }
+    } else if (kind == TRAFFIC_FOREIGN && !plan) {
+        kind = TRAFFIC_OURS;
+    }
+    delivered->n_foreign += kind == TRAFFIC_FOREIGN;
+    delivered->n_bad += kind == TRAFFIC_MALFORMED;
+}
+
 void
 traffic_deliver(const struct traffic_plan *plan, enum traffic_side to,
                 bool checks, const struct dp_packet_batch *batch,
                 struct traffic_delivered *delivered)
 {
-    struct collector c = { .inbox = NULL, .n = 0 };
+    const struct traffic_template *data = plan ? plan->data[!to] : NULL;
+    uint32_t n = plan && !checks ? plan->pair->n_lasting : 0;
+    struct collector c = { .inbox = NULL, .n = 0, .checks = checks };
     struct dp_packet *packet;
 
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        struct traffic_view view;
-        enum traffic_kind kind = traffic_packet_view(packet, &view);
-
-        if (kind == TRAFFIC_OURS) {
-            if (checks && !traffic_packet_verify(&view)) {
-                kind = TRAFFIC_MALFORMED;
-            } else if (plan) {
-                kind = recognise(plan, to, &view, &c);
-            }
-        } else if (kind == TRAFFIC_FOREIGN && !plan) {
-            kind = TRAFFIC_OURS;
+        if (OVS_UNLIKELY(!n || !traffic_packet_is_data(data, packet, n))) {
+            look_closer(plan, to, packet, &c, delivered);
         }
-        delivered->n_foreign += kind == TRAFFIC_FOREIGN;
-        delivered->n_bad += kind == TRAFFIC_MALFORMED;
     }
     collector_flush(&c);
 }

@@ -29,6 +29,7 @@ static int check_peer(const struct traffic_device *,
     OVS_REQUIRES(traffic_mutex);
 static void apply_spec(struct traffic_device *, const struct traffic_spec *,
                        struct traffic_pcap *) OVS_REQUIRES(traffic_mutex);
+static void leave_pair(struct traffic_device *) OVS_REQUIRES(traffic_mutex);
 static void plan_again(struct traffic_device *client, struct traffic_pcap *,
                        bool keep_pair) OVS_REQUIRES(traffic_mutex);
 static struct traffic_device *find_client(const struct traffic_device *)
@@ -68,24 +69,13 @@ traffic_device_add(struct traffic_device *device)
     ovs_mutex_unlock(&traffic_mutex);
 }
 
-/* Nobody polls 'device' nor sends to it any more, but its server may still
- * have its plan. */
+/* Nobody polls 'device' nor sends to it any more. */
 void
 traffic_device_remove(struct traffic_device *device)
 {
-    struct traffic_device *server;
-
     ovs_mutex_lock(&traffic_mutex);
     ovs_list_remove(&device->node);
-    server = find_server(device);
-    if (server) {
-        ovsrcu_set(&server->plan, NULL);
-    }
-    if (traffic_device_role(device) == TRAFFIC_ROLE_CLIENT) {
-        ovsrcu_postpone(traffic_plan_destroy,
-                        ovsrcu_get_protected(struct traffic_plan *,
-                                             &device->plan));
-    }
+    leave_pair(device);
     traffic_spec_destroy(&device->spec);
     ovs_mutex_unlock(&traffic_mutex);
     for (int i = 0; i < TRAFFIC_MAX_QUEUES; i++) {
@@ -109,6 +99,7 @@ open_pcap(const struct traffic_device *device, const struct traffic_spec *spec,
     OVS_REQUIRES(traffic_mutex)
 {
     const struct traffic_plan *plan = plan_of(device);
+    char *why;
 
     *pcapp = NULL;
     if (spec->role != TRAFFIC_ROLE_CLIENT || !spec->pcap) {
@@ -120,13 +111,18 @@ open_pcap(const struct traffic_device *device, const struct traffic_spec *spec,
         *pcapp = traffic_pcap_ref(plan->pcap);
         return 0;
     }
-    *pcapp = traffic_pcap_open(spec->pcap, spec->n_rxq, errp);
+    *pcapp = traffic_pcap_open(spec->pcap, spec->n_rxq, &why);
+    if (!*pcapp) {
+        *errp = xasprintf("%s: %s", netdev_get_name(&device->up), why);
+        free(why);
+    }
     return *pcapp ? 0 : EINVAL;
 }
 
-int
-traffic_device_configure(struct traffic_device *device,
-                         const struct smap *options, char **errp)
+static int
+configure(struct traffic_device *device, const struct smap *options,
+          char **errp)
+    OVS_EXCLUDED(traffic_mutex)
 {
     const char *name = netdev_get_name(&device->up);
     struct traffic_pcap *pcap;
@@ -147,6 +143,20 @@ traffic_device_configure(struct traffic_device *device,
     }
     ovs_mutex_unlock(&traffic_mutex);
     traffic_spec_destroy(&spec);
+    return error;
+}
+
+/* OVS shows the error of a port that it creates, but not of one that it
+ * reconfigures. */
+int
+traffic_device_configure(struct traffic_device *device,
+                         const struct smap *options, char **errp)
+{
+    int error = configure(device, options, errp);
+
+    if (error) {
+        VLOG_WARN("%s", *errp);
+    }
     return error;
 }
 
@@ -198,12 +208,17 @@ set_plan(struct traffic_device *device, struct traffic_plan *plan)
 /* Takes 'device' out of the pair that it is in. */
 static void
 leave_pair(struct traffic_device *device)
-    OVS_REQUIRES(traffic_mutex)
 {
-    if (device->spec.role == TRAFFIC_ROLE_CLIENT) {
+    struct traffic_device *client = find_client(device);
+
+    if (client == device) {
         set_plan(device, NULL);
+    } else if (client) {
+        ovsrcu_set(&device->plan, NULL);
+        free(device->spec.peer);
+        device->spec.peer = xstrdup("");
+        plan_again(client, traffic_pcap_ref(plan_of(client)->pcap), true);
     }
-    ovsrcu_set(&device->plan, NULL);
 }
 
 static void
@@ -240,7 +255,7 @@ same_pair(const struct traffic_plan *plan, const struct traffic_spec *spec,
           unsigned int n_server_queues)
 {
     return (plan->n_queues[TRAFFIC_CLIENT] == spec->n_rxq
-            && plan->n_queues[TRAFFIC_SERVER] == n_server_queues
+            && plan->n_queues[TRAFFIC_SERVER] == MAX(n_server_queues, 1)
             && traffic_spec_same_connections(&plan->spec, spec));
 }
 
@@ -249,7 +264,7 @@ plan_again(struct traffic_device *client, struct traffic_pcap *pcap,
            bool keep_pair)
 {
     struct traffic_device *server = find_server(client);
-    unsigned int n_server_queues = server ? server->spec.n_rxq : 1;
+    unsigned int n_server_queues = server ? server->spec.n_rxq : 0;
     const struct traffic_plan *old = plan_of(client);
     struct traffic_pair *pair = NULL;
 

@@ -13,6 +13,7 @@
 #include "traffic-pcap.h"
 #include "traffic-plan.h"
 #include "traffic-pool.h"
+#include "traffic-write.h"
 #include "util.h"
 
 /* Connections of a queue that are being opened at the same time. */
@@ -228,7 +229,7 @@ begin(struct traffic_turn *turn)
 {
     struct traffic_queue *queue = turn->queue;
 
-    if (OVS_LIKELY(turn->side == TRAFFIC_SERVER)) {
+    if (turn->side == TRAFFIC_SERVER || !turn->plan->has_server) {
         return;
     }
     if (OVS_UNLIKELY(queue->n_begun < queue->n_lasting)) {
@@ -414,43 +415,73 @@ struct draft {
     uint16_t nonces[NETDEV_MAX_BURST];
 };
 
-static inline void
-data_tuple(const struct traffic_turn *turn, uint32_t index,
-           struct traffic_tuple *tuple)
+static inline struct traffic_mark
+data_mark(const struct traffic_turn *turn, const struct draft *draft,
+          unsigned int i)
 {
-    const struct traffic_plan *plan = turn->plan;
+    struct traffic_mark mark = {
+        .number = number_of(turn, draft->indexes[i]),
+        .step = TRAFFIC_DATA,
+        .side = turn->side,
+        .nonce = draft->nonces[i],
+    };
 
-    if (turn->side == TRAFFIC_SERVER) {
-        if (traffic_queue_recall(turn->queue, index, tuple, plan->spec.ipv6)) {
-            return;
+    return mark;
+}
+
+/* Writes what 'draft' says to 'packets', with the tuples of the ranges. */
+static void
+write_draft(const struct traffic_turn *turn, const struct draft *draft,
+            struct dp_packet **packets)
+{
+    const struct traffic_template *t = turn->plan->data[turn->side];
+    bool client = turn->side == TRAFFIC_CLIENT;
+
+    for (unsigned int i = 0; i < draft->n; i++) {
+        struct traffic_mark mark = data_mark(turn, draft, i);
+        struct traffic_ends ends = traffic_ends_of(&turn->plan->tuples,
+                                                   mark.number);
+
+        traffic_packet_write_ends(t, packets[i],
+                                  client ? ends : traffic_ends_reverse(ends),
+                                  &mark);
+    }
+}
+
+/* The same where the tuple may be another one, or is needed for a hash. */
+static void
+write_draft_with_care(const struct traffic_turn *turn,
+                      const struct draft *draft, struct dp_packet **packets)
+{
+    const struct traffic_template *t = turn->plan->data[turn->side];
+
+    for (unsigned int i = 0; i < draft->n; i++) {
+        struct traffic_mark mark = data_mark(turn, draft, i);
+        struct traffic_tuple tuple = { .sport = 0 };
+
+        if (!traffic_queue_recall(turn->queue, draft->indexes[i], &tuple,
+                                  t->ipv6)) {
+            traffic_tuple_of(&turn->plan->tuples, mark.number, &tuple);
+            if (turn->side == TRAFFIC_SERVER) {
+                traffic_tuple_reverse(&tuple, &tuple);
+            }
         }
-        traffic_tuple_of(&plan->tuples, number_of(turn, index), tuple);
-        traffic_tuple_reverse(tuple, tuple);
-    } else {
-        traffic_tuple_of(&plan->tuples, number_of(turn, index), tuple);
+        traffic_packet_write(t, packets[i], &tuple, &mark);
+        set_rss(turn, packets[i], &tuple);
     }
 }
 
 static void
 write_data(struct traffic_turn *turn, const struct draft *draft)
 {
-    const struct traffic_template *t = turn->plan->data[turn->side];
     size_t n_before = dp_packet_batch_size(turn->batch);
     struct dp_packet **packets = &turn->batch->packets[n_before];
 
-    traffic_pool_take(packets, draft->n, t->len);
-    for (unsigned int i = 0; i < draft->n; i++) {
-        struct traffic_mark mark = {
-            .number = number_of(turn, draft->indexes[i]),
-            .step = TRAFFIC_DATA,
-            .side = turn->side,
-            .nonce = draft->nonces[i],
-        };
-        struct traffic_tuple tuple;
-
-        data_tuple(turn, draft->indexes[i], &tuple);
-        traffic_packet_write(t, packets[i], &tuple, &mark);
-        set_rss(turn, packets[i], &tuple);
+    traffic_pool_take(packets, draft->n, turn->plan->data[turn->side]->len);
+    if (OVS_UNLIKELY(turn->queue->arrived || turn->plan->spec.rss)) {
+        write_draft_with_care(turn, draft, packets);
+    } else {
+        write_draft(turn, draft, packets);
     }
     turn->batch->count += draft->n;
 }
@@ -469,7 +500,7 @@ make_data(struct traffic_turn *turn)
     draft.n = traffic_turn_due(turn);
     traffic_pick(traffic_plan_popularity(plan, turn->side, queue->id),
                  &queue->picker, draft.indexes, draft.nonces, draft.n);
-    for (unsigned int i = 0; i < draft.n; i++) {
+    for (unsigned int i = 0; queue->arrived && i < draft.n; i++) {
         traffic_queue_prefetch(queue, draft.indexes[i], plan->spec.ipv6);
     }
     write_data(turn, &draft);
@@ -565,7 +596,8 @@ search_lost(struct traffic_turn *turn)
     struct traffic_queue *queue = turn->queue;
     uint16_t now;
 
-    if (OVS_LIKELY(!queue->n_under_way) || traffic_queue_has_events(queue)) {
+    if (OVS_LIKELY(!queue->n_under_way) || !turn->plan->has_server
+        || traffic_queue_has_events(queue)) {
         return;
     }
     now = ticks(turn);

@@ -12,6 +12,7 @@
 #include "csum.h"
 #include "packets.h"
 #include "traffic-spec.h"
+#include "traffic-write.h"
 #include "unaligned.h"
 #include "util.h"
 
@@ -20,10 +21,7 @@
 #define CLIENT_SEQ 0x10
 #define SERVER_SEQ 0x80
 
-static const struct {
-    uint16_t flags;             /* 0: this side sends no such packet. */
-    uint8_t seq, ack;           /* Low bytes. */
-} tcp_steps[TRAFFIC_N_STEPS][2] = {
+const struct traffic_tcp_step traffic_tcp_steps[TRAFFIC_N_STEPS][2] = {
 #define C TRAFFIC_CLIENT
 #define S TRAFFIC_SERVER
     [TRAFFIC_SYN][C] = { TCP_SYN, CLIENT_SEQ, 0 },
@@ -39,6 +37,8 @@ static const struct {
 #undef S
 };
 
+static void set_look_at_mark(struct traffic_template *, enum traffic_side);
+
 static uint8_t
 ip_proto_of(const struct traffic_spec *spec)
 {
@@ -47,63 +47,30 @@ ip_proto_of(const struct traffic_spec *spec)
             : spec->ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 }
 
-/* Words of the packet are added as they lie in memory: one's complement sums
- * do not depend on the order of bytes (RFC 1071). */
-static inline uint32_t
-load32(const void *p)
-{
-    uint32_t x;
-
-    memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline uint16_t
-load16(const void *p)
-{
-    uint16_t x;
-
-    memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline void
-store32(void *p, uint32_t x)
-{
-    memcpy(p, &x, sizeof x);
-}
-
-static inline void
-store16(void *p, uint16_t x)
-{
-    memcpy(p, &x, sizeof x);
-}
-
-static inline uint16_t
-fold(uint64_t sum)
-{
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return sum;
-}
-
+/* Words are added as they lie in memory: the sum does not depend on the order
+ * of bytes, but for its own. */
 static uint64_t
 sum_bytes(const uint8_t *p, size_t n)
 {
     uint64_t sum = 0;
 
     for (; n >= 4; n -= 4, p += 4) {
-        sum += load32(p);
+        sum += traffic_load32(p);
     }
     if (n) {
         uint8_t last[4] = { 0 };
 
         memcpy(last, p, n);
-        sum += load32(last);
+        sum += traffic_load32(last);
     }
     return sum;
+}
+
+/* Folds a sum of words in memory, to host byte order. */
+static uint16_t
+host_sum(uint64_t sum)
+{
+    return ntohs((OVS_FORCE ovs_be16) traffic_fold(sum));
 }
 
 /* Templates --------------------------------------------------------------- */
@@ -139,7 +106,7 @@ put_ipv4(struct traffic_template *t, uint8_t *l3, uint8_t ip_proto)
     ip->ip_frag_off = htons(IP_DONT_FRAGMENT);
     ip->ip_ttl = 64;
     ip->ip_proto = ip_proto;
-    t->ip_sum = fold(sum_bytes(l3, IP_HEADER_LEN));
+    t->ip_sum = host_sum(sum_bytes(l3, IP_HEADER_LEN));
     return (uint8_t *) (ip + 1);
 }
 
@@ -155,6 +122,20 @@ put_ipv6(struct traffic_template *t, uint8_t *l3, uint8_t ip_proto)
     ip6->ip6_ctlun.ip6_un1.ip6_un1_nxt = ip_proto;
     ip6->ip6_ctlun.ip6_un1.ip6_un1_hlim = 64;
     return (uint8_t *) (ip6 + 1);
+}
+
+/* Addresses of IPv6, but for their last words. */
+static void
+put_prefixes(struct traffic_template *t, const struct traffic_spec *spec,
+             enum traffic_side side)
+{
+    bool client = side == TRAFFIC_CLIENT;
+    uint8_t *src = t->frame + t->l3_ofs + 8;
+    uint8_t *dst = src + 16;
+
+    memcpy(src, client ? &spec->clients.base : &spec->servers.base, 12);
+    memcpy(dst, client ? &spec->servers.base : &spec->clients.base, 12);
+    t->prefix_sum = host_sum(sum_bytes(src, 12) + sum_bytes(dst, 12));
 }
 
 static void
@@ -196,7 +177,52 @@ sum_l4(const struct traffic_template *t, uint8_t ip_proto)
         sum += (OVS_FORCE uint16_t) htons(ip_proto);
         sum += (OVS_FORCE uint16_t) htons(len);
     }
-    return fold(sum);
+    return host_sum(sum);
+}
+
+/* The words that traffic_packet_is_data() compares, made of a packet: TOS and
+ * flow label, identification and TTL may have changed on the way. */
+static void
+set_look(struct traffic_template *t, enum traffic_side side)
+{
+    static const uint8_t ipv4_masks[2][8] = {
+        { 0xff, 0xff, 0xff, 0x00, 0xff, 0xff, 0x00, 0x00 },
+        { 0x3f, 0xff, 0x00, 0xff, 0x00, 0x00, 0x00, 0x00 },
+    };
+    static const uint8_t ipv6_masks[2][8] = {
+        { 0xff, 0xff, 0xf0, 0x00, 0x00, 0x00, 0xff, 0xff },
+        { 0xff },
+    };
+    const uint8_t (*masks)[8] = t->ipv6 ? ipv6_masks : ipv4_masks;
+
+    for (int i = 0; i < 2; i++) {
+        t->look[i].mask = traffic_load64(masks[i]);
+        t->look[i].value = (t->look[i].mask
+                            & traffic_load64(t->frame + t->l3_ofs
+                                             + (i ? 6 : -2)));
+    }
+    set_look_at_mark(t, side);
+}
+
+static void
+set_look_at_mark(struct traffic_template *t, enum traffic_side side)
+{
+    const struct traffic_tcp_step *data
+        = &traffic_tcp_steps[TRAFFIC_DATA][side];
+    bool tcp = t->protocol == TRAFFIC_TCP;
+    ovs_be32 value[2], mask[2];
+
+    t->look_ofs = t->l4_ofs + (tcp ? 4 : UDP_HEADER_LEN);
+    mask[0] = htonl(0xff);
+    mask[1] = OVS_BE32_MAX;
+    value[0] = htonl(tcp ? data->seq : side << 7 | TRAFFIC_DATA);
+    value[1] = htonl(tcp ? data->seq ^ data->ack : TRAFFIC_MAGIC);
+    t->look[2].mask = traffic_load64(mask);
+    t->look[2].value = traffic_load64(value);
+    t->look_ctl_mask = (OVS_FORCE uint32_t) htonl(0xfffffc00);
+    t->look_ctl = (OVS_FORCE uint32_t) htonl(TRAFFIC_DATA_CTL);
+    t->data_seq = data->seq;
+    t->data_ack = data->ack;
 }
 
 /* A frame shorter than 60 bytes is padded: with zeros behind what IP knows. */
@@ -219,137 +245,14 @@ traffic_template_init(struct traffic_template *t,
     t->len = MAX(traffic_spec_min_frame(spec), size <= 60 && tcp ? 0 : size);
     l3 = put_l2(t, spec, side);
     l4 = (spec->ipv6 ? put_ipv6 : put_ipv4)(t, l3, ip_proto);
+    if (t->ipv6) {
+        put_prefixes(t, spec, side);
+    }
     put_payload(t, traffic_spec_min_frame(spec));
     put_l4(t, l4, side);
     t->l4_sum = sum_l4(t, ip_proto);
     t->len = MAX(t->len, padded);
-}
-
-/* Writing ----------------------------------------------------------------- */
-
-/* Copies the template's bytes and returns where they are. */
-static inline uint8_t *
-copy_frame(const struct traffic_template *t, struct dp_packet *packet)
-{
-    uint8_t *frame = dp_packet_data(packet);
-
-    if (OVS_LIKELY(t->len <= 64)) {
-        memcpy(frame, t->frame, 64);
-    } else {
-        memcpy(frame, t->frame, t->len);
-    }
-    dp_packet_set_size(packet, t->len);
-    return frame;
-}
-
-/* Writes addresses and returns their sum. */
-static inline uint64_t
-write_addresses(const struct traffic_template *t, uint8_t *l3,
-                const struct traffic_tuple *tuple)
-{
-    uint64_t sum = 0;
-
-    if (OVS_LIKELY(!t->ipv6)) {
-        uint32_t src = (OVS_FORCE uint32_t) tuple->src[3];
-        uint32_t dst = (OVS_FORCE uint32_t) tuple->dst[3];
-
-        sum = (uint64_t) src + dst;
-        store32(l3 + 12, src);
-        store32(l3 + 16, dst);
-        store16(l3 + 10, ~fold(t->ip_sum + sum));
-    } else {
-        for (int i = 0; i < 4; i++) {
-            sum += (OVS_FORCE uint32_t) tuple->src[i];
-            sum += (OVS_FORCE uint32_t) tuple->dst[i];
-        }
-        memcpy(l3 + 8, tuple->src, 16);
-        memcpy(l3 + 24, tuple->dst, 16);
-    }
-    return sum;
-}
-
-static inline uint32_t
-ports_of(const struct traffic_tuple *tuple)
-{
-    return load32(&tuple->sport);
-}
-
-static inline void
-write_tcp(uint8_t *l4, uint64_t sum, const struct traffic_tuple *tuple,
-          const struct traffic_mark *mark)
-{
-    uint32_t base = mark->number << 8;
-    uint32_t seq = (OVS_FORCE uint32_t)
-                   htonl(base | tcp_steps[mark->step][mark->side].seq);
-    uint32_t ack = tcp_steps[mark->step][mark->side].ack;
-    uint16_t flags = tcp_steps[mark->step][mark->side].flags;
-    uint32_t ports = ports_of(tuple);
-    uint32_t window = (OVS_LIKELY(mark->step == TRAFFIC_DATA)
-                       ? TRAFFIC_DATA_WINDOW + mark->nonce % 1024
-                       : TRAFFIC_STEP_WINDOW + mark->step);
-    uint32_t ctl_window = (OVS_FORCE uint32_t)
-                          htonl((uint32_t) (flags | 5 << 12) << 16 | window);
-
-    ack = ack ? (OVS_FORCE uint32_t) htonl(base | ack) : 0;
-    store32(l4, ports);
-    store32(l4 + 4, seq);
-    store32(l4 + 8, ack);
-    store32(l4 + 12, ctl_window);
-    sum += (uint64_t) ports + seq + ack + ctl_window;
-    store16(l4 + 16, ~fold(sum));
-}
-
-static inline uint32_t
-mark_word(const struct traffic_mark *mark)
-{
-    return (OVS_FORCE uint32_t) htonl(mark->number << 8 | mark->side << 7
-                                      | mark->step);
-}
-
-/* A UDP checksum of 0 would mean that there is none (RFC 768). */
-static inline void
-write_udp(uint8_t *l4, uint64_t sum, const struct traffic_tuple *tuple,
-          const struct traffic_mark *mark)
-{
-    uint32_t word = mark_word(mark);
-    uint32_t ports = ports_of(tuple);
-    uint16_t csum;
-
-    store32(l4, ports);
-    store32(l4 + UDP_HEADER_LEN, word);
-    csum = ~fold(sum + ports + word);
-    store16(l4 + 6, csum ? csum : 0xffff);
-}
-
-static inline void
-write_icmp(uint8_t *l4, uint64_t sum, const struct traffic_tuple *tuple,
-           const struct traffic_mark *mark)
-{
-    uint32_t word = mark_word(mark);
-    uint16_t id = (OVS_FORCE uint16_t) tuple->sport;
-
-    store16(l4 + 4, id);
-    store32(l4 + ICMP_HEADER_LEN, word);
-    store16(l4 + 2, ~fold(sum + id + word));
-}
-
-void
-traffic_packet_write(const struct traffic_template *t,
-                     struct dp_packet *packet,
-                     const struct traffic_tuple *tuple,
-                     const struct traffic_mark *mark)
-{
-    uint8_t *frame = copy_frame(t, packet);
-    uint8_t *l4 = frame + t->l4_ofs;
-    uint64_t addresses = write_addresses(t, frame + t->l3_ofs, tuple);
-
-    if (OVS_LIKELY(t->protocol == TRAFFIC_TCP)) {
-        write_tcp(l4, t->l4_sum + addresses, tuple, mark);
-    } else if (t->protocol == TRAFFIC_UDP) {
-        write_udp(l4, t->l4_sum + addresses, tuple, mark);
-    } else {
-        write_icmp(l4, t->l4_sum + (t->ipv6 ? addresses : 0), tuple, mark);
-    }
+    set_look(t, side);
 }
 
 /* Reading ----------------------------------------------------------------- */
@@ -362,11 +265,11 @@ view_ipv4(struct traffic_view *view, size_t left)
     if (OVS_UNLIKELY(left < IP_HEADER_LEN)) {
         return TRAFFIC_MALFORMED;
     } else if (OVS_UNLIKELY(l3[0] != IP_IHL_VER(5, 4)
-                            || load16(l3 + 6) & (OVS_FORCE uint16_t)
+                            || traffic_load16(l3 + 6) & (OVS_FORCE uint16_t)
                                htons(IP_FRAG_OFF_MASK | IP_MORE_FRAGMENTS))) {
         return TRAFFIC_FOREIGN;
     }
-    view->l3_len = ntohs((OVS_FORCE ovs_be16) load16(l3 + 2));
+    view->l3_len = ntohs((OVS_FORCE ovs_be16) traffic_load16(l3 + 2));
     if (OVS_UNLIKELY(view->l3_len > left || view->l3_len < IP_HEADER_LEN)) {
         return TRAFFIC_MALFORMED;
     }
@@ -385,7 +288,7 @@ view_ipv6(struct traffic_view *view, size_t left)
     if (OVS_UNLIKELY(left < IPV6_HEADER_LEN)) {
         return TRAFFIC_MALFORMED;
     }
-    view->l4_len = ntohs((OVS_FORCE ovs_be16) load16(l3 + 4));
+    view->l4_len = ntohs((OVS_FORCE ovs_be16) traffic_load16(l3 + 4));
     view->l3_len = view->l4_len + IPV6_HEADER_LEN;
     if (OVS_UNLIKELY(view->l4_len > left - IPV6_HEADER_LEN)) {
         return TRAFFIC_MALFORMED;
@@ -407,9 +310,9 @@ traffic_packet_view(const struct dp_packet *packet, struct traffic_view *view)
     if (OVS_UNLIKELY(size < ETH_HEADER_LEN + VLAN_HEADER_LEN)) {
         return TRAFFIC_MALFORMED;
     }
-    type = (OVS_FORCE ovs_be16) load16(frame + 12);
+    type = (OVS_FORCE ovs_be16) traffic_load16(frame + 12);
     if (type == htons(ETH_TYPE_VLAN)) {
-        type = (OVS_FORCE ovs_be16) load16(frame + 16);
+        type = (OVS_FORCE ovs_be16) traffic_load16(frame + 16);
         ofs += VLAN_HEADER_LEN;
     }
     view->l3 = frame + ofs;
@@ -428,19 +331,19 @@ read_tcp(const struct traffic_view *view, struct traffic_mark *mark)
     if (OVS_UNLIKELY(view->l4_len < TCP_HEADER_LEN)) {
         return TRAFFIC_MALFORMED;
     }
-    seq = ntohl((OVS_FORCE ovs_be32) load32(l4 + 4));
-    ack = ntohl((OVS_FORCE ovs_be32) load32(l4 + 8));
-    ctl = ntohl((OVS_FORCE ovs_be32) load32(l4 + 12));
+    seq = ntohl((OVS_FORCE ovs_be32) traffic_load32(l4 + 4));
+    ack = ntohl((OVS_FORCE ovs_be32) traffic_load32(l4 + 8));
+    ctl = ntohl((OVS_FORCE ovs_be32) traffic_load32(l4 + 12));
     window = ctl;
     mark->number = seq >> 8;
     mark->side = seq & 0x80 ? TRAFFIC_SERVER : TRAFFIC_CLIENT;
     mark->step = (OVS_LIKELY(window < TRAFFIC_STEP_WINDOW) ? TRAFFIC_DATA
                   : MIN(window - TRAFFIC_STEP_WINDOW, TRAFFIC_DATA));
-    expected = tcp_steps[mark->step][mark->side].ack;
+    expected = traffic_tcp_steps[mark->step][mark->side].ack;
     expected = expected ? mark->number << 8 | expected : 0;
-    flags = tcp_steps[mark->step][mark->side].flags;
+    flags = traffic_tcp_steps[mark->step][mark->side].flags;
     return (ack == expected && flags && (ctl >> 16 & 0xfff) == flags
-            && (seq & 0xff) == tcp_steps[mark->step][mark->side].seq
+            && (seq & 0xff) == traffic_tcp_steps[mark->step][mark->side].seq
             ? TRAFFIC_OURS : TRAFFIC_FOREIGN);
 }
 
@@ -448,6 +351,7 @@ read_tcp(const struct traffic_view *view, struct traffic_mark *mark)
 static inline enum traffic_kind
 read_payload(const struct traffic_view *view, struct traffic_mark *mark)
 {
+    const uint32_t magic = (OVS_FORCE uint32_t) htonl(TRAFFIC_MAGIC);
     const uint8_t *payload = view->l4 + UDP_HEADER_LEN;
     uint32_t word;
 
@@ -456,11 +360,11 @@ read_payload(const struct traffic_view *view, struct traffic_mark *mark)
     } else if (OVS_UNLIKELY(view->l4_len < UDP_HEADER_LEN + 8)) {
         return TRAFFIC_FOREIGN;
     }
-    word = ntohl((OVS_FORCE ovs_be32) load32(payload));
+    word = ntohl((OVS_FORCE ovs_be32) traffic_load32(payload));
     mark->number = word >> 8;
     mark->side = word >> 7 & 1;
     mark->step = word & 0x7f;
-    return (load32(payload + 4) == (OVS_FORCE uint32_t) htonl(TRAFFIC_MAGIC)
+    return (traffic_load32(payload + 4) == magic
             && (mark->step == TRAFFIC_DATA || mark->step == mark->side)
             ? TRAFFIC_OURS : TRAFFIC_FOREIGN);
 }
@@ -508,7 +412,7 @@ verify_l4(const struct traffic_view *view)
     uint64_t sum = sum_bytes(view->l4, view->l4_len);
 
     if (view->ip_proto == IPPROTO_UDP && !view->ipv6
-        && view->l4_len >= UDP_HEADER_LEN && !load16(view->l4 + 6)) {
+        && view->l4_len >= UDP_HEADER_LEN && !traffic_load16(view->l4 + 6)) {
         return true;
     }
     if (view->ip_proto != IPPROTO_ICMP) {
@@ -516,13 +420,15 @@ verify_l4(const struct traffic_view *view)
         sum += (OVS_FORCE uint16_t) htons(view->ip_proto);
         sum += (OVS_FORCE uint16_t) htons(view->l4_len);
     }
-    return fold(sum) == 0xffff;
+    return traffic_fold(sum) == 0xffff;
 }
 
 bool
 traffic_packet_verify(const struct traffic_view *view)
 {
-    if (!view->ipv6 && fold(sum_bytes(view->l3, IP_HEADER_LEN)) != 0xffff) {
+    uint64_t header = view->ipv6 ? 0 : sum_bytes(view->l3, IP_HEADER_LEN);
+
+    if (!view->ipv6 && traffic_fold(header) != 0xffff) {
         return false;
     }
     switch (view->ip_proto) {

@@ -16,6 +16,8 @@ struct traffic_spec;
  *
  * What
  * ----
+ * Here are templates and reading; writing is in traffic-write.h.
+ *
  * Each packet carries a mark: the number of its connection and which step of
  * the connection it is.  The mark lies where no address translation changes
  * anything: in TCP the sequence numbers hold the number and the window says
@@ -35,7 +37,7 @@ struct traffic_spec;
  *
  * Threads: a template is immutable once made.
  *
- * Cost: writing a frame of up to 64 bytes copies 64 bytes and stores a dozen
+ * Cost: writing a frame copies it, in blocks of 64 bytes, and stores a dozen
  * words; checksums come from sums of what never changes. */
 
 enum traffic_side { TRAFFIC_CLIENT, TRAFFIC_SERVER };
@@ -55,7 +57,9 @@ enum traffic_step {
 
 #define TRAFFIC_MAX_NUMBER 0xffffff
 #define TRAFFIC_STEP_WINDOW 64000
-#define TRAFFIC_DATA_WINDOW 8192
+#define TRAFFIC_DATA_WINDOW 8192            /* Plus up to 1023. */
+#define TRAFFIC_DATA_CTL \
+    ((uint32_t) (TCP_ACK | 5 << 12) << 16 | TRAFFIC_DATA_WINDOW)
 #define TRAFFIC_MAGIC 0x54726166
 
 struct traffic_mark {
@@ -72,7 +76,15 @@ struct traffic_template {
     uint16_t l3_ofs, l4_ofs;
     bool ipv6;
     uint8_t protocol;           /* enum traffic_protocol. */
-    uint32_t ip_sum, l4_sum;    /* Of what stays, not complemented. */
+    uint32_t ip_sum, l4_sum;    /* Of what stays, not complemented, and */
+    uint32_t prefix_sum;        /* of IPv6 addresses but their last words. */
+    uint8_t data_seq, data_ack; /* TCP data: the low bytes. */
+
+    /* What traffic_packet_is_data() compares: 8 bytes from 2 before the IP
+     * header on, 8 from 6 behind its start on, and where the mark is. */
+    struct { uint64_t mask, value; } look[3];
+    uint32_t look_ctl_mask, look_ctl;   /* TCP: flags and window. */
+    uint16_t look_ofs;
 };
 
 /* Frames of 'spec', of 'size' bytes (without frame check sequence), but not
@@ -80,13 +92,6 @@ struct traffic_template {
 void traffic_template_init(struct traffic_template *,
                            const struct traffic_spec *, enum traffic_side,
                            unsigned int size);
-
-/* Writes a frame to 'packet', which must have room for it and, in any case,
- * for 64 bytes from its data on. */
-void traffic_packet_write(const struct traffic_template *,
-                          struct dp_packet *packet,
-                          const struct traffic_tuple *,
-                          const struct traffic_mark *);
 
 /* What a packet turned out to be. */
 enum traffic_kind {

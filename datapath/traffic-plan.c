@@ -54,7 +54,8 @@ traffic_plan_create(const struct traffic_spec *spec,
     traffic_tuples_init(&plan->tuples, spec);
     plan->pcap = pcap;
     plan->n_queues[TRAFFIC_CLIENT] = spec->n_rxq;
-    plan->n_queues[TRAFFIC_SERVER] = n_server_queues;
+    plan->n_queues[TRAFFIC_SERVER] = MAX(n_server_queues, 1);
+    plan->has_server = n_server_queues > 0;
     for (int side = 0; side < 2; side++) {
         plan->control[side] = template_create(spec, side, 60);
         plan->data[side] = template_create(spec, side,

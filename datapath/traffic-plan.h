@@ -35,15 +35,16 @@ struct traffic_plan {
     struct traffic_template *control[2];    /* By side: without payload. */
     struct traffic_template *data[2];       /* By side: of spec.size. */
     unsigned int n_queues[2];               /* By side. */
+    bool has_server;                        /* Else the client waits. */
     /* By side; for queues with few connections, and with one more. */
     struct traffic_popularity popularity[2][2];
     struct traffic_pcap *pcap;              /* Or null. */
     struct traffic_pair *pair;
 };
 
-/* Works out 'spec', of which it makes a copy, with so many receive queues of
- * server and client.  Goes on with 'pair' if it is not null.  Takes over
- * 'pcap'. */
+/* Works out 'spec', of which it makes a copy, for a server with so many
+ * receive queues, 0 if there is no server.  Goes on with 'pair' if it is not
+ * null.  Takes over 'pcap'. */
 struct traffic_plan *traffic_plan_create(const struct traffic_spec *spec,
                                          unsigned int n_server_queues,
                                          struct traffic_pair *pair,

@@ -70,20 +70,6 @@ room_for(size_t len)
     return HEADROOM + CACHE_LINE_SIZE + MAX(len, 64) + TAILROOM;
 }
 
-static struct dp_packet *
-take_one(struct traffic_pool *pool, size_t len)
-{
-    while (pool->n) {
-        struct dp_packet *packet = pool->packets[--pool->n];
-
-        if (OVS_LIKELY(dp_packet_get_allocated(packet) >= room_for(len))) {
-            return packet;
-        }
-        dp_packet_delete(packet);
-    }
-    return dp_packet_new(room_for(len));
-}
-
 static inline void
 reset(struct dp_packet *packet, size_t len)
 {
@@ -98,12 +84,39 @@ reset(struct dp_packet *packet, size_t len)
     packet->packet_type = htonl(PT_ETH);
 }
 
+/* One from malloc(), or from the pool if it is large enough. */
+static struct dp_packet *
+take_one(struct traffic_pool *pool, size_t len)
+{
+    while (pool->n) {
+        struct dp_packet *packet = pool->packets[--pool->n];
+
+        if (OVS_LIKELY(dp_packet_get_allocated(packet) >= room_for(len))) {
+            return packet;
+        }
+        dp_packet_delete(packet);
+    }
+    return dp_packet_new(room_for(len));
+}
+
 void
 traffic_pool_take(struct dp_packet **packets, size_t n, size_t len)
 {
     struct traffic_pool *pool = pool_get();
+    size_t room = room_for(len);
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t left = pool->n; i < n && left; i++) {
+        struct dp_packet *packet = pool->packets[--left];
+
+        if (OVS_UNLIKELY(dp_packet_get_allocated(packet) < room)) {
+            break;
+        }
+        packets[i] = packet;
+        reset(packet, len);
+    }
+    pool->n -= i;
+    for (; i < n; i++) {
         packets[i] = take_one(pool, len);
         reset(packets[i], len);
     }
@@ -113,14 +126,16 @@ void
 traffic_pool_give(struct dp_packet_batch *batch)
 {
     struct traffic_pool *pool = pool_get();
+    size_t n = pool->n;
     struct dp_packet *packet;
 
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        if (OVS_LIKELY(pool->n < TRAFFIC_POOL_SIZE
+        if (OVS_LIKELY(n < TRAFFIC_POOL_SIZE
                        && packet->source == DPBUF_MALLOC)) {
-            pool->packets[pool->n++] = packet;
+            pool->packets[n++] = packet;
         } else {
             dp_packet_delete(packet);
         }
     }
+    pool->n = n;
 }

@@ -58,5 +58,6 @@ traffic_tuples_init(struct traffic_tuples *t, const struct traffic_spec *spec)
     t->n_server_ports = t->attack || t->icmp ? 1 : spec->server_ports.n;
     t->inverse = (t->n_server_ports > 1
                   ? UINT64_MAX / t->n_server_ports + 1 : 0);
+    t->one_server = !t->server_bits && t->n_server_ports == 1;
     t->capacity = capacity_of(t);
 }

@@ -37,6 +37,12 @@ struct traffic_tuple {
     ovs_be16 sport, dport;      /* ICMP: both the identifier. */
 };
 
+/* What differs between tuples of the same ranges, in host byte order. */
+struct traffic_ends {
+    uint32_t src, dst;          /* The last word. */
+    uint32_t ports;             /* Source in the upper half. */
+};
+
 struct traffic_tuples {
     ovs_be32 client_prefix[4], server_prefix[4];
     uint32_t client_base, server_base;  /* The last word. */
@@ -47,10 +53,14 @@ struct traffic_tuples {
     uint64_t inverse;           /* 2**64 / n_server_ports, rounded up. */
     uint64_t capacity;
     bool attack, icmp;
+    bool one_server;            /* And one server port. */
 };
 
 void traffic_tuples_init(struct traffic_tuples *, const struct traffic_spec *);
 
+static inline struct traffic_ends traffic_ends_of(
+    const struct traffic_tuples *, uint64_t number);
+static inline struct traffic_ends traffic_ends_reverse(struct traffic_ends);
 static inline void traffic_tuple_of(const struct traffic_tuples *,
                                     uint64_t number, struct traffic_tuple *);
 static inline void traffic_tuple_reverse(struct traffic_tuple *,
@@ -73,6 +83,26 @@ traffic_turn(uint32_t x, uint32_t turn, uint32_t n)
     return x >= n ? x - n : x;
 }
 
+/* The digits above that of the client, where there are several servers or
+ * server ports. */
+static inline void
+traffic_server_digits(const struct traffic_tuples *t, uint64_t rest,
+                      uint64_t turn, struct traffic_digits *d)
+{
+    d->server = (rest + (turn >> 40)) & t->server_mask;
+    rest >>= t->server_bits;
+    if (t->n_server_ports > 1) {
+        d->client_port = (unsigned __int128) t->inverse * rest >> 64;
+        d->server_port = rest - d->client_port * t->n_server_ports;
+        d->server_port = traffic_turn(d->server_port,
+                                      (turn >> 48) * t->n_server_ports >> 16,
+                                      t->n_server_ports);
+    } else {
+        d->client_port = rest;
+        d->server_port = 0;
+    }
+}
+
 static inline struct traffic_digits
 traffic_digits_of(const struct traffic_tuples *t, uint64_t number)
 {
@@ -82,17 +112,11 @@ traffic_digits_of(const struct traffic_tuples *t, uint64_t number)
     d.client = (number + 1) & t->client_mask;
     turn = (d.client + 1) * UINT64_C(0x9e3779b97f4a7c15);
     rest = number >> t->client_bits;
-    d.server = (rest + (turn >> 40)) & t->server_mask;
-    rest >>= t->server_bits;
-    if (t->n_server_ports > 1) {
-        d.client_port = (unsigned __int128) t->inverse * rest >> 64;
-        d.server_port = rest - d.client_port * t->n_server_ports;
-        d.server_port = traffic_turn(d.server_port,
-                                     (turn >> 48) * t->n_server_ports >> 16,
-                                     t->n_server_ports);
-    } else {
+    if (OVS_LIKELY(t->one_server)) {
+        d.server = d.server_port = 0;
         d.client_port = rest;
-        d.server_port = 0;
+    } else {
+        traffic_server_digits(t, rest, turn, &d);
     }
     d.client_port = traffic_turn(d.client_port,
                                  (turn >> 32 & 0xffff)
@@ -101,21 +125,46 @@ traffic_digits_of(const struct traffic_tuples *t, uint64_t number)
     return d;
 }
 
+static inline struct traffic_ends
+traffic_ends_of(const struct traffic_tuples *t, uint64_t number)
+{
+    struct traffic_digits d = traffic_digits_of(t, number);
+    struct traffic_ends ends;
+    uint32_t sport, dport;
+
+    sport = t->client_port + d.client_port;
+    dport = (OVS_UNLIKELY(t->icmp) ? sport
+             : OVS_UNLIKELY(t->attack) ? sport ^ TRAFFIC_ATTACK_PORTS
+             : t->server_port + d.server_port);
+    ends.src = t->client_base + d.client;
+    ends.dst = t->server_base + (t->attack ? d.client : d.server);
+    ends.ports = sport << 16 | dport;
+    return ends;
+}
+
+static inline struct traffic_ends
+traffic_ends_reverse(struct traffic_ends ends)
+{
+    struct traffic_ends reverse = {
+        .src = ends.dst, .dst = ends.src,
+        .ports = ends.ports << 16 | ends.ports >> 16,
+    };
+
+    return reverse;
+}
+
 static inline void
 traffic_tuple_of(const struct traffic_tuples *t, uint64_t number,
                  struct traffic_tuple *tuple)
 {
-    struct traffic_digits d = traffic_digits_of(t, number);
+    struct traffic_ends ends = traffic_ends_of(t, number);
 
     memcpy(tuple->src, t->client_prefix, sizeof tuple->src);
     memcpy(tuple->dst, t->server_prefix, sizeof tuple->dst);
-    tuple->src[3] = htonl(t->client_base + d.client);
-    tuple->dst[3] = htonl(t->server_base
-                          + (t->attack ? d.client : d.server));
-    tuple->sport = htons(t->client_port + d.client_port);
-    tuple->dport = (t->icmp ? tuple->sport
-                    : t->attack ? tuple->sport ^ htons(TRAFFIC_ATTACK_PORTS)
-                    : htons(t->server_port + d.server_port));
+    tuple->src[3] = htonl(ends.src);
+    tuple->dst[3] = htonl(ends.dst);
+    tuple->sport = htons(ends.ports >> 16);
+    tuple->dport = htons(ends.ports & 0xffff);
 }
 
 static inline void

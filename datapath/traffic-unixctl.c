@@ -124,6 +124,13 @@ static const char *const tx_names[] = {
 #undef X
 };
 
+/* True if nothing happens without a server. */
+static bool
+is_talk(const struct traffic_spec *spec)
+{
+    return traffic_plan_n_lasting(spec) || traffic_plan_n_passing(spec);
+}
+
 static const char *
 phase_of(const struct traffic_device *device, const struct traffic_plan *plan)
     OVS_REQUIRES(traffic_mutex)
@@ -133,7 +140,8 @@ phase_of(const struct traffic_device *device, const struct traffic_plan *plan)
 
     return (device->stopped ? "stopped"
             : device->spec.role == TRAFFIC_ROLE_SINK ? "steady"
-            : !plan ? "without peer"
+            : !plan || (!plan->has_server && is_talk(&plan->spec))
+            ? "without peer"
             : traffic_pair_is_done(plan->pair, side) ? "done"
             : traffic_pair_is_open(plan->pair) ? "steady"
             : "opening");

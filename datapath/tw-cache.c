@@ -13,6 +13,7 @@
 #include "tw-datapath.h"
 #include "tw-group.h"
 #include "tw-megaflow.h"
+#include "tw-order.h"
 #include "tw-program.h"
 #include "tw-thread.h"
 #include "util.h"
@@ -439,46 +440,30 @@ find_programs(struct passage *p)
     check_programs(p);
 }
 
-/* One of 64 bits for the packet's connection. */
-static uint64_t
-connection_bit(const struct tw_track_key *key)
+static bool
+takes_one_way(const struct passage *p)
 {
-    uint32_t x = (OVS_FORCE uint32_t) key->ports;
+    bool differ = false;
 
-    if (tw_track_key_kind(key) == TW_KEY_IPV4) {
-        x ^= (OVS_FORCE uint32_t) key->ip4.src;
-        x ^= (OVS_FORCE uint32_t) key->ip4.dst;
-    } else if (tw_track_key_kind(key) == TW_KEY_IPV6) {
-        uint32_t words[8];
-
-        memcpy(words, &key->ip6.src, sizeof words);
-        x ^= words[3] ^ words[7];
+    for (size_t i = 1; i < p->pass.n; i++) {
+        differ |= p->pass.programs[i] != p->pass.programs[0];
     }
-    return UINT64_C(1) << (x * UINT32_C(0x9e3779b1) >> 26);
+    return !differ;
 }
 
-/* The slow path comes after the programs.  If a packet that takes it could be
- * of the connection of one that has a program, that goes with it. */
+/* Packets that have a program, but must not pass others of their connection,
+ * take the slow path with these. */
 static void
 keep_order(struct passage *p)
 {
-    uint32_t misses = all_packets(p) & ~p->hits;
-    uint64_t connections = 0;
+    uint32_t back;
 
-    if (OVS_LIKELY(!misses || !p->hits)) {
+    if (OVS_LIKELY(takes_one_way(p))) {
         return;
     }
-    for (uint32_t rest = misses; rest; rest = zero_rightmost_1bit(rest)) {
-        connections |= connection_bit(&p->pass.keys[raw_ctz(rest)]);
-    }
-    for (uint32_t rest = p->hits; rest; rest = zero_rightmost_1bit(rest)) {
-        unsigned int i = raw_ctz(rest);
-
-        if (connection_bit(&p->pass.keys[i]) & connections) {
-            p->hits &= ~(UINT32_C(1) << i);
-            miss(p, TW_MISS_ORDER);
-        }
-    }
+    back = tw_order_conflicts(&p->pass) & p->hits;
+    p->hits &= ~back;
+    p->cache->stats.misses[TW_MISS_ORDER] += count_1bits(back);
 }
 
 /* Running. */

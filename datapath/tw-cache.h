@@ -26,7 +26,7 @@ struct tw_thread;
  * --------
  * - What happens to a packet, to connections and to statistics of megaflows is
  *   what the slow path would have done.
- * - Packets of one 5-tuple leave a batch in the order in which they came,
+ * - Packets of one connection leave a batch in the order in which they came,
  *   unless their megaflows differ.
  * - Memory is bounded by other_config:track-cache-size.
  *
@@ -54,7 +54,7 @@ struct tw_thread;
     TW_MISS(DEAD, "dead-program",                                           \
             "a megaflow of its program was deleted or modified")            \
     TW_MISS(ORDER, "order",                                                 \
-            "to stay behind a packet of its connection that has no track")
+            "to keep its place among those of its connection")
 
 enum tw_miss {
 #define TW_MISS(ENUM, NAME, HELP) TW_MISS_##ENUM,

@@ -42,19 +42,6 @@ tw_groups_get__(struct tw_groups *groups, void *key)
     return group;
 }
 
-/* Are all of the packets that have a bit in 'which' of one key? */
-static inline bool
-tw_group_is_one(void *const keys[], uint32_t which)
-{
-    void *first = keys[raw_ctz(which)];
-    bool differ = false;
-
-    for (; which; which = zero_rightmost_1bit(which)) {
-        differ |= keys[raw_ctz(which)] != first;
-    }
-    return !differ;
-}
-
 /* Of the packets that have a bit in 'which', by 'keys'. */
 static inline void
 tw_groups_make(struct tw_groups *groups, void *const keys[], uint32_t which)

@@ -337,7 +337,7 @@ step_ct(struct stroll *s, struct tw_op_ct *op,
     if (OVS_LIKELY(result == CT_TRACK_DONE)) {
         s->ct_op = op;
         s->leaving = !s->ct.conn;
-        s->run->n_found += s->ct.conn != NULL;
+        s->run->n_found += s->ct.found;
         return FATE_STAYS;
     }
     switch (result) {
@@ -473,6 +473,9 @@ static void
 begin_stretch(struct stroll *s, struct run *run, const struct tw_op ops[],
               size_t n)
 {
+    struct ct_track_request *requests[TW_MAX_STRETCH];
+    size_t n_requests = 0;
+
     s->run = run;
     s->first_step = TW_TRACK_MAX_STEPS;
     s->end_step = 0;
@@ -480,10 +483,12 @@ begin_stretch(struct stroll *s, struct run *run, const struct tw_op ops[],
         if (ops[k].type == TW_OP_CT) {
             ct_track_prepare(&s->requests[k], run->thread->dp->ct,
                              ops[k].ct.request);
+            requests[n_requests++] = &s->requests[k];
             s->first_step = MIN(s->first_step, ops[k].ct.step);
             s->end_step = ops[k].ct.step + 1;
         }
     }
+    ct_track_prepared(requests, n_requests);
     for (size_t j = 0; j < MIN(FETCH_AHEAD, run->batch.count); j++) {
         fetch_connections(s, j);
     }

@@ -72,12 +72,16 @@ lib_libtrackway_a_SOURCES += \
 lib_libtrackway_a_SOURCES += \
 	lib/ct-bucket.c \
 	lib/ct-bucket.h \
+	lib/ct-chunk.c \
+	lib/ct-chunk.h \
 	lib/ct-conn.c \
 	lib/ct-conn.h \
 	lib/ct-hash.c \
 	lib/ct-hash.h \
 	lib/ct-id.c \
 	lib/ct-id.h \
+	lib/ct-news.c \
+	lib/ct-news.h \
 	lib/ct-pages.c \
 	lib/ct-pages.h \
 	lib/ct-spin.h \

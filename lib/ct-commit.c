@@ -187,8 +187,7 @@ make_conn(struct ct_packet *packet, const struct ct_tuple *reply,
     atomic_init(&conn->mark, request->mark & request->mark_mask);
     atomic_init(&conn->status, (CT_DPIF_STATUS_CONFIRMED
                                 | nat_done(request)));
-    ct_conn_cold(conn)->start = ((packet->now - ct->start_msec)
-                                 / CT_START_UNIT_MS);
+    *ct_conn_start(conn) = (packet->now - ct->start_msec) / CT_START_UNIT_MS;
     if (request->nat.kind != CT_NAT_NONE) {
         ct_nat_prepare(conn, reply);
     }

@@ -2,64 +2,51 @@
 
 /* The record and its memory: taken by ct-commit.c for a connection that is
  * about to be confirmed, given back by the maintenance thread (ct-wheel.c)
- * when it has ended.  Calls ct-id.c and ct-pages.c. */
+ * when it has ended.  Calls ct-id.c and ct-chunk.c. */
 
 #include <config.h>
 
 #include "ct-conn.h"
 
-#include <errno.h>
-
 #include "ct-id.h"
-#include "ct-pages.h"
+#include "ct-news.h"
 #include "ct-spin.h"
-#include "openvswitch/vlog.h"
+#include "latch.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 
-VLOG_DEFINE_THIS_MODULE(ct_conn);
-
-/* A chunk: header, cold parts, records.  Aligned to its size, so that the
- * header is found from a record. */
-#define CHUNK_BITS 21
-#define CHUNK_SIZE ((size_t) 1 << CHUNK_BITS)
-#define CHUNK_MASK (CHUNK_SIZE - 1)
-
-/* A record number is a chunk's number (from 1) and an index. */
-#define INDEX_BITS 14
-#define INDEX_MASK ((1u << INDEX_BITS) - 1)
-#define MAX_CHUNKS ((CT_CONN_NUMBER_MAX >> INDEX_BITS) + 1)
-
-struct ct_chunk {               /* All [I]. */
-    uint32_t first;             /* Number of the record at index 0. */
-    uint32_t records;           /* Offset of the record at index 0. */
-    uint32_t stride;
-    uint32_t inverse;           /* ceil(2^32 / stride): to divide by it. */
-    uint8_t pad[48];
-    struct ct_conn_cold cold[];
-};
-BUILD_ASSERT_DECL(sizeof(struct ct_chunk) == CACHE_LINE_SIZE);
-
-/* Sizes by kind.  Multiples of 32: the table uses the low bits of pointers. */
-static const uint32_t strides[CT_CONN_N_KINDS] = {
-    [CT_CONN_V4] = sizeof(struct ct_conn),
-    [CT_CONN_V4_NAT] = sizeof(struct ct_conn) + sizeof(struct ct_conn_nat),
-    [CT_CONN_V6] = sizeof(struct ct_conn) + sizeof(struct ct_conn_addrs6),
-    [CT_CONN_V6_NAT] = (sizeof(struct ct_conn)
-                        + 2 * sizeof(struct ct_conn_addrs6)
-                        + sizeof(struct ct_conn_nat)),
+/* By kind.  Strides are multiples of 32: the table uses the low bits of
+ * pointers, and numbers count in 32 bytes. */
+#define ADDRS6 sizeof(struct ct_conn_addrs6)
+#define NAT sizeof(struct ct_conn_nat)
+#define NAT_LINKS offsetof(struct ct_conn_nat, links)
+static const struct ct_chunk_layout layouts[CT_CONN_N_KINDS] = {
+    [CT_CONN_V4] = {
+        .kind = CT_CONN_V4,
+        .stride = sizeof(struct ct_conn),
+    },
+    [CT_CONN_V4_NAT] = {
+        .kind = CT_CONN_V4_NAT,
+        .stride = sizeof(struct ct_conn) + NAT,
+        .links = sizeof(struct ct_conn) + NAT_LINKS,
+    },
+    [CT_CONN_V6] = {
+        .kind = CT_CONN_V6,
+        .stride = sizeof(struct ct_conn) + ADDRS6,
+    },
+    [CT_CONN_V6_NAT] = {
+        .kind = CT_CONN_V6_NAT,
+        .stride = sizeof(struct ct_conn) + 2 * ADDRS6 + NAT,
+        .links = sizeof(struct ct_conn) + 2 * ADDRS6 + NAT_LINKS,
+    },
 };
 BUILD_ASSERT_DECL(sizeof(struct ct_conn) % 32 == 0);
-BUILD_ASSERT_DECL(sizeof(struct ct_conn_nat) % 32 == 0);
-BUILD_ASSERT_DECL(sizeof(struct ct_conn_addrs6) % 32 == 0);
-/* The smallest record has the most to a chunk. */
-BUILD_ASSERT_DECL(CHUNK_SIZE / (sizeof(struct ct_conn)
-                                + sizeof(struct ct_conn_cold))
-                  <= INDEX_MASK);
+BUILD_ASSERT_DECL(NAT % 32 == 0);
+BUILD_ASSERT_DECL(ADDRS6 % 32 == 0);
 
 /* Free records of one kind on their way.  Just pointers: records that nobody
  * has used yet are not touched. */
-#define BATCH_SIZE 252
+#define BATCH_SIZE CT_CHUNK_GROUP
 struct ct_conn_batch {
     struct ct_conn_batch *next;         /* In the depot. */
     struct ct_conn_memory *memory;
@@ -67,6 +54,9 @@ struct ct_conn_batch {
     uint32_t n;
     struct ct_conn *conns[BATCH_SIZE];
 };
+
+/* The chunk from which on a kind has huge pages. */
+#define FIRST_HUGE 2
 
 /* What one thread, or a few, allocate from. */
 #define N_SHARDS 16
@@ -76,22 +66,19 @@ struct ct_conn_shard {
     struct ct_conn_batch *batches[CT_CONN_N_KINDS];
 };
 
-/* Chunks kept ready: as many as the last interval took, within limits. */
-#define MAX_SPARES 8
-
 struct ct_conn_pool {           /* By kind, all under 'mutex'. */
     struct ct_conn_batch *depot;        /* Full of free records. */
     struct ct_conn_batch *pending;      /* Freed, not yet postponed. */
     struct ct_chunk *chunk;             /* Records from 'used' on are new. */
-    struct ct_chunk *spares[MAX_SPARES];        /* The next ones. */
-    uint32_t n_spares;
+    struct ct_chunk *spares;            /* The next ones. */
     uint32_t used;                      /* Index into 'chunk'. */
     uint32_t n_chunks;                  /* Without the spare ones. */
-    uint32_t n_chunks_before;           /* At the last periodic work. */
     size_t n_used;                      /* Records, over all chunks. */
 };
 
 struct ct_conn_memory {
+    struct ct_chunks chunks;    /* First: ct_conn_chunks(). */
+
     /* Legend: [I] immutable, [M] under 'mutex'.  'mutex' is the inner one of
      * it and a shard's lock. */
     struct ct_conn_shard shards[N_SHARDS];
@@ -99,20 +86,18 @@ struct ct_conn_memory {
     struct ovs_mutex mutex;
     struct ct_conn_pool pools[CT_CONN_N_KINDS];     /* [M] */
     struct ct_id_space *ids;                        /* [I] Refilled: [M] */
-    uint32_t n_chunks;                              /* [M] */
     size_t n_references;        /* [M] The owner's, and one per batch that
                                  * waits for its grace period. */
     bool destroyed;             /* [M] */
-    struct ct_chunk **chunks;   /* [I] By number; an entry is immutable. */
+    struct latch wanted;        /* Set when a chunk should be made ready. */
 };
+BUILD_ASSERT_DECL(!offsetof(struct ct_conn_memory, chunks));
 
 static bool is_inverse(const struct ct_tuple *, const struct ct_tuple *);
 static enum ct_conn_kind kind_of(const struct ct_tuple *, bool nat);
 static void fill_in(struct ct_conn *, enum ct_conn_kind, uint16_t zone,
                     const struct ct_tuple *original,
                     const struct ct_tuple *reply);
-static struct ct_chunk *chunk_of(const struct ct_conn *);
-static enum ct_conn_kind record_kind(const struct ct_conn *);
 static struct ct_conn *shard_get(struct ct_conn_memory *, enum ct_conn_kind,
                                  uint32_t *id);
 static void shard_put(struct ct_conn_memory *, struct ct_conn *);
@@ -122,7 +107,7 @@ static void pending_postpone(struct ct_conn_memory *, enum ct_conn_kind)
     OVS_REQUIRES(memory->mutex);
 static void memory_unref(struct ct_conn_memory *)
     OVS_RELEASES(memory->mutex);
-static void keep_spare_chunks(struct ct_conn_memory *, enum ct_conn_kind);
+static void keep_spare_chunk(struct ct_conn_memory *, enum ct_conn_kind);
 
 void
 ct_conn_tuple(const struct ct_conn *conn, enum ct_dir dir,
@@ -156,49 +141,16 @@ ct_conn_tuple(const struct ct_conn *conn, enum ct_dir dir,
     }
 }
 
-struct ct_conn_cold *
-ct_conn_cold(const struct ct_conn *conn)
-{
-    struct ct_chunk *chunk = chunk_of(conn);
-
-    return &chunk->cold[ct_conn_number(conn) - chunk->first];
-}
-
-uint32_t
-ct_conn_number(const struct ct_conn *conn)
-{
-    const struct ct_chunk *chunk = chunk_of(conn);
-    uint32_t offset = ((uintptr_t) conn & CHUNK_MASK) - chunk->records;
-
-    /* Exact for multiples of the stride: the error stays below
-     * 2^CHUNK_BITS / 2^32. */
-    return chunk->first + ((uint64_t) offset * chunk->inverse >> 32);
-}
-
-struct ct_conn *
-ct_conn_from_number(const struct ct_conn_memory *memory, uint32_t number)
-{
-    struct ct_chunk *chunk = memory->chunks[number >> INDEX_BITS];
-    size_t offset = (chunk->records
-                     + (size_t) (number & INDEX_MASK) * chunk->stride);
-
-    return (struct ct_conn *) ((char *) chunk + offset);
-}
-
 struct ct_conn_memory *
 ct_conn_memory_create(void)
 {
     struct ct_conn_memory *memory = xzalloc_cacheline(sizeof *memory);
 
-    /* Mapped, since most of it will never be touched. */
-    memory->chunks = ct_pages_alloc(MAX_CHUNKS * sizeof *memory->chunks,
-                                    4096, false);
-    if (!memory->chunks) {
-        out_of_memory();
-    }
+    ct_chunks_init(&memory->chunks);
     memory->ids = ct_id_space_create();
     memory->n_references = 1;
     ovs_mutex_init(&memory->mutex);
+    latch_init(&memory->wanted);
     for (size_t i = 0; i < N_SHARDS; i++) {
         ct_spin_init(&memory->shards[i].lock);
     }
@@ -253,13 +205,20 @@ ct_conn_free_postponed(struct ct_conn_memory *memory, struct ct_conn *conn)
 void
 ct_conn_memory_run(struct ct_conn_memory *memory)
 {
+    latch_poll(&memory->wanted);
     for (int kind = 0; kind < CT_CONN_N_KINDS; kind++) {
         ovs_mutex_lock(&memory->mutex);
         pending_postpone(memory, kind);
         ovs_mutex_unlock(&memory->mutex);
 
-        keep_spare_chunks(memory, kind);
+        keep_spare_chunk(memory, kind);
     }
+}
+
+void
+ct_conn_memory_wait(struct ct_conn_memory *memory)
+{
+    latch_wait(&memory->wanted);
 }
 
 size_t
@@ -270,7 +229,7 @@ ct_conn_memory_used(struct ct_conn_memory *memory)
     ovs_mutex_lock(&memory->mutex);
     for (int kind = 0; kind < CT_CONN_N_KINDS; kind++) {
         bytes += (memory->pools[kind].n_used
-                  * (strides[kind] + sizeof(struct ct_conn_cold)));
+                  * ct_chunk_eighths(&layouts[kind]) / 8);
     }
     ovs_mutex_unlock(&memory->mutex);
     return bytes;
@@ -309,11 +268,10 @@ fill_in(struct ct_conn *conn, enum ct_conn_kind kind, uint16_t zone,
     /* All but the id, which others may be reading. */
     size_t behind_id = offsetof(struct ct_conn, mark);
     memset(conn, 0, offsetof(struct ct_conn, id));
-    memset((char *) conn + behind_id, 0, strides[kind] - behind_id);
+    memset((char *) conn + behind_id, 0, layouts[kind].stride - behind_id);
 
-    struct ct_conn_cold *cold = ct_conn_cold(conn);
-    cold->wheel_next = cold->wheel_prev = 0;
-    cold->start = 0;
+    memset(ct_conn_links(conn), 0, sizeof(struct ct_conn_links));
+    *ct_conn_start(conn) = 0;
 
     ct_tuple_to_key(original, zone, &conn->key);
     if (ct_conn_is_ipv6(conn)) {
@@ -329,76 +287,44 @@ fill_in(struct ct_conn *conn, enum ct_conn_kind kind, uint16_t zone,
     }
 }
 
-static struct ct_chunk *
-chunk_of(const struct ct_conn *conn)
-{
-    return (struct ct_chunk *) ((uintptr_t) conn & ~CHUNK_MASK);
-}
-
 static enum ct_conn_kind
 record_kind(const struct ct_conn *conn)
 {
-    uint32_t stride = chunk_of(conn)->stride;
-
-    /* NAT and IPv6 tails have different sizes, except where the key tells. */
-    if (ct_conn_is_ipv6(conn)) {
-        return stride == strides[CT_CONN_V6] ? CT_CONN_V6 : CT_CONN_V6_NAT;
-    }
-    return stride == strides[CT_CONN_V4] ? CT_CONN_V4 : CT_CONN_V4_NAT;
+    return ct_chunk_of(conn)->kind;
 }
 
 /* Chunks. */
 
+/* Room for records in the current chunk. */
 static uint32_t
-chunk_n_records(enum ct_conn_kind kind)
+pool_left(const struct ct_conn_pool *pool)
 {
-    return ((CHUNK_SIZE - sizeof(struct ct_chunk) - 2 * CACHE_LINE_SIZE)
-            / (strides[kind] + sizeof(struct ct_conn_cold)));
+    return pool->chunk ? pool->chunk->n_records - pool->used : 0;
 }
 
-/* Memory for a chunk, touched: the kernel takes 0.1 ms and more to clear a
- * huge page, which is why this is done without the mutex.  NULL without
- * memory. */
-static struct ct_chunk *
-chunk_map(bool huge)
-{
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
-    char *chunk = ct_pages_alloc(CHUNK_SIZE, CHUNK_SIZE, huge);
-
-    if (!chunk) {
-        VLOG_ERR_RL(&rl, "no memory for connections: %s",
-                    ovs_strerror(errno));
-    } else if (huge) {
-        for (size_t i = 0; i < CHUNK_SIZE; i += 4096) {
-            ((volatile char *) chunk)[i] = 0;
-        }
-    }
-    return (struct ct_chunk *) chunk;
-}
-
-/* Makes 'chunk' one of the spare ones, with a number, or frees it if there are
- * enough. */
+/* Makes a chunk and adds it to the spare ones.  Without the mutex in between,
+ * since it takes long. */
 static void
-chunk_register(struct ct_conn_memory *memory, enum ct_conn_kind kind,
-               struct ct_chunk *chunk)
+pool_add_spare(struct ct_conn_memory *memory, enum ct_conn_kind kind,
+               bool huge)
     OVS_REQUIRES(memory->mutex)
 {
     struct ct_conn_pool *pool = &memory->pools[kind];
-    uint32_t cold = chunk_n_records(kind) * sizeof(struct ct_conn_cold);
+    uint32_t index;
 
-    if (pool->n_spares == MAX_SPARES || memory->n_chunks + 1 >= MAX_CHUNKS) {
-        ct_pages_free(chunk, CHUNK_SIZE);
+    if (!ct_chunk_take(&memory->chunks, &index)) {
         return;
     }
-
-    uint32_t number = ++memory->n_chunks;
-    memory->chunks[number] = chunk;
-    chunk->first = number << INDEX_BITS;
-    chunk->stride = strides[kind];
-    chunk->inverse = UINT32_MAX / chunk->stride + 1;
-    /* In pairs of cache lines, which processors fetch together. */
-    chunk->records = ROUND_UP(sizeof *chunk + cold, 2 * CACHE_LINE_SIZE);
-    pool->spares[pool->n_spares++] = chunk;
+    ovs_mutex_unlock(&memory->mutex);
+    struct ct_chunk *chunk = ct_chunk_map(&memory->chunks, index,
+                                          &layouts[kind], huge);
+    ovs_mutex_lock(&memory->mutex);
+    if (chunk) {
+        chunk->next = pool->spares;
+        pool->spares = chunk;
+    } else {
+        ct_chunk_put_back(&memory->chunks, index);
+    }
 }
 
 /* Sees to it that new records can be had.  False without memory. */
@@ -408,63 +334,34 @@ pool_ensure_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
 {
     struct ct_conn_pool *pool = &memory->pools[kind];
 
-    if (pool->chunk && pool->used < chunk_n_records(kind)) {
-        return true;
+    if (!pool_left(pool) && !pool->spares) {
+        pool_add_spare(memory, kind, pool->n_chunks >= FIRST_HUGE);
     }
-    if (!pool->n_spares) {
-        bool huge = pool->n_chunks >= 2;
-
-        ovs_mutex_unlock(&memory->mutex);
-        struct ct_chunk *chunk = chunk_map(huge);
-        ovs_mutex_lock(&memory->mutex);
-        if (chunk) {
-            chunk_register(memory, kind, chunk);
-        }
-        /* Another thread may have been faster. */
-        if (pool->chunk && pool->used < chunk_n_records(kind)) {
-            return true;
-        }
+    if (!pool_left(pool) && pool->spares) {
+        /* Else another thread was faster. */
+        pool->chunk = pool->spares;
+        pool->spares = pool->chunk->next;
+        pool->used = 0;
+        pool->n_chunks++;
     }
-    if (!pool->n_spares) {
-        return false;
-    }
-    pool->chunk = pool->spares[--pool->n_spares];
-    pool->used = 0;
-    pool->n_chunks++;
-    return true;
+    return pool_left(pool) > 0;
 }
 
-/* How many more chunks should be ready. */
-static uint32_t
-spares_missing(struct ct_conn_pool *pool, enum ct_conn_kind kind)
+/* Should a chunk be made ready?  Few connections need none: theirs are not
+ * touched before they are used. */
+static bool
+pool_wants_spare(const struct ct_conn_pool *pool)
 {
-    uint32_t want = pool->n_chunks - pool->n_chunks_before;
-
-    pool->n_chunks_before = pool->n_chunks;
-    if (pool->n_chunks < 2) {
-        return 0;
-    }
-    want += pool->used > chunk_n_records(kind) / 2;
-    want = MIN(want, MAX_SPARES);
-    return want > pool->n_spares ? want - pool->n_spares : 0;
+    return (pool->n_chunks >= FIRST_HUGE && !pool->spares
+            && pool_left(pool) < pool->chunk->n_records / 2);
 }
 
-/* Once a kind has filled some chunks, maps the next ones ahead of need. */
 static void
-keep_spare_chunks(struct ct_conn_memory *memory, enum ct_conn_kind kind)
+keep_spare_chunk(struct ct_conn_memory *memory, enum ct_conn_kind kind)
 {
-    struct ct_conn_pool *pool = &memory->pools[kind];
-
     ovs_mutex_lock(&memory->mutex);
-    for (uint32_t n = spares_missing(pool, kind); n > 0; n--) {
-        ovs_mutex_unlock(&memory->mutex);
-        struct ct_chunk *chunk = chunk_map(true);
-        ovs_mutex_lock(&memory->mutex);
-
-        if (!chunk) {
-            break;
-        }
-        chunk_register(memory, kind, chunk);
+    if (pool_wants_spare(&memory->pools[kind])) {
+        pool_add_spare(memory, kind, true);
     }
     ovs_mutex_unlock(&memory->mutex);
 }
@@ -500,22 +397,22 @@ batch_fill(struct ct_conn_memory *memory, struct ct_conn_batch *batch)
     OVS_REQUIRES(memory->mutex)
 {
     struct ct_conn_pool *pool = &memory->pools[batch->kind];
-    uint32_t n_records = chunk_n_records(batch->kind);
 
     if (!pool_ensure_chunk(memory, batch->kind)) {
         return;
     }
 
-    struct ct_chunk *chunk = pool->chunk;
-    uint32_t n = MIN(n_records - pool->used, BATCH_SIZE);
-    char *record = ((char *) chunk + chunk->records
-                    + (size_t) pool->used * chunk->stride);
-    for (uint32_t i = n; i-- > 0; record += chunk->stride) {
-        batch->conns[i] = (struct ct_conn *) record;
+    uint32_t n = MIN(pool_left(pool), BATCH_SIZE);
+    for (uint32_t i = 0; i < n; i++) {
+        batch->conns[i] = ct_chunk_record(pool->chunk,
+                                          pool->used + n - 1 - i);
     }
     batch->n = n;
     pool->used += n;
     pool->n_used += n;
+    if (pool_wants_spare(pool)) {
+        latch_set(&memory->wanted);
+    }
 }
 
 /* A batch with at least one record in place of the empty 'batch' (or NULL).
@@ -622,8 +519,7 @@ batch_ripe(struct ct_conn_batch *batch)
         free(atomic_load_explicit(&conn->ext, memory_order_relaxed));
         atomic_store_explicit(&conn->ext, NULL, memory_order_relaxed);
 
-        if (atomic_load_explicit(&ct_conn_cold(conn)->queue_next,
-                                 memory_order_acquire) & CT_CONN_QUEUED) {
+        if (ct_news_has(conn)) {
             /* A late ct_wheel_sooner().  The last one, since nobody has a
              * pointer: the wheel will have met it by the next time. */
             ct_conn_free_postponed(memory, conn);
@@ -699,11 +595,9 @@ memory_free(struct ct_conn_memory *memory)
         batches_free(memory->pools[kind].depot);
         free(memory->pools[kind].pending);
     }
-    for (uint32_t i = 1; i <= memory->n_chunks; i++) {
-        ct_pages_free(memory->chunks[i], CHUNK_SIZE);
-    }
-    ct_pages_free(memory->chunks, MAX_CHUNKS * sizeof *memory->chunks);
+    ct_chunks_uninit(&memory->chunks);
     ct_id_space_destroy(memory->ids);
+    latch_destroy(&memory->wanted);
     ovs_mutex_destroy(&memory->mutex);
     free_cacheline(memory);
 }

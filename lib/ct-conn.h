@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ct-chunk.h"
 #include "ct-dpif.h"
 #include "ct-spin.h"
 #include "ct-timeout.h"
@@ -46,10 +47,14 @@
  * held for one packet's update    [R] RCU pointer.  The fields tagged [L] may
  * be read without the lock where a stale value does no harm (dumps). */
 
-/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h), and one that no dump shows,
- * set by ct_wheel_dead(): no table has the connection any more. */
+/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h), and two that no dump
+ * shows.  DEAD, set by ct_wheel_dead(): no table has the connection any more.
+ * PORT, set by ct_nat_search_keep(): the source port of its translation is
+ * reserved (ct-nat-port.h). */
 #define CT_CONN_STATUS_DEAD 0x8000
-BUILD_ASSERT_DECL(!(CT_CONN_STATUS_DEAD & CT_DPIF_STATUS_MASK));
+#define CT_CONN_STATUS_PORT 0x4000
+BUILD_ASSERT_DECL(!((CT_CONN_STATUS_DEAD | CT_CONN_STATUS_PORT)
+                    & CT_DPIF_STATUS_MASK));
 
 /* 'deadline' of a connection that a packet has ended: for what else becomes of
  * the packet, it is still that packet's. */
@@ -121,16 +126,15 @@ struct ct_conn_addrs6 {
     struct in6_addr src, dst;
 };
 
-struct ct_nat_pool;
-
 /* Translation.  The deltas are what a header's one's complement checksum
  * gains (RFC 1624 section 3, eqn. 3) when a packet of that direction is
  * translated: addresses only, and addresses and ports. */
 struct ct_conn_nat {
     struct ct_key reply_key;            /* [I] */
-    struct ct_nat_pool *pool;           /* [I] Owner of the port, or NULL. */
     uint16_t delta_addr[CT_DIR_MAX];    /* [I] */
     uint16_t delta_all[CT_DIR_MAX];     /* [I] */
+    struct ct_conn_links links;         /* Maintenance thread's: fills up the
+                                         * cache line (ct_conn_links()). */
 };
 BUILD_ASSERT_DECL(sizeof(struct ct_conn_nat) == 32);
 
@@ -213,34 +217,39 @@ ct_conn_is_live(const struct ct_conn *conn, uint32_t id)
             && !(ct_conn_status(conn) & CT_DPIF_STATUS_DYING));
 }
 
-/* What only maintenance and dumps look at, kept apart from the record (its
- * place follows from the record's).  Links are record numbers, 0 for none:
- * see ct-wheel.c, who owns them. */
-struct ct_conn_cold {
-    uint32_t wheel_next;        /* Maintenance thread. */
-    uint32_t wheel_prev;        /* Maintenance thread. */
-    _Atomic uint32_t queue_next;    /* CT_CONN_QUEUED, and the next one. */
-    uint32_t start;             /* [I] Creation, in 1/8 s since the tracker's
-                                 * own start. */
-};
-BUILD_ASSERT_DECL(sizeof(struct ct_conn_cold) == 16);
+/* Beside the record (ct-chunk.h): its creation, in 1/8 s since the tracker's
+ * own start.  [I] */
+static inline uint32_t *
+ct_conn_start(const struct ct_conn *conn)
+{
+    struct ct_chunk *chunk = ct_chunk_of(conn);
 
-/* In 'queue_next': the record is in one of the wheel's queues.  Its memory is
- * not used again before it has left. */
-#define CT_CONN_QUEUED UINT32_C(0x80000000)
+    return ((uint32_t *) ((char *) chunk + chunk->starts)
+            + ct_chunk_index(chunk, conn));
+}
 
-struct ct_conn_cold *ct_conn_cold(const struct ct_conn *);
+/* Beside the record, or in its struct ct_conn_nat. */
+static inline struct ct_conn_links *
+ct_conn_links(const struct ct_conn *conn)
+{
+    struct ct_chunk *chunk = ct_chunk_of(conn);
+
+    return (struct ct_conn_links *) (
+        (char *) chunk + chunk->links
+        + (size_t) ct_chunk_index(chunk, conn) * chunk->links_stride);
+}
 
 /* Memory: one per tracker.
  *
- * Records of a kind stand in chunks of 2 MB, together with their ct_conn_cold.
- * Threads take records from, and return them to, small batches of their own;
- * the batches come from and go to one depot.  A record that is freed keeps
- * its kind for ever, and its id becomes 0.  Chunks are given back to the
- * system only by ct_conn_memory_destroy(), which no reader may outlive.
+ * Records of a kind stand in chunks of 2 MB (ct-chunk.h).  Threads take
+ * records from, and return them to, small batches of their own; the batches
+ * come from and go to one depot.  A record that is freed keeps its kind for
+ * ever, and its id becomes 0.  Chunks are given back to the system only by
+ * ct_conn_memory_destroy(), which no reader may outlive.
  *
  * A few connections touch a few pages: 2 MB is address space.  From a kind's
- * third chunk on, chunks are huge pages where the system has them. */
+ * third chunk on, chunks are huge pages where the system has them, and the
+ * next one is made ready while the last one has records left. */
 struct ct_conn_memory;
 
 struct ct_conn_memory *ct_conn_memory_create(void);
@@ -258,14 +267,34 @@ void ct_conn_free(struct ct_conn_memory *, struct ct_conn *);
 void ct_conn_free_postponed(struct ct_conn_memory *, struct ct_conn *);
 
 /* Periodic work: postpones what waits for its batch to fill, and keeps a
- * chunk ready, so that no packet waits for one.  ct_wheel_run() calls it. */
+ * chunk ready, so that no packet waits for one.  ct_wheel_run() calls it.
+ * The other makes the caller's poll_block() return when a chunk is wanted. */
 void ct_conn_memory_run(struct ct_conn_memory *);
-/* Bytes of records ever used at the same time, with their ct_conn_cold. */
+void ct_conn_memory_wait(struct ct_conn_memory *);
+/* Bytes of records ever used at the same time, with what is beside them. */
 size_t ct_conn_memory_used(struct ct_conn_memory *);
 
-/* Record numbers: under 2^30, never 0. */
-#define CT_CONN_NUMBER_MAX ((UINT32_C(1) << 30) - 1)
-uint32_t ct_conn_number(const struct ct_conn *);
-struct ct_conn *ct_conn_from_number(const struct ct_conn_memory *, uint32_t);
+/* struct ct_conn_memory begins with where its records are. */
+static inline struct ct_chunks *
+ct_conn_chunks(const struct ct_conn_memory *memory)
+{
+    return (struct ct_chunks *) memory;
+}
+
+/* Record numbers: under 2^30, never 0.  They mean the same record for ever;
+ * which connection it holds, its id tells.  CT_CONN_NUMBER_MAX is the
+ * largest. */
+static inline uint32_t
+ct_conn_number(const struct ct_conn *conn)
+{
+    return (ct_chunk_of(conn)->first
+            + (((uintptr_t) conn & (CT_CHUNK_SIZE - 1)) >> CT_NUMBER_SHIFT));
+}
+
+static inline struct ct_conn *
+ct_conn_from_number(const struct ct_conn_memory *memory, uint32_t number)
+{
+    return ct_chunks_record(ct_conn_chunks(memory), number);
+}
 
 #endif /* ct-conn.h */

@@ -88,7 +88,7 @@ ct_dump_fill(const struct ct *ct, struct ct_conn *conn, long long now,
 {
     const struct ct_l4 *l4 = ct_l4_find(conn->key.proto);
     long long left = atomic_load(&conn->deadline) - now;
-    uint64_t start = ((uint64_t) ct_conn_cold(conn)->start * CT_START_UNIT_MS
+    uint64_t start = ((uint64_t) *ct_conn_start(conn) * CT_START_UNIT_MS
                       + ct->start_wall_msec);
     struct ct_tuple tuple;
 

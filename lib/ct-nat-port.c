@@ -162,6 +162,17 @@ ct_port_map_next_clear(struct ct_port_map *map, uint16_t from)
 
 /* The pools. */
 
+void
+ct_nat_pool_key_init(struct ct_nat_pool_key *key, uint16_t zone,
+                     const struct ct_tuple *to)
+{
+    key->addr = to->src;
+    key->zone = zone;
+    key->proto = to->proto;
+    key->ipv6 = ct_tuple_is_ipv6(to);
+    key->zero = 0;
+}
+
 struct ct_nat_pools *
 ct_nat_pools_create(void)
 {
@@ -206,6 +217,15 @@ ct_nat_pools_count(const struct ct_nat_pools *pools)
         n += cmap_count(&pools->shards[i].pools);
     }
     return n;
+}
+
+struct ct_nat_pool *
+ct_nat_pool_find(const struct ct_nat_pools *pools,
+                 const struct ct_nat_pool_key *key)
+{
+    uint32_t hash = hash_bytes(key, sizeof *key, 0);
+
+    return pool_find(&pools->shards[hash % CT_NAT_N_SHARDS], key, hash);
 }
 
 struct ct_nat_pool *
@@ -278,10 +298,8 @@ ct_nat_port_set_exhausted(struct ct_nat_pools *pools,
                           const struct ct_nat_pool_key *key,
                           uint32_t dst, uint32_t range, long long now)
 {
-    uint32_t hash = hash_bytes(key, sizeof *key, 0);
-    struct ct_nat_pool *pool;
+    struct ct_nat_pool *pool = ct_nat_pool_find(pools, key);
 
-    pool = pool_find(&pools->shards[hash % CT_NAT_N_SHARDS], key, hash);
     if (pool) {
         atomic_store_explicit(&pool->exhausted[dst % N_EXHAUSTED],
                               exhausted_tag(dst, range) << 24
@@ -295,11 +313,9 @@ ct_nat_port_is_exhausted(struct ct_nat_pools *pools,
                          const struct ct_nat_pool_key *key,
                          uint32_t dst, uint32_t range, long long now)
 {
-    uint32_t hash = hash_bytes(key, sizeof *key, 0);
-    const struct ct_nat_pool *pool;
+    const struct ct_nat_pool *pool = ct_nat_pool_find(pools, key);
     uint64_t entry;
 
-    pool = pool_find(&pools->shards[hash % CT_NAT_N_SHARDS], key, hash);
     if (!pool) {
         return false;
     }

@@ -33,8 +33,8 @@
  * Any, concurrently.  Each pool has a spin lock for the few instructions of
  * one change; finding a pool takes no lock; the first and the last
  * reservation of a pool lock one of CT_NAT_N_SHARDS shards.  Pools are freed
- * through RCU: callers do not quiesce between reserving and storing a pool's
- * pointer in a connection.
+ * through RCU: callers do not quiesce between reserving and their last use of
+ * the pool.  A pool in which a port is reserved stays.
  *
  * Cost
  * ----
@@ -79,10 +79,18 @@ struct ct_nat_pool_key {
 };
 BUILD_ASSERT_DECL(sizeof(struct ct_nat_pool_key) == 24);
 
+/* For the source that 'to' has. */
+void ct_nat_pool_key_init(struct ct_nat_pool_key *, uint16_t zone,
+                          const struct ct_tuple *to);
+
 struct ct_nat_pools *ct_nat_pools_create(void);
 /* At once.  Connections must have released their ports, or never will. */
 void ct_nat_pools_destroy(struct ct_nat_pools *);
 size_t ct_nat_pools_count(const struct ct_nat_pools *);
+/* NULL if none of its ports is reserved.  The pool stays until the caller's
+ * own reservation in it is released. */
+struct ct_nat_pool *ct_nat_pool_find(const struct ct_nat_pools *,
+                                     const struct ct_nat_pool_key *);
 
 /* Reserves 'port'.  NULL if it is reserved already. */
 struct ct_nat_pool *ct_nat_port_reserve(struct ct_nat_pools *,

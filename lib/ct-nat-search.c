@@ -127,9 +127,10 @@ void
 ct_nat_search_keep(struct ct_nat_search *search, struct ct_conn *conn)
 {
     /* A port chosen at random may turn out to be the packet's own: such a
-     * record has no room for a pool, and needs none. */
+     * connection needs none. */
     if (search->pool && ct_conn_is_nat(conn)) {
-        ct_conn_nat(conn)->pool = search->pool;
+        atomic_fetch_or_explicit(&conn->status, CT_CONN_STATUS_PORT,
+                                 memory_order_relaxed);
         search->pool = NULL;
     }
     if (search->range->kind == CT_NAT_SRC && ct_conn_is_nat(conn)) {
@@ -649,11 +650,7 @@ range_index(const struct ct_nat_search *search)
 static void
 pool_key(const struct ct_nat_search *search, struct ct_nat_pool_key *key)
 {
-    key->addr = search->to.src;
-    key->zone = search->packet->request->zone;
-    key->proto = search->to.proto;
-    key->ipv6 = ct_tuple_is_ipv6(&search->to);
-    key->zero = 0;
+    ct_nat_pool_key_init(key, search->packet->request->zone, &search->to);
 }
 
 static uint32_t

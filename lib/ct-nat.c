@@ -66,21 +66,21 @@ ct_nat_prepare(struct ct_conn *conn, const struct ct_tuple *reply)
 void
 ct_nat_release(struct ct *ct, struct ct_conn *conn)
 {
-    struct ct_conn_nat *nat;
-    struct ct_nat_pool *pool;
+    struct ct_nat *nat = ct_get_nat(ct);
     struct ct_tuple reply, to;
 
     if (!ct_conn_is_nat(conn)) {
         return;
     }
 
-    ct_nat_source_forget(ct_get_nat(ct)->sources, conn);
-    nat = ct_conn_nat(conn);
-    pool = nat->pool;
-    if (pool) {
-        nat->pool = NULL;
+    ct_nat_source_forget(nat->sources, conn);
+    if (ct_conn_status(conn) & CT_CONN_STATUS_PORT) {
         ct_conn_tuple(conn, CT_DIR_REPLY, &reply);
         ct_tuple_invert(&reply, &to);
+
+        struct ct_nat_pool_key key;
+        ct_nat_pool_key_init(&key, conn->key.zone, &to);
+        struct ct_nat_pool *pool = ct_nat_pool_find(nat->pools, &key);
         ct_nat_port_clear_exhausted(pool, ct_nat_hash_dst(&to));
         ct_nat_port_release(pool, ntohs(to.src_port));
     }

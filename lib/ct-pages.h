@@ -21,4 +21,12 @@
 void *ct_pages_alloc(size_t size, size_t align, bool huge);
 void ct_pages_free(void *, size_t size);
 
+/* Addresses without memory, and memory, zeroed, for a part of them ('huge' as
+ * above): 0 or a positive errno. */
+void *ct_pages_reserve(size_t size, size_t align);
+int ct_pages_use(void *, size_t size, bool huge);
+
+/* Has the system find the memory now. */
+void ct_pages_touch(void *, size_t size);
+
 #endif /* ct-pages.h */

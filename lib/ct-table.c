@@ -16,10 +16,11 @@
 #include "ct-table-batch.h"
 #include "ovs-thread.h"
 
-/* Entries a bucket above which the table grows: 3 of 7, because just before
- * its split a bucket has twice the average.  A lookup in 50 meets a chain, at
- * 21 to 24 bytes an entry. */
-#define LOAD 3
+/* Halves of entries a bucket above which the table grows: 4.5 of 7, where just
+ * before its split a bucket has twice the average.  16 bytes an entry, chains
+ * included, and one lookup in eleven has to look into a second bucket.  (At 3
+ * of 7 it is 22 bytes and one lookup in 45.) */
+#define LOAD_HALVES 9
 
 /* Inserts of a thread between two looks at the sum, and the splits that it
  * then does at most: a few together, since each makes all other threads fetch
@@ -502,7 +503,7 @@ grow(struct ct_table *table)
                                       memory_order_relaxed);
     }
 
-    int64_t missing = total / LOAD - (int64_t) ct_table_n__(table);
+    int64_t missing = total * 2 / LOAD_HALVES - (int64_t) ct_table_n__(table);
     if (missing > 0 && ct_spin_try(&table->growing)) {
         missing = MIN(missing, MAX_SPLITS);
         prefetch_splits(table, missing);

@@ -44,7 +44,7 @@ enum ct_tcp_window_verdict {
 enum ct_tcp_window_verdict ct_tcp_window_check(const struct ct_packet *,
                                                struct ct_conn *);
 
-/* struct ct_l4's 'ordinary': an ACK in an ESTABLISHED connection that is inside
+/* struct ct_l4's 'ordinary': an ACK in an ESTABLISHED connection, inside
  * all windows, no retransmission, without selective acknowledgment, and with
  * its window open. */
 uint64_t ct_tcp_ordinary(const struct ct_packet *, struct ct_conn *,

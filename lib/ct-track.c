@@ -88,14 +88,22 @@ ct_track_recall(struct ct_packet *packet)
     packet->ct_state = md->ct_state;
 }
 
+/* Does a commit give its zone another timeout policy than it has? */
+static bool
+changes_policy(const struct ct_request *request, const struct ct_zone *zone)
+{
+    return (request->commit
+            && (atomic_load_explicit(&zone->policy_id, memory_order_relaxed)
+                != request->timeout_policy));
+}
+
 /* What a commit would change in a connection that exists. */
 static bool
 commit_changes(const struct ct_request *request, const struct ct_zone *zone)
 {
     return (request->mark_mask
             || !ovs_u128_is_zero(request->label_mask)
-            || (atomic_load_explicit(&zone->policy_id, memory_order_relaxed)
-                != request->timeout_policy));
+            || changes_policy(request, zone));
 }
 
 void
@@ -106,10 +114,30 @@ ct_track_prepare(struct ct_track_request *r, const struct ct *ct,
     r->zone = ct_zone_get(ct, request->zone);
     r->timeouts = (r->zone
                    ? ovsrcu_get(const struct ct_timeouts *, &r->zone->timeouts)
-                   : &ct_timeouts_default);
+                   : NULL);
     r->plain = (r->zone && !request->force
                 && request->nat.kind == CT_NAT_NONE
                 && !(request->commit && commit_changes(request, r->zone)));
+}
+
+/* A request that gives its zone another policy makes the timeouts change for
+ * all requests in that zone, with the first packet. */
+void
+ct_track_prepared(struct ct_track_request *requests[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct ct_track_request *r = requests[i];
+
+        if (OVS_LIKELY(!r->zone || !changes_policy(r->request, r->zone))) {
+            continue;
+        }
+        for (size_t j = 0; j < n; j++) {
+            if (requests[j]->zone == r->zone) {
+                requests[j]->timeouts = NULL;
+                requests[j]->plain = false;
+            }
+        }
+    }
 }
 
 enum ct_track_result

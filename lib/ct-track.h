@@ -109,14 +109,16 @@ void ct_track_recall(struct ct_packet *);
 struct ct_track_request {
     const struct ct_request *request;
     struct ct_zone *zone;
-    const struct ct_timeouts *timeouts;     /* The zone's. */
+    const struct ct_timeouts *timeouts;     /* The zone's; NULL if they may
+                                             * change within the batch. */
     bool plain;                 /* For an ordinary packet nothing but its
                                  * connection is updated. */
 };
 
-/* Of 'request', which must be one in whose zone there are connections. */
+/* All requests that packets of a batch will meet. */
 void ct_track_prepare(struct ct_track_request *, const struct ct *,
-                      const struct ct_request *request);
+                      const struct ct_request *);
+void ct_track_prepared(struct ct_track_request *[], size_t n);
 
 /* One ct(), for one packet. */
 static inline enum ct_track_result ct_track_step(
@@ -175,7 +177,7 @@ ct_track_step(struct ct_packet *packet, const struct ct_track_request *r,
     }
     packet->conn = conn;
     packet->dir = dir;
-    if (OVS_LIKELY(l4->ordinary)) {
+    if (OVS_LIKELY(l4->ordinary && r->timeouts)) {
         ct_conn_lock(conn);
         timeout = l4->ordinary(packet, conn, dir, r->timeouts);
         if (OVS_LIKELY(timeout)) {
@@ -186,6 +188,7 @@ ct_track_step(struct ct_packet *packet, const struct ct_track_request *r,
     if (OVS_UNLIKELY(!timeout)) {
         return ct_track_step__(packet, r);
     }
+    packet->found = true;
     packet->ct_state = (CS_ESTABLISHED
                         | (dir == CT_DIR_REPLY ? CS_REPLY_DIR : 0)
                         | (ct_conn_status(conn) & CT_DPIF_STATUS_EXPECTED

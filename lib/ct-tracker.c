@@ -213,6 +213,7 @@ maintenance_main(void *ct_)
         } else {
             poll_timer_wait(CT_WHEEL_TICK_MS);
         }
+        ct_conn_memory_wait(ct->memory);
         latch_wait(&ct->exit);
         poll_block();
     }

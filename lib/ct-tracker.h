@@ -36,7 +36,7 @@ struct ct_zone;
 #define CT_N_ZONES 65536
 #define CT_DEFAULT_MAXCONNS 3000000
 
-/* Creation times are kept in eighths of a second (struct ct_conn_cold). */
+/* Creation times are kept in eighths of a second (ct_conn_start()). */
 #define CT_START_UNIT_MS 125
 
 /* A timeout policy. */

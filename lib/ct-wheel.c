@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Deadlines: packets leave connections in the queues (ct-commit.c, ct.c), the
- * maintenance thread arms, expires and releases them.
+/* Deadlines: packets tell of connections (ct-commit.c, ct.c), the maintenance
+ * thread takes the news (ct-news.c), arms, expires and releases them.
  *
  * The wheel has four levels of 256 slots.  A connection that is due in less
  * than 256 ticks is in level 0, in the slot of its tick; others are in a
@@ -13,7 +13,7 @@
 
 #include "ct-wheel.h"
 
-#include "ovs-thread.h"
+#include "ct-news.h"
 
 #define N_LEVELS 4
 #define LEVEL_BITS 8
@@ -21,7 +21,7 @@
 #define SLOT_MASK (N_SLOTS - 1)
 #define HORIZON ((UINT64_C(1) << (N_LEVELS * LEVEL_BITS)) - 1)
 
-/* 'wheel_prev' of a connection: the record number of the one before it, or
+/* 'prev' of a connection's links: the record number of the one before it, or
  * with this bit the list that it is the first of, or ... */
 #define PREV_LIST UINT32_C(0x80000000)
 #define PREV_RELEASED UINT32_MAX        /* No longer ours. */
@@ -30,46 +30,36 @@
 #define LIST_CASCADE (N_LEVELS * N_SLOTS)
 #define N_LISTS (LIST_CASCADE + 1)
 
-/* Stacks of record numbers, spread over threads.  A record is in at most one:
- * who sets CT_CONN_QUEUED pushes it. */
-#define N_QUEUES 16
-struct ct_wheel_queue {
-    OVS_ALIGNED_VAR(CACHE_LINE_SIZE) _Atomic uint32_t head;     /* [A] */
-};
-
-/* [A] atomic, the rest belongs to the maintenance thread. */
+/* All but the memory belongs to the maintenance thread. */
 struct ct_wheel {
-    struct ct_wheel_queue queues[N_QUEUES];     /* [A] */
-
     struct ct_conn_memory *memory;
     const struct ct_wheel_ops *ops;
     void *aux;
 
-    uint32_t taken;             /* What is left of a queue's stack. */
+    struct ct_news_cursor news;
     uint64_t tick;              /* Next to be worked off. */
     unsigned int cascade;       /* Levels whose slot has yet to come down
                                  * before 'tick' is. */
     uint32_t lists[N_LISTS];
 };
 
-static void push(struct ct_wheel *, struct ct_conn *);
-static bool run_queues(struct ct_wheel *, unsigned int *budget);
+static bool run_news(struct ct_wheel *, unsigned int *budget);
 static bool run_ticks(struct ct_wheel *, uint64_t now, unsigned int *budget);
-static void receive(struct ct_wheel *, struct ct_conn *,
-                    struct ct_conn_cold *);
+static void receive(struct ct_wheel *, struct ct_conn *);
 static void next_tick(struct ct_wheel *, uint64_t end);
 static uint64_t next_busy_tick(const struct ct_wheel *);
 static void cascade_begin(struct ct_wheel *);
 static void slot_run_one(struct ct_wheel *, uint32_t number, uint64_t now);
-static struct ct_conn_cold *cold_of(const struct ct_wheel *, uint32_t number);
+static struct ct_conn_links *links_of(const struct ct_wheel *,
+                                      uint32_t number);
 static void arm(struct ct_wheel *, struct ct_conn *, uint64_t earliest);
-static void disarm(struct ct_wheel *, struct ct_conn_cold *);
+static void disarm(struct ct_wheel *, struct ct_conn_links *);
 
 struct ct_wheel *
 ct_wheel_create(struct ct_conn_memory *memory, long long now,
                 const struct ct_wheel_ops *ops, void *aux)
 {
-    struct ct_wheel *wheel = xzalloc_cacheline(sizeof *wheel);
+    struct ct_wheel *wheel = xzalloc(sizeof *wheel);
 
     wheel->memory = memory;
     wheel->ops = ops;
@@ -81,21 +71,19 @@ ct_wheel_create(struct ct_conn_memory *memory, long long now,
 void
 ct_wheel_destroy(struct ct_wheel *wheel)
 {
-    if (wheel) {
-        free_cacheline(wheel);
-    }
+    free(wheel);
 }
 
 void
 ct_wheel_add(struct ct_wheel *wheel, struct ct_conn *conn)
 {
-    push(wheel, conn);
+    ct_news_add(ct_conn_chunks(wheel->memory), conn);
 }
 
 void
 ct_wheel_sooner(struct ct_wheel *wheel, struct ct_conn *conn)
 {
-    push(wheel, conn);
+    ct_news_add(ct_conn_chunks(wheel->memory), conn);
 }
 
 void
@@ -103,7 +91,7 @@ ct_wheel_dead(struct ct_wheel *wheel, struct ct_conn *conn)
 {
     atomic_fetch_or_explicit(&conn->status, CT_CONN_STATUS_DEAD,
                              memory_order_release);
-    push(wheel, conn);
+    ct_news_add(ct_conn_chunks(wheel->memory), conn);
 }
 
 bool
@@ -112,88 +100,47 @@ ct_wheel_run(struct ct_wheel *wheel, long long now, unsigned int budget)
     unsigned int first = budget - budget / 2;
     bool more;
 
-    /* Queues that fill faster than they are worked off leave time its half.
-     * They come again at the end: expiring fills them, too. */
-    run_queues(wheel, &first);
+    /* News that come faster than they are worked off leave time its half.
+     * They come again at the end: expiring makes news, too. */
+    run_news(wheel, &first);
     budget = budget / 2 + first;
     more = (run_ticks(wheel, now, &budget)
-            || run_queues(wheel, &budget));
+            || run_news(wheel, &budget));
     ct_conn_memory_run(wheel->memory);
     return more;
 }
 
-/* Queues. */
+/* News. */
 
-static void
-push(struct ct_wheel *wheel, struct ct_conn *conn)
-{
-    struct ct_conn_cold *cold = ct_conn_cold(conn);
-
-    /* Pairs with receive(): either this sees that the record is out of its
-     * queue, or whoever takes it out sees what was written before. */
-    if (atomic_fetch_or_explicit(&cold->queue_next, CT_CONN_QUEUED,
-                                 memory_order_acq_rel) & CT_CONN_QUEUED) {
-        return;
-    }
-
-    _Atomic uint32_t *head = &wheel->queues[ovsthread_id_self()
-                                            % N_QUEUES].head;
-    uint32_t number = ct_conn_number(conn);
-    uint32_t next = atomic_load_explicit(head, memory_order_relaxed);
-    do {
-        atomic_store_explicit(&cold->queue_next, CT_CONN_QUEUED | next,
-                              memory_order_relaxed);
-    } while (!atomic_compare_exchange_weak_explicit(
-                 head, &next, number, memory_order_release,
-                 memory_order_relaxed));
-}
-
-/* True if the budget ends before the queues do. */
+/* True if the budget ends before the news do. */
 static bool
-run_queues(struct ct_wheel *wheel, unsigned int *budget)
+run_news(struct ct_wheel *wheel, unsigned int *budget)
 {
-    for (size_t i = 0; ; i++) {
-        while (wheel->taken) {
-            if (!*budget) {
-                return true;
-            }
-            --*budget;
+    for (; *budget; --*budget) {
+        struct ct_conn *conn = ct_news_take(ct_conn_chunks(wheel->memory),
+                                            &wheel->news);
 
-            struct ct_conn *conn = ct_conn_from_number(wheel->memory,
-                                                       wheel->taken);
-            struct ct_conn_cold *cold = ct_conn_cold(conn);
-            uint32_t next = atomic_exchange_explicit(&cold->queue_next, 0,
-                                                     memory_order_acq_rel);
-            wheel->taken = next & ~CT_CONN_QUEUED;
-            if (wheel->taken) {
-                __builtin_prefetch(ct_conn_from_number(wheel->memory,
-                                                       wheel->taken));
-            }
-            receive(wheel, conn, cold);
-        }
-        if (i == N_QUEUES) {
+        if (!conn) {
             return false;
         }
-        if (atomic_load_explicit(&wheel->queues[i].head,
-                                 memory_order_relaxed)) {
-            wheel->taken = atomic_exchange_explicit(&wheel->queues[i].head, 0,
-                                                    memory_order_acquire);
-        }
+        receive(wheel, conn);
     }
+    return true;
 }
 
-/* 'conn' was in a queue: it is new, its deadline is closer, or it is dead. */
+/* 'conn' is new, its deadline is closer, or it is dead. */
 static void
-receive(struct ct_wheel *wheel, struct ct_conn *conn,
-        struct ct_conn_cold *cold)
+receive(struct ct_wheel *wheel, struct ct_conn *conn)
 {
-    if (cold->wheel_prev == PREV_RELEASED) {
+    struct ct_conn_links *links = ct_conn_links(conn);
+
+    if (links->prev == PREV_RELEASED) {
         return;                 /* Late news of one that is gone. */
     }
 
-    disarm(wheel, cold);
+    disarm(wheel, links);
     if (ct_conn_status(conn) & CT_CONN_STATUS_DEAD) {
-        cold->wheel_prev = PREV_RELEASED;
+        links->prev = PREV_RELEASED;
         wheel->ops->release(wheel->aux, conn);
     } else {
         arm(wheel, conn, wheel->tick);
@@ -222,7 +169,7 @@ run_ticks(struct ct_wheel *wheel, uint64_t now, unsigned int *budget)
             struct ct_conn *conn = ct_conn_from_number(
                 wheel->memory, wheel->lists[LIST_CASCADE]);
 
-            disarm(wheel, ct_conn_cold(conn));
+            disarm(wheel, ct_conn_links(conn));
             arm(wheel, conn, wheel->tick);
         } else if (wheel->cascade) {
             cascade_begin(wheel);
@@ -243,11 +190,11 @@ slot_run_one(struct ct_wheel *wheel, uint32_t number, uint64_t now)
     uint64_t deadline = atomic_load_explicit(&conn->deadline,
                                              memory_order_relaxed);
 
-    disarm(wheel, ct_conn_cold(conn));
+    disarm(wheel, ct_conn_links(conn));
     if (deadline <= now) {
         wheel->ops->expire(wheel->aux, conn);
         if (ct_conn_status(conn) & CT_DPIF_STATUS_DYING) {
-            return;             /* It comes back through a queue, dead. */
+            return;             /* It comes back as news, dead. */
         }
     }
     arm(wheel, conn, wheel->tick + 1);
@@ -305,7 +252,7 @@ cascade_begin(struct ct_wheel *wheel)
 
     if (*list) {
         /* Only the first one knows its list. */
-        cold_of(wheel, *list)->wheel_prev = PREV_LIST | LIST_CASCADE;
+        links_of(wheel, *list)->prev = PREV_LIST | LIST_CASCADE;
         wheel->lists[LIST_CASCADE] = *list;
         *list = 0;
     }
@@ -313,10 +260,10 @@ cascade_begin(struct ct_wheel *wheel)
 
 /* Lists. */
 
-static struct ct_conn_cold *
-cold_of(const struct ct_wheel *wheel, uint32_t number)
+static struct ct_conn_links *
+links_of(const struct ct_wheel *wheel, uint32_t number)
 {
-    return ct_conn_cold(ct_conn_from_number(wheel->memory, number));
+    return ct_conn_links(ct_conn_from_number(wheel->memory, number));
 }
 
 static void
@@ -336,32 +283,32 @@ arm(struct ct_wheel *wheel, struct ct_conn *conn, uint64_t earliest)
 
     uint32_t list = (level * N_SLOTS
                      + ((tick >> (level * LEVEL_BITS)) & SLOT_MASK));
-    struct ct_conn_cold *cold = ct_conn_cold(conn);
+    struct ct_conn_links *links = ct_conn_links(conn);
     uint32_t number = ct_conn_number(conn);
 
-    cold->wheel_prev = PREV_LIST | list;
-    cold->wheel_next = wheel->lists[list];
-    if (cold->wheel_next) {
-        cold_of(wheel, cold->wheel_next)->wheel_prev = number;
+    links->prev = PREV_LIST | list;
+    links->next = wheel->lists[list];
+    if (links->next) {
+        links_of(wheel, links->next)->prev = number;
     }
     wheel->lists[list] = number;
 }
 
 static void
-disarm(struct ct_wheel *wheel, struct ct_conn_cold *cold)
+disarm(struct ct_wheel *wheel, struct ct_conn_links *links)
 {
-    uint32_t prev = cold->wheel_prev;
+    uint32_t prev = links->prev;
 
     if (!prev) {
         return;                 /* Not armed. */
     }
     if (prev & PREV_LIST) {
-        wheel->lists[prev & ~PREV_LIST] = cold->wheel_next;
+        wheel->lists[prev & ~PREV_LIST] = links->next;
     } else {
-        cold_of(wheel, prev)->wheel_next = cold->wheel_next;
+        links_of(wheel, prev)->next = links->next;
     }
-    if (cold->wheel_next) {
-        cold_of(wheel, cold->wheel_next)->wheel_prev = prev;
+    if (links->next) {
+        links_of(wheel, links->next)->prev = prev;
     }
-    cold->wheel_next = cold->wheel_prev = 0;
+    links->next = links->prev = 0;
 }

@@ -15,13 +15,12 @@
  * its deadline has moved, the wheel arms it again.  Only a deadline that
  * moved closer must be told, by ct_wheel_sooner().
  *
- * The links stand beside the records, in struct ct_conn_cold (ct-conn.h), as
- * 32-bit record numbers.
+ * The links are 32-bit record numbers, beside the records (ct_conn_links()).
  *
  * Promises
  * --------
  * - ct_wheel_add(), ct_wheel_sooner() and ct_wheel_dead() are lock-free and
- *   cost one atomic exchange each; each spreads over several queues.
+ *   cost one atomic operation each (ct-news.h).
  * - A connection expires at most one tick (CT_WHEEL_TICK_MS) after its
  *   deadline, if ct_wheel_run() is called that often, never before it.
  * - Nothing walks all connections.
@@ -57,7 +56,7 @@ void ct_wheel_sooner(struct ct_wheel *, struct ct_conn *);
 /* It is no longer in any table.  Sets CT_CONN_STATUS_DEAD. */
 void ct_wheel_dead(struct ct_wheel *, struct ct_conn *);
 
-/* Works off the queues and all that is due at 'now', at most 'budget'
+/* Works off the news and all that is due at 'now', at most 'budget'
  * connections.  True if there is more to do at once.  Also runs the record
  * memory's periodic work. */
 bool ct_wheel_run(struct ct_wheel *, long long now, unsigned int budget);

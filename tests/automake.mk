@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/system-nat.sh \
 	tests/system-ports.sh \
 	tests/system-traffic.sh \
+	tests/system-traffic-device.sh \
 	tests/system-tunnel.sh
 
 EXTRA_DIST += \
@@ -242,6 +243,14 @@ tests_ct_stress_SOURCES = \
 	tests/ct-test.h \
 	utilities/bench-ct-source.c \
 	utilities/bench-ct-source.h
+
+# The traffic device.
+check_PROGRAMS += tests/test-netdev-traffic
+tests_test_netdev_traffic_SOURCES = \
+	tests/ct-test.h \
+	tests/test-netdev-traffic.c
+tests_test_netdev_traffic_LDADD = $(TW_LIBS)
+TESTSUITE_AT += tests/netdev-traffic.at
 
 EXTRA_DIST += tests/check-tsan tests/tsan.supp
 

@@ -208,7 +208,6 @@ random_ct(struct equiv_ct *ct, bool plain, struct equiv_rng *rng)
     ct->commit = equiv_percent(rng, plain ? 90 : 50);
     if (ct->commit) {
         ct->force = equiv_percent(rng, 10);
-        ct->timeout = equiv_percent(rng, 10);
         if (equiv_percent(rng, 30)) {
             ct->mark = equiv_below(rng, 4);
             ct->mark_mask = equiv_percent(rng, 50) ? UINT32_MAX
@@ -481,7 +480,9 @@ put_ct(struct put *put, const struct equiv_ct *ct)
     if (ct->commit) {
         put_mark_and_label(put, ct);
     }
-    if (ct->timeout) {
+    /* A zone has one policy: what two requests ask in turn would depend on the
+     * order of packets of different connections. */
+    if (ct->commit && ct->zone == EQUIV_TIMEOUT_ZONE) {
         nl_msg_put_string(put->out, OVS_CT_ATTR_TIMEOUT,
                           OVS_STRINGIZE(EQUIV_TIMEOUT_POLICY));
     }

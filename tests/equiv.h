@@ -101,6 +101,7 @@ void equiv_world_free_random(void);
 #define EQUIV_N_TABLES 7
 #define EQUIV_N_METERS 3
 #define EQUIV_N_VIPS 3
+#define EQUIV_TIMEOUT_ZONE 3
 #define EQUIV_TIMEOUT_POLICY 7
 
 struct equiv_addr {
@@ -150,7 +151,7 @@ enum equiv_nat {
 
 struct equiv_ct {
     uint16_t zone;
-    bool commit, force, timeout;
+    bool commit, force;
     uint32_t mark, mark_mask;
     ovs_u128 label, label_mask;
     enum equiv_nat nat;

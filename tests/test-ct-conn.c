@@ -5,6 +5,7 @@
 #include "ct-conn.h"
 
 #include "ct-id.h"
+#include "ct-news.h"
 #include "ct-test.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
@@ -49,7 +50,7 @@ test_tuples(void)
         CHECK(!conn->mark && !conn->deadline && !conn->ext);
         CHECK((uintptr_t) conn % 32 == 0);
         if (nat) {
-            CHECK(!ct_conn_nat(conn)->pool);
+            CHECK(ct_conn_links(conn) == &ct_conn_nat(conn)->links);
             CHECK(!ct_conn_nat(conn)->delta_all[0]);
         }
         ct_conn_free(memory, conn);
@@ -57,8 +58,8 @@ test_tuples(void)
     ct_conn_memory_destroy(memory);
 }
 
-/* Numbers, places and cold parts of many records are all different and stay
- * what they are. */
+/* Numbers, places and what is beside them: of many records, all are different
+ * and stay what they are. */
 static void
 test_numbers(bool ipv6, bool nat)
 {
@@ -66,24 +67,34 @@ test_numbers(bool ipv6, bool nat)
     struct ct_conn_memory *memory = ct_conn_memory_create();
     struct ct_conn **conns = xmalloc(N * sizeof *conns);
     size_t stride = 128 + 32 * (ipv6 ? (nat ? 3 : 1) : nat);
+    size_t eighths = 8 * stride + (nat ? 34 : 98);
 
     for (uint32_t i = 0; i < N; i++) {
         conns[i] = make(memory, i, ipv6, nat);
         conns[i]->mark = i;
-        ct_conn_cold(conns[i])->start = i;
-        ((char *) conns[i])[stride - 1] = i;
+        CHECK(!*ct_conn_start(conns[i]));
+        CHECK(!ct_conn_links(conns[i])->next);
+        CHECK(!ct_conn_links(conns[i])->prev);
+        *ct_conn_start(conns[i]) = i;
+        ct_conn_links(conns[i])->next = i + 1;
+        ct_conn_links(conns[i])->prev = i + 2;
+        if (!nat) {
+            ((char *) conns[i])[stride - 1] = i;
+        }
     }
     for (uint32_t i = 0; i < N; i++) {
         uint32_t number = ct_conn_number(conns[i]);
 
         CHECK(conns[i]->mark == i);
-        CHECK(ct_conn_cold(conns[i])->start == i);
-        CHECK(((char *) conns[i])[stride - 1] == (char) i);
+        CHECK(*ct_conn_start(conns[i]) == i);
+        CHECK(ct_conn_links(conns[i])->next == i + 1);
+        CHECK(ct_conn_links(conns[i])->prev == i + 2);
+        CHECK(nat || ((char *) conns[i])[stride - 1] == (char) i);
         CHECK(number && number <= CT_CONN_NUMBER_MAX);
         CHECK(ct_conn_from_number(memory, number) == conns[i]);
     }
-    CHECK(ct_conn_memory_used(memory) >= N * (stride + 16));
-    CHECK(ct_conn_memory_used(memory) < (N + 300) * (stride + 16));
+    CHECK(ct_conn_memory_used(memory) >= N * eighths / 8);
+    CHECK(ct_conn_memory_used(memory) < (N + 300) * eighths / 8);
 
     /* Freed at once, they are what is given next: memory does not grow. */
     size_t used = ct_conn_memory_used(memory);
@@ -189,8 +200,8 @@ test_postponed(void)
         ids[i] = conns[i]->id;
     }
 
-    /* One is still in a queue of the wheel. */
-    ct_conn_cold(conns[5])->queue_next = CT_CONN_QUEUED;
+    /* The wheel has not yet had the news of one. */
+    ct_news_add(ct_conn_chunks(memory), conns[5]);
     for (size_t i = 0; i < N; i++) {
         ct_conn_free_postponed(memory, conns[i]);
     }
@@ -203,7 +214,8 @@ test_postponed(void)
         CHECK(conns[i]->id == (i == 5 ? ids[i] : 0));
     }
 
-    ct_conn_cold(conns[5])->queue_next = 0;
+    struct ct_news_cursor cursor = { .next = 0 };
+    CHECK(ct_news_take(ct_conn_chunks(memory), &cursor) == conns[5]);
     ct_conn_memory_run(memory);
     ovsrcu_quiesce();
     CHECK(!conns[5]->id);
