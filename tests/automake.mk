@@ -294,3 +294,7 @@ PHONY += check-equivalence
 EQUIVFLAGS = --pipelines=200 --packets=5000
 check-equivalence: all tests/test-tw-equivalence
 	tests/test-tw-equivalence $(EQUIVFLAGS)
+
+# The benchmark of both datapaths.
+TESTSUITE_AT += tests/trackway-bench.at
+EXTRA_DIST += tests/test-trackway-bench.py

@@ -29,3 +29,21 @@ utilities_bench_ct_SOURCES = \
 PHONY += bench-ct
 bench-ct: utilities/bench-ct$(EXEEXT)
 	utilities/bench-ct$(EXEEXT) $(BENCHFLAGS)
+
+# Both datapaths in one daemon.  The modules and the recorded flows stand beside
+# each other in the source tree and where they are installed.
+dist_bin_SCRIPTS = utilities/trackway-bench
+benchmoduledir = $(pkgdatadir)/trackway_bench
+dist_benchmodule_DATA = \
+	utilities/trackway_bench/__init__.py \
+	utilities/trackway_bench/acl.py \
+	utilities/trackway_bench/chart.py \
+	utilities/trackway_bench/daemon.py \
+	utilities/trackway_bench/figures.py \
+	utilities/trackway_bench/ovn.py \
+	utilities/trackway_bench/pipelines.py \
+	utilities/trackway_bench/report.py \
+	utilities/trackway_bench/rounds.py
+benchdatadir = $(pkgdatadir)/bench-data
+dist_benchdata_DATA = utilities/bench-data/ovn.flows
+EXTRA_DIST += utilities/bench-data/record-ovn
