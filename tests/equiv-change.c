@@ -435,7 +435,7 @@ change_timeout_policy(struct equiv_run *run, struct equiv_rng *rng,
 static void
 change_maxconns(struct equiv_run *run, struct equiv_rng *rng, struct ds *what)
 {
-    uint32_t n = equiv_percent(rng, 60) ? 3000000
+    uint32_t n = equiv_percent(rng, 60) || !run->singly ? 3000000
                  : 20 + equiv_below(rng, 80);
 
     ds_put_format(what, "at most %"PRIu32" connections", n);

@@ -75,6 +75,7 @@ run_init(struct equiv_run *run, const struct equiv_config *config,
     run->traffic = equiv_traffic_create(config->seed + 1);
     rng = rng_of(run, 1);
     run->change_percent = change_percents[equiv_below(&rng, 4)];
+    run->singly = equiv_percent(&rng, 20);
     cache_size = 1u << (equiv_percent(&rng, 70) ? 16 : equiv_below(&rng, 10));
     for (int i = 0; i < 2; i++) {
         run->sides[i] = equiv_side_create(i, i && config->cache, cache_size,
@@ -297,7 +298,7 @@ is_permuted(const struct equiv_run *run)
 static void
 input(struct equiv_run *run, const struct equiv_batch *batch)
 {
-    bool split = run->config->split_all
+    bool split = run->config->split_all || run->singly
                  || (run->config->split && run->batch < run->config->n_split
                      && bitmap_is_set(run->config->split, run->batch));
     struct dp_packet *packets[NETDEV_MAX_BURST];

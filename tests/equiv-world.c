@@ -52,7 +52,6 @@ void
 equiv_world_begin(uint32_t seed)
 {
     random_set_seed(seed | 1);
-    n_drawn = 0;
     equiv_world_set_ms(0);
 }
 
@@ -72,6 +71,7 @@ void
 equiv_world_fix_random(uint32_t value)
 {
     random_is_fixed = true;
+    n_drawn = 0;
     fixed_random = value;
 }
 
@@ -105,13 +105,13 @@ __wrap_time_wall_msec(void)
     return is_main_thread() ? now_ms : __real_time_wall_msec();
 }
 
-/* The same for everybody, but for some low bits: a cmap that finds no place
- * with one seed tries another, until it does. */
+/* The same for everybody, but for who asks very often: a cmap that finds no
+ * place with one seed tries another, until it does. */
 uint32_t
 __wrap_random_uint32(void)
 {
     return (random_is_fixed && is_main_thread()
-            ? fixed_random ^ (n_drawn++ & 15) : __real_random_uint32());
+            ? fixed_random ^ n_drawn++ >> 10 : __real_random_uint32());
 }
 
 /* It catches up, five seconds at a time, with whichever clock it sees. */

@@ -447,6 +447,9 @@ struct equiv_run {
     struct equiv_traffic *traffic;
     long long now_ms;
     unsigned int change_percent;
+    bool singly;                /* All packets, for which the tracker may be
+                                 * full: which connection then gives way comes
+                                 * from the order in which all were opened. */
     unsigned int item;          /* The next. */
     int batch;                  /* The last; -1: none. */
     bool gate_closed;

@@ -24,7 +24,7 @@
 #include "util.h"
 
 /* Orders that a batch is tried in, to see whether its order matters. */
-#define N_PERMUTATIONS 12
+#define N_PERMUTATIONS 32
 
 /* With so many such batches, a pipeline gets all its packets singly. */
 #define MAX_ORDER 30
@@ -233,14 +233,16 @@ order_matters(const struct equiv_config *original,
     return matters;
 }
 
-/* True if 'config' still shows a difference, which is then in 'result'. */
+/* True if 'config' still shows a difference, and not one of order, which is
+ * then in 'result'. */
 static bool
 still_differs(const struct equiv_config *config, struct equiv_result *result)
 {
     struct equiv_result other;
 
     equiv_run(config, &other);
-    if (!other.differs) {
+    if (!other.differs || (!config->split_all && other.batch_size > 1
+                           && order_matters(config, &other))) {
         equiv_result_uninit(&other);
         return false;
     }
