@@ -44,7 +44,12 @@ tw_output(struct tw_thread *thread, odp_port_t number,
     if (OVS_UNLIKELY(!tx || !netdev_n_txq(tx->netdev))) {
         tw_stats_drop(&thread->stats, TW_DROP_NO_PORT,
                       dp_packet_batch_size(batch));
-        dp_packet_delete_batch(batch, steal);
+        if (steal) {
+            dp_packet_delete_batch(batch, true);
+        } else {
+            /* What it was to be cut to was for this port alone. */
+            dp_packet_batch_reset_cutlen(batch);
+        }
         return;
     }
     if (!steal) {
