@@ -29,6 +29,7 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-execute.h \
 	datapath/tw-group.h \
 	datapath/tw-input.c \
+	datapath/tw-learn.c \
 	datapath/tw-lookup.c \
 	datapath/tw-lookup.h \
 	datapath/tw-megaflow.c \
@@ -48,6 +49,7 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-packet.h \
 	datapath/tw-parse.c \
 	datapath/tw-parse.h \
+	datapath/tw-passage.h \
 	datapath/tw-port.c \
 	datapath/tw-port.h \
 	datapath/tw-program.c \
@@ -75,6 +77,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-track-key.h \
 	datapath/tw-tunnel.c \
 	datapath/tw-tunnel.h \
+	datapath/tw-tunnel-key.c \
+	datapath/tw-tunnel-key.h \
 	datapath/tw-upcall.c \
 	datapath/tw-upcall.h \
 	datapath/tw-walk.c \

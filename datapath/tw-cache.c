@@ -13,6 +13,7 @@
 #include "tw-datapath.h"
 #include "tw-megaflow.h"
 #include "tw-order.h"
+#include "tw-passage.h"
 #include "tw-program.h"
 #include "tw-shortcut.h"
 #include "tw-thread.h"
@@ -23,36 +24,14 @@ VLOG_DEFINE_THIS_MODULE(tw_cache);
 /* Sets of tracks looked after at a time. */
 #define SWEEP 32
 
-/* A batch on its way through the cache. */
-struct passage {
-    struct tw_thread *thread;
-    struct tw_cache *cache;
-    struct tw_pass pass;
-    uint16_t second;                    /* Of the thread's time. */
-    struct tw_context *contexts[NETDEV_MAX_BURST];
-    uint64_t hashes[NETDEV_MAX_BURST];  /* Of tracks. */
-    uint64_t words[NETDEV_MAX_BURST][TW_TRACK_WORDS6];
-    uint32_t hits;                      /* Bits: a program will run. */
-    bool one_way;                       /* All have the same program, or
-                                         * none. */
-    struct tw_epoch epoch;              /* When the batch came. */
-    uint64_t before;                    /* Cycles; 0: not sampled. */
-    unsigned int first_walk;
-    struct tw_walk *walks[NETDEV_MAX_BURST];
-};
-
-static void make_keys(struct passage *, odp_port_t in_port);
-static void find_programs(struct passage *);
-static void keep_order(struct passage *);
-static void run_programs(struct passage *);
-static void run_slow_path(struct passage *);
-static void learn(struct passage *);
-static void end_stage(struct passage *, enum tw_stage, size_t n);
-static struct tw_tracks *tracks_of(struct tw_cache *,
-                                   const struct tw_track_key *);
+static void make_keys(struct tw_passage *, odp_port_t in_port);
+static void forget_tunnels(struct tw_cache *);
+static void find_programs(struct tw_passage *);
+static void keep_order(struct tw_passage *);
+static void run_programs(struct tw_passage *);
+static void run_slow_path(struct tw_passage *);
+static void end_stage(struct tw_passage *, enum tw_stage, size_t n);
 static void forget_dead_shortcuts(struct tw_cache *);
-static void release_program(void *cache, uint16_t program);
-static bool program_is_dead(void *cache, uint16_t program);
 
 struct tw_cache *
 tw_cache_create(struct tw_datapath *dp, uint64_t size)
@@ -62,6 +41,7 @@ tw_cache_create(struct tw_datapath *dp, uint64_t size)
     cache->dp = dp;
     cache->size = size;
     tw_programs_init(&cache->programs);
+    tw_tunnel_keys_init(&cache->tunnels);
     if (!tw_tracks_init(&cache->tracks[0], false, size)
         || !tw_tracks_init(&cache->tracks[1], true, size)) {
         tw_cache_destroy(cache);
@@ -77,6 +57,7 @@ tw_cache_destroy(struct tw_cache *cache)
         tw_tracks_uninit(&cache->tracks[0]);
         tw_tracks_uninit(&cache->tracks[1]);
         tw_programs_uninit(&cache->programs);
+        tw_tunnel_keys_uninit(&cache->tunnels);
         free_cacheline(cache);
     }
 }
@@ -86,12 +67,13 @@ void
 tw_cache_run(struct tw_thread *thread, struct dp_packet_batch *batch,
              odp_port_t in_port)
 {
-    struct passage p;
+    struct tw_passage p;
 
     p.thread = thread;
     p.cache = thread->cache;
     p.second = thread->now / 1000000;
     p.epoch = tw_epoch_now(thread->dp);
+    p.cache->depth++;
     p.pass.n = dp_packet_batch_size(batch);
     memcpy(p.pass.packets, batch->packets,
            p.pass.n * sizeof batch->packets[0]);
@@ -105,6 +87,9 @@ tw_cache_run(struct tw_thread *thread, struct dp_packet_batch *batch,
     end_stage(&p, TW_STAGE_FIND, p.pass.n);
     run_programs(&p);
     run_slow_path(&p);
+    if (!--p.cache->depth && OVS_UNLIKELY(p.cache->tunnels_full)) {
+        forget_tunnels(p.cache);
+    }
 }
 
 void
@@ -173,13 +158,13 @@ tw_cache_housekeeping(struct tw_cache *cache)
 
     tw_programs_sweep(&cache->programs, cache->dp->ct, &now);
     for (size_t i = 0; i < ARRAY_SIZE(cache->tracks); i++) {
-        tw_tracks_sweep(&cache->tracks[i], SWEEP, program_is_dead,
-                        release_program, cache);
+        tw_tracks_sweep(&cache->tracks[i], SWEEP, tw_cache_program_is_dead,
+                        tw_cache_release_program, cache);
     }
 }
 
 static void
-end_stage(struct passage *p, enum tw_stage stage, size_t n)
+end_stage(struct tw_passage *p, enum tw_stage stage, size_t n)
 {
     if (OVS_UNLIKELY(p->before)) {
         uint64_t now = tw_cycles();
@@ -190,36 +175,57 @@ end_stage(struct passage *p, enum tw_stage stage, size_t n)
     }
 }
 
-static uint32_t
-all_packets(const struct passage *p)
-{
-    return p->pass.n < 32 ? (UINT32_C(1) << p->pass.n) - 1 : UINT32_MAX;
-}
-
 static void
-miss(struct passage *p, enum tw_miss why)
+miss(struct tw_passage *p, enum tw_miss why)
 {
     p->cache->stats.misses[why]++;
 }
 
 /* Reading headers. */
 
-/* Packets that come out of a tunnel are not given a key yet. */
+/* Has 'packet' come out of a tunnel? */
 static bool
 has_tunnel(const struct dp_packet *packet)
 {
     return flow_tnl_dst_is_set(&packet->md.tunnel);
 }
 
+/* All numbers of tunnels are taken: those that matter will come again.  So
+ * will their contexts, under other ids. */
 static void
-make_key(struct passage *p, size_t i)
+forget_tunnels(struct tw_cache *cache)
+{
+    for (size_t i = 0; i < TW_CONTEXT_SETS; i++) {
+        for (size_t j = 0; j < TW_CONTEXT_WAYS; j++) {
+            struct tw_context *context = &cache->contexts.sets[i][j];
+
+            if (context->program) {
+                tw_cache_release_program(cache, context->program);
+                context->program = 0;
+            }
+            context->id = 0;
+        }
+    }
+    cache->contexts.n = 0;
+    tw_tunnel_keys_clear(&cache->tunnels);
+    cache->tunnels_full = false;
+}
+
+static void
+make_key(struct tw_passage *p, size_t i)
 {
     struct dp_packet *packet = p->pass.packets[i];
     struct tw_track_key *key = &p->pass.keys[i];
+    bool tunnel = has_tunnel(packet);
+    uint16_t number = 0;
 
+    if (OVS_UNLIKELY(tunnel)) {
+        number = tw_tunnel_key(&p->cache->tunnels, &packet->md.tunnel);
+        p->cache->tunnels_full |= !number;
+    }
     if (OVS_LIKELY(dp_packet_size(packet) >= ETH_HEADER_LEN
-                   && !has_tunnel(packet))) {
-        tw_track_key_extract(packet, 0, key);
+                   && (!tunnel || number))) {
+        tw_track_key_extract(packet, number, key);
     } else {
         key->context.kind = TW_KEY_NONE;
         key->trackable = false;
@@ -228,7 +234,7 @@ make_key(struct passage *p, size_t i)
 }
 
 static struct tw_context *
-find_context(struct passage *p, const struct tw_track_key *key)
+find_context(struct tw_passage *p, const struct tw_track_key *key)
 {
     struct tw_context *context;
 
@@ -246,7 +252,7 @@ find_context(struct passage *p, const struct tw_track_key *key)
 #define PREFETCH_AHEAD 2
 
 static void
-prefetch_packet(const struct passage *p, size_t i)
+prefetch_packet(const struct tw_passage *p, size_t i)
 {
     if (i < p->pass.n) {
         struct dp_packet *packet = p->pass.packets[i];
@@ -258,7 +264,7 @@ prefetch_packet(const struct passage *p, size_t i)
 
 /* Packets that have a shortcut get no key. */
 static bool
-take_shortcut(struct passage *p, size_t i)
+take_shortcut(struct tw_passage *p, size_t i)
 {
     struct tw_shortcuts *shortcuts = &p->cache->shortcuts;
     struct dp_packet *packet = p->pass.packets[i];
@@ -282,7 +288,7 @@ take_shortcut(struct passage *p, size_t i)
 }
 
 static void
-make_keys(struct passage *p, odp_port_t in_port)
+make_keys(struct tw_passage *p, odp_port_t in_port)
 {
     bool shortcuts = p->cache->shortcuts.n && in_port != ODPP_NONE;
 
@@ -302,30 +308,10 @@ make_keys(struct passage *p, odp_port_t in_port)
 
 /* Finding tracks. */
 
-static struct tw_tracks *
-tracks_of(struct tw_cache *cache, const struct tw_track_key *key)
-{
-    return &cache->tracks[tw_track_key_kind(key) == TW_KEY_IPV6];
-}
-
-static void
-make_words(const struct tw_track_key *key, const struct tw_context *context,
-           uint64_t words[TW_TRACK_WORDS6])
-{
-    words[0] = (uint64_t) (OVS_FORCE uint32_t) key->ports << 32 | context->id;
-    if (OVS_LIKELY(tw_track_key_kind(key) == TW_KEY_IPV4)) {
-        words[1] = ((uint64_t) (OVS_FORCE uint32_t) key->ip4.dst << 32
-                    | (OVS_FORCE uint32_t) key->ip4.src);
-    } else {
-        words[1] = (OVS_FORCE uint32_t) key->ip6.label;
-        memcpy(&words[2], &key->ip6.src, 4 * sizeof words[0]);
-    }
-}
-
 /* Tracks that packet 'i' could have: its set is fetched.  Returns false if
  * the packet's program is known, or it can have no track. */
 static bool
-begin_find(struct passage *p, size_t i)
+begin_find(struct tw_passage *p, size_t i)
 {
     const struct tw_track_key *key = &p->pass.keys[i];
     struct tw_context *context = p->contexts[i];
@@ -347,8 +333,8 @@ begin_find(struct passage *p, size_t i)
         miss(p, TW_MISS_FIELDS);
         return false;
     }
-    tracks = tracks_of(p->cache, key);
-    make_words(key, context, p->words[i]);
+    tracks = tw_cache_tracks_of(p->cache, key);
+    tw_cache_make_words(key, context, p->words[i]);
     p->hashes[i] = tw_track_hash(p->words[i], tracks->n_words);
     OVS_PREFETCH(&tracks->ways[(size_t) tw_tracks_set(tracks, p->hashes[i])
                                * TW_TRACK_WAYS]);
@@ -357,9 +343,9 @@ begin_find(struct passage *p, size_t i)
 
 /* The way whose tag fits packet 'i', or NULL; its track is fetched. */
 static tw_way *
-find_way(struct passage *p, size_t i)
+find_way(struct tw_passage *p, size_t i)
 {
-    struct tw_tracks *tracks = tracks_of(p->cache, &p->pass.keys[i]);
+    struct tw_tracks *tracks = tw_cache_tracks_of(p->cache, &p->pass.keys[i]);
     tw_way *set = &tracks->ways[(size_t) tw_tracks_set(tracks, p->hashes[i])
                                 * TW_TRACK_WAYS];
     unsigned int match = tw_tracks_match(set, p->hashes[i]);
@@ -380,7 +366,7 @@ find_way(struct passage *p, size_t i)
 /* Takes the connections out of the track, which may be replaced while the
  * packet is on its way. */
 static void
-take_steps(struct passage *p, size_t i, const struct tw_tracks *tracks,
+take_steps(struct tw_passage *p, size_t i, const struct tw_tracks *tracks,
            const tw_way *way)
 {
     const struct ct_track *steps
@@ -393,9 +379,9 @@ take_steps(struct passage *p, size_t i, const struct tw_tracks *tracks,
 }
 
 static void
-end_find(struct passage *p, size_t i, tw_way *way)
+end_find(struct tw_passage *p, size_t i, tw_way *way)
 {
-    struct tw_tracks *tracks = tracks_of(p->cache, &p->pass.keys[i]);
+    struct tw_tracks *tracks = tw_cache_tracks_of(p->cache, &p->pass.keys[i]);
 
     if (OVS_UNLIKELY(!way
                      || !tw_track_equals(tracks, tw_tracks_slot(tracks, way),
@@ -421,7 +407,7 @@ end_find(struct passage *p, size_t i, tw_way *way)
 /* A track keeps the name of its dead program until it gets another; contexts
  * and shortcuts would go on to name it. */
 static void
-forget_dead(struct passage *p, uint32_t dead)
+forget_dead(struct tw_passage *p, uint32_t dead)
 {
     for (; OVS_UNLIKELY(dead); dead = zero_rightmost_1bit(dead)) {
         struct tw_context *context = p->contexts[raw_ctz(dead)];
@@ -429,11 +415,11 @@ forget_dead(struct passage *p, uint32_t dead)
         if (!context) {
             forget_dead_shortcuts(p->cache);
         } else if (context->program
-                   && program_is_dead(p->cache, context->program)) {
+                   && tw_cache_program_is_dead(p->cache, context->program)) {
             uint16_t number = context->program;
 
             context->program = 0;
-            release_program(p->cache, number);
+            tw_cache_release_program(p->cache, number);
         }
     }
 }
@@ -444,17 +430,17 @@ forget_dead_shortcuts(struct tw_cache *cache)
     for (size_t i = 0; i < TW_SHORTCUTS; i++) {
         uint16_t number = cache->shortcuts.table[i].program;
 
-        if (number && program_is_dead(cache, number)) {
+        if (number && tw_cache_program_is_dead(cache, number)) {
             cache->shortcuts.table[i].program = 0;
             cache->shortcuts.n--;
-            release_program(cache, number);
+            tw_cache_release_program(cache, number);
         }
     }
 }
 
 /* Looks at the programs that were found.  A dead one is not run. */
 static void
-check_programs(struct passage *p)
+check_programs(struct tw_passage *p)
 {
     struct tw_program *last = NULL;
     uint32_t dead = 0;
@@ -483,7 +469,7 @@ check_programs(struct passage *p)
 }
 
 static void
-find_programs(struct passage *p)
+find_programs(struct tw_passage *p)
 {
     tw_way *ways[NETDEV_MAX_BURST];
     uint32_t wanted = 0;
@@ -502,7 +488,7 @@ find_programs(struct passage *p)
 }
 
 static bool
-takes_one_way(const struct passage *p)
+takes_one_way(const struct tw_passage *p)
 {
     bool differ = false;
 
@@ -515,7 +501,7 @@ takes_one_way(const struct passage *p)
 /* Packets that have a program, but must not pass others of their connection,
  * take the slow path with these. */
 static void
-keep_order(struct passage *p)
+keep_order(struct tw_passage *p)
 {
     uint32_t back;
 
@@ -532,10 +518,10 @@ keep_order(struct passage *p)
 
 /* What track of packet 'i' remembers does not hold any more. */
 static void
-make_ghost(struct passage *p, size_t i)
+make_ghost(struct tw_passage *p, size_t i)
 {
     struct tw_cache *cache = p->cache;
-    struct tw_tracks *tracks = tracks_of(cache, &p->pass.keys[i]);
+    struct tw_tracks *tracks = tw_cache_tracks_of(cache, &p->pass.keys[i]);
     tw_way *way;
 
     if (p->pass.programs[i]->by_context) {
@@ -543,13 +529,13 @@ make_ghost(struct passage *p, size_t i)
     }
     way = tw_tracks_find(tracks, p->words[i], p->hashes[i]);
     if (way && *way & TW_WAY_PROGRAM) {
-        release_program(cache, *way & TW_WAY_PROGRAM);
+        tw_cache_release_program(cache, *way & TW_WAY_PROGRAM);
         *way &= ~TW_WAY_PROGRAM;
     }
 }
 
 static void
-run_program(struct passage *p, struct tw_program *program,
+run_program(struct tw_passage *p, struct tw_program *program,
             const uint8_t members[], size_t n)
 {
     struct tw_cache *cache = p->cache;
@@ -577,7 +563,7 @@ struct group {
 /* Returns the number of groups.  A program remembers which group it has in
  * this batch: there may be as many as packets. */
 static size_t
-make_groups(struct passage *p, struct group groups[])
+make_groups(struct tw_passage *p, struct group groups[])
 {
     uint64_t batch = ++p->cache->n_grouped;
     size_t n = 0;
@@ -606,7 +592,7 @@ static const uint8_t everybody[NETDEV_MAX_BURST] = {
 };
 
 static void
-run_programs(struct passage *p)
+run_programs(struct tw_passage *p)
 {
     struct group groups[NETDEV_MAX_BURST];
     size_t n;
@@ -630,9 +616,9 @@ run_programs(struct passage *p)
 /* The slow path, and learning from it. */
 
 static void
-run_slow_path(struct passage *p)
+run_slow_path(struct tw_passage *p)
 {
-    uint32_t misses = all_packets(p) & ~p->hits;
+    uint32_t misses = tw_passage_all(p) & ~p->hits;
     struct dp_packet_batch batch;
 
     if (OVS_LIKELY(!misses)) {
@@ -653,191 +639,8 @@ run_slow_path(struct passage *p)
     p->thread->takes_notes = p->cache->walks.n > 0;
     tw_input_slow(p->thread, &batch);
     end_stage(p, TW_STAGE_SLOW, count_1bits(misses));
-    learn(p);
+    tw_learn(p);
     tw_walks_end(&p->cache->walks, p->first_walk);
     p->thread->takes_notes = p->cache->walks.n > 0;
     end_stage(p, TW_STAGE_LEARN, count_1bits(misses));
-}
-
-/* The program of 'walk', or NULL and why there is none. */
-static struct tw_program *
-program_of_walk(struct passage *p, const struct tw_walk *walk,
-                const struct tw_track_key *key, enum tw_refusal *why)
-{
-    const struct tw_walk_source source = {
-        .thread = p->thread,
-        .ct = p->cache->dp->ct,
-        .epoch = p->epoch,
-        .key = key,
-    };
-
-    if (walk->refused) {
-        *why = walk->refused;
-        return NULL;
-    }
-    if (!walk->n_flows) {
-        *why = TW_REFUSED_ENDED;
-        return NULL;
-    }
-    if (walk->n_steps > tracks_of(p->cache, key)->max_steps) {
-        *why = TW_REFUSED_LONG;
-        return NULL;
-    }
-    return tw_compile(&p->cache->programs, walk, &source, why);
-}
-
-static struct tw_context *
-get_context(struct passage *p, const struct tw_track_key *key)
-{
-    uint64_t hash = tw_context_hash(key);
-    struct tw_context *context = tw_context_find(&p->cache->contexts, key,
-                                                 hash);
-    uint16_t replaced = 0;
-
-    if (!context) {
-        context = tw_context_add(&p->cache->contexts, key, hash, p->second,
-                                 &replaced);
-        if (replaced) {
-            release_program(p->cache, replaced);
-        }
-    }
-    return context;
-}
-
-static void
-set_program(struct tw_cache *cache, uint16_t *number,
-            struct tw_program *program)
-{
-    uint16_t old = *number;
-
-    *number = program->number;
-    tw_program_name(program);
-    if (old) {
-        release_program(cache, old);
-    }
-}
-
-/* A track for 'key' that takes 'program'.  False if this was the first time
- * that the key was seen, which is noted. */
-static bool
-set_track(struct passage *p, const struct tw_track_key *key,
-          const struct tw_context *context, const struct tw_walk *walk,
-          struct tw_program *program)
-{
-    struct tw_tracks *tracks = tracks_of(p->cache, key);
-    uint64_t words[TW_TRACK_WORDS6];
-    uint16_t number;
-    uint64_t hash;
-    tw_way *way;
-
-    make_words(key, context, words);
-    hash = tw_track_hash(words, tracks->n_words);
-    way = tw_tracks_find(tracks, words, hash);
-    if (!way) {
-        way = tw_tracks_add(tracks, words, hash, release_program, p->cache);
-        tw_tracks_sweep(tracks, 1, program_is_dead, release_program,
-                        p->cache);
-        if (!walk->n_steps) {
-            return false;
-        }
-    }
-    memcpy(tw_track_steps(tracks, tw_tracks_slot(tracks, way)), walk->steps,
-           walk->n_steps * sizeof walk->steps[0]);
-    number = *way & TW_WAY_PROGRAM;
-    set_program(p->cache, &number, program);
-    *way = (*way & TW_WAY_TAG) | TW_WAY_USED | number;
-    return true;
-}
-
-/* A packet of 'key' takes 'program', whatever else it is. */
-static void
-set_shortcut(struct passage *p, const struct tw_track_key *key,
-             struct tw_program *program)
-{
-    const struct tw_key_context *c = &key->context;
-    struct tw_shortcuts *shortcuts = &p->cache->shortcuts;
-    struct tw_shortcut *shortcut;
-    ovs_be16 dl_type = htons(ETH_TYPE_IP);
-    uint64_t word;
-
-    if (c->kind & ~TW_KEY_KIND_MASK || c->tunnel) {
-        return;
-    }
-    if (c->kind == TW_KEY_IPV6) {
-        dl_type = htons(ETH_TYPE_IPV6);
-    } else if (c->kind == TW_KEY_OTHER) {
-        memcpy(&dl_type, c->dl_type, sizeof dl_type);
-    }
-    word = tw_shortcut_word(c->in_port, dl_type, c->vlan_tci);
-    shortcut = tw_shortcut_at(shortcuts, word);
-    shortcuts->n += !shortcut->program;
-    shortcut->word = word;
-    set_program(p->cache, &shortcut->program, program);
-}
-
-static enum tw_refusal
-learn_one(struct passage *p, const struct tw_walk *walk,
-          const struct tw_track_key *key)
-{
-    enum tw_refusal why = TW_REFUSED_NONE;
-    struct tw_program *program = program_of_walk(p, walk, key, &why);
-    struct tw_context *context;
-
-    if (!program) {
-        return why;
-    }
-    context = get_context(p, key);
-    if (program->by_port) {
-        set_shortcut(p, key, program);
-    }
-    if (program->by_context) {
-        set_program(p->cache, &context->program, program);
-    } else if (!set_track(p, key, context, walk, program)) {
-        return TW_REFUSED_FIRST;
-    }
-    return TW_REFUSED_NONE;
-}
-
-/* Nothing is learned of a batch during which a zone was flushed, or is being
- * so, lest a connection of before be taken for one of after. */
-static void
-learn(struct passage *p)
-{
-    uint32_t misses = all_packets(p) & ~p->hits;
-
-    if (OVS_UNLIKELY(p->epoch.flushes & 1
-                     || (p->epoch.flushes
-                         != ct_track_epoch(p->cache->dp->ct)))) {
-        return;
-    }
-    for (; misses; misses = zero_rightmost_1bit(misses)) {
-        unsigned int i = raw_ctz(misses);
-        enum tw_refusal why;
-
-        if (!p->walks[i]) {
-            continue;
-        }
-        why = learn_one(p, p->walks[i], &p->pass.keys[i]);
-        if (why) {
-            p->cache->stats.refusals[why]++;
-        } else {
-            p->cache->stats.n_learned++;
-        }
-    }
-}
-
-static void
-release_program(void *cache_, uint16_t number)
-{
-    struct tw_cache *cache = cache_;
-
-    tw_program_unname(&cache->programs, number);
-}
-
-static bool
-program_is_dead(void *cache_, uint16_t number)
-{
-    struct tw_cache *cache = cache_;
-
-    return tw_programs_get(&cache->programs, number)->dead;
 }

@@ -6,6 +6,7 @@
 #include "tw-context.h"
 #include "tw-shortcut.h"
 #include "tw-track.h"
+#include "tw-tunnel-key.h"
 #include "tw-walk.h"
 
 struct ds;
@@ -97,6 +98,9 @@ struct tw_cache {
     uint64_t size;                      /* As configured when created. */
     struct tw_shortcuts shortcuts;
     struct tw_contexts contexts;
+    struct tw_tunnel_keys tunnels;
+    bool tunnels_full;                  /* One got no number. */
+    unsigned int depth;                 /* Of tw_cache_run() in itself. */
     struct tw_tracks tracks[2];         /* IPv4, IPv6. */
     struct tw_programs programs;
     struct tw_walks walks;

@@ -373,6 +373,9 @@ compile_meeting(struct compiler *c, struct tw_megaflow *flow)
     const struct flow *mask = &wc.masks;
 
     tw_rule_get_mask(&flow->rule, &wc);
+    if (mask->tunnel.tp_src || mask->tunnel.tp_dst) {
+        refuse(c, TW_REFUSED_FIELDS);
+    }
     op->flow = flow;
     op->recirc_id = value->recirc_id;
     op->tcp_flags_mask = ntohs(mask->tcp_flags);

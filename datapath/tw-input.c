@@ -44,6 +44,18 @@ tw_input_again(struct tw_thread *thread, struct dp_packet_batch *batch)
 }
 
 void
+tw_input_popped(struct tw_thread *thread, struct dp_packet_batch *batch)
+{
+    if (thread->cache) {
+        tw_stats_add(&thread->stats, TW_STAT_RECIRC,
+                     dp_packet_batch_size(batch));
+        tw_cache_run(thread, batch, ODPP_NONE);
+    } else {
+        tw_input_again(thread, batch);
+    }
+}
+
+void
 tw_input_slow(struct tw_thread *thread, struct dp_packet_batch *batch)
 {
     input__(thread, batch, ODPP_NONE);

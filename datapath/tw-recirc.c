@@ -33,16 +33,34 @@ tw_recirculate(struct tw_thread *thread, struct dp_packet_batch *batch,
     tw_recirc_input(thread, batch);
 }
 
-void
-tw_recirc_input(struct tw_thread *thread, struct dp_packet_batch *batch)
+/* False if that is too deep: the packets are gone. */
+static bool
+go_deeper(struct tw_thread *thread, struct dp_packet_batch *batch)
 {
     if (OVS_UNLIKELY(thread->recirc_depth >= TW_MAX_RECIRC_DEPTH)) {
         tw_stats_drop(&thread->stats, TW_DROP_RECIRC_DEPTH,
                       dp_packet_batch_size(batch));
         dp_packet_delete_batch(batch, true);
-        return;
+        return false;
     }
     thread->recirc_depth++;
-    tw_input_again(thread, batch);
-    thread->recirc_depth--;
+    return true;
+}
+
+void
+tw_recirc_input(struct tw_thread *thread, struct dp_packet_batch *batch)
+{
+    if (go_deeper(thread, batch)) {
+        tw_input_again(thread, batch);
+        thread->recirc_depth--;
+    }
+}
+
+void
+tw_recirc_popped(struct tw_thread *thread, struct dp_packet_batch *batch)
+{
+    if (go_deeper(thread, batch)) {
+        tw_input_popped(thread, batch);
+        thread->recirc_depth--;
+    }
 }

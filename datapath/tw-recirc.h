@@ -18,4 +18,8 @@ void tw_recirculate(struct tw_thread *, struct dp_packet_batch *,
 /* With metadata as it is.  Takes ownership. */
 void tw_recirc_input(struct tw_thread *, struct dp_packet_batch *);
 
+/* The same for packets that came out of a tunnel: they begin anew, and may
+ * have a track. */
+void tw_recirc_popped(struct tw_thread *, struct dp_packet_batch *);
+
 #endif /* tw-recirc.h */

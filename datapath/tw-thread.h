@@ -154,9 +154,11 @@ void tw_thread_wait_non_pmd(struct tw_datapath *);
 void tw_input(struct tw_thread *, struct dp_packet_batch *,
               odp_port_t in_port);
 
-/* The same for packets whose metadata is set: recirculated ones, and those
- * that come out of a tunnel. */
+/* The same for packets whose metadata is set: recirculated ones. */
 void tw_input_again(struct tw_thread *, struct dp_packet_batch *);
+
+/* The same for those that have just come out of a tunnel. */
+void tw_input_popped(struct tw_thread *, struct dp_packet_batch *);
 
 /* The slow path alone, for packets that come for the first time, whose
  * metadata is set. */

@@ -97,6 +97,6 @@ tw_tunnel_pop(struct tw_thread *thread, struct dp_packet_batch *batch,
         packet->md.in_port.odp_port = port;
     }
     if (!dp_packet_batch_is_empty(batch)) {
-        tw_recirc_input(thread, batch);
+        tw_recirc_popped(thread, batch);
     }
 }

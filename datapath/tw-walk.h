@@ -43,7 +43,7 @@ struct tw_megaflow;
     TW_REFUSAL(HEADER, "header",                                            \
                "an action adds or removes headers other than a VLAN tag")   \
     TW_REFUSAL(FIELDS, "fields",                                            \
-               "it depends on the connection, which its key does not tell") \
+               "it depends on what the key does not tell")                  \
     TW_REFUSAL(PROGRAMS, "programs", "there are too many programs")
 
 enum tw_refusal {
