@@ -504,20 +504,27 @@ make_burst(struct equiv_traffic *t, unsigned int max, unsigned int *number,
              && (conv->proto != IPPROTO_TCP || conv->phase == DATA));
 }
 
-/* Packets of many conversations, as a port gets them. */
+/* Packets of many conversations, as a port gets them.  Never both directions
+ * of one: if they pass each other, the connection remembers another last
+ * packet, which shows much later. */
 static void
 make_mix(struct equiv_traffic *t, unsigned int max, unsigned int *number,
          struct equiv_batch *batch)
 {
+    uint8_t seen[MAX_CONVS];    /* Bits: directions. */
+
+    memset(seen, 0, sizeof seen);
     batch->in_port = 1 + equiv_below(&t->rng, EQUIV_N_PORTS);
     for (unsigned int tries = 0; batch->n < max && tries < 8 * max; tries++) {
         struct conv *conv = any_conv(t);
         bool reverse = conv_sender(t, conv);
         struct equiv_frame f;
 
-        if (conv->paths[reverse].in_port != batch->in_port) {
+        if (conv->paths[reverse].in_port != batch->in_port
+            || seen[conv->id] & 1 << !reverse) {
             continue;
         }
+        seen[conv->id] |= 1 << reverse;
         conv_frame(t, conv, reverse, &f);
         if (equiv_percent(&t->rng, 5)) {
             conv_deviate(t, conv, &f);

@@ -233,6 +233,17 @@ order_matters(const struct equiv_config *original,
     return matters;
 }
 
+/* Could the difference that 'result' has found come from the order in a batch
+ * alone? */
+static bool
+may_be_order(const struct equiv_config *config,
+             const struct equiv_result *result)
+{
+    return (!result->change && result->batch_size > 1 && !config->split_all
+            && !bitmap_is_set(config->split, result->batch)
+            && order_matters(config, result));
+}
+
 /* True if 'config' still shows a difference, and not one of order, which is
  * then in 'result'. */
 static bool
@@ -241,8 +252,7 @@ still_differs(const struct equiv_config *config, struct equiv_result *result)
     struct equiv_result other;
 
     equiv_run(config, &other);
-    if (!other.differs || (!config->split_all && other.batch_size > 1
-                           && order_matters(config, &other))) {
+    if (!other.differs || may_be_order(config, &other)) {
         equiv_result_uninit(&other);
         return false;
     }
@@ -288,7 +298,7 @@ shrink(struct equiv_config *config, struct equiv_result *result)
     if (!still_differs(config, result)) {
         config->split_all = false;
     }
-    config->check_always = false;
+    config->check_always = !config->split_all;
     config->until = result->item;
     config->skip = skip;
     config->n_skip = MAX_ITEMS;
@@ -336,9 +346,7 @@ check_pipeline(unsigned int index, bool print)
         if (!same) {
             config.verbose = false;
             pin_down(&config, &result);
-            again = (!result.change && result.batch_size > 1
-                     && !bitmap_is_set(split, result.batch)
-                     && order_matters(&config, &result));
+            again = may_be_order(&config, &result);
         }
         if (again) {
             bitmap_set1(split, result.batch);
