@@ -90,20 +90,20 @@ traffic_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
     struct traffic_device *device = device_cast(rxq->netdev);
     const struct traffic_plan *plan = ovsrcu_get(struct traffic_plan *,
                                                  &device->plan);
-    enum traffic_role role = traffic_device_role(device);
-    enum traffic_side side = (role == TRAFFIC_ROLE_CLIENT ? TRAFFIC_CLIENT
-                              : TRAFFIC_SERVER);
     struct traffic_rx *rx = &device->rx[rxq->queue_id];
     struct traffic_turn turn = { .now = traffic_cycles() };
 
+    if (!plan || !is_up(device)) {
+        return EAGAIN;
+    }
+    turn.plan = plan;
+    turn.side = traffic_plan_side(plan, rxq->netdev);
     /* The plan may be ahead of the queues: they follow at once. */
-    if (!plan || rxq->queue_id >= plan->n_queues[side] || !is_up(device)) {
+    if (rxq->queue_id >= plan->n_queues[turn.side]) {
         return EAGAIN;
     }
     dp_packet_batch_init(batch);
-    turn.plan = plan;
-    turn.side = side;
-    turn.queue = plan->pair->queues[side][rxq->queue_id];
+    turn.queue = plan->pair->queues[turn.side][rxq->queue_id];
     turn.hz = device->hz;
     turn.batch = batch;
     traffic_make(&turn);
@@ -125,7 +125,6 @@ deliver(struct traffic_device *device, struct traffic_tx *tx,
         struct dp_packet_batch *batch)
 {
     uint64_t start = traffic_cycles();
-    enum traffic_role role = traffic_device_role(device);
     const struct traffic_plan *plan = ovsrcu_get(struct traffic_plan *,
                                                  &device->plan);
     struct traffic_delivered delivered = { 0 };
@@ -137,10 +136,9 @@ deliver(struct traffic_device *device, struct traffic_tx *tx,
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
         bytes += dp_packet_size(packet);
     }
-    if (role != TRAFFIC_ROLE_SINK || checks) {
-        traffic_deliver(role == TRAFFIC_ROLE_SINK ? NULL : plan,
-                        (role == TRAFFIC_ROLE_CLIENT ? TRAFFIC_CLIENT
-                         : TRAFFIC_SERVER), checks, batch, &delivered);
+    if (plan || checks) {
+        traffic_deliver(plan, (plan ? traffic_plan_side(plan, &device->up)
+                               : TRAFFIC_SERVER), checks, batch, &delivered);
     }
     add(&tx->n[TRAFFIC_DELIVERED], dp_packet_batch_size(batch));
     add(&tx->n[TRAFFIC_DELIVERED_BYTES], bytes);

@@ -56,7 +56,6 @@ traffic_device_add(struct traffic_device *device)
         ovs_mutex_init(&device->tx[i].mutex);
     }
     atomic_init(&device->flags, 0);
-    atomic_init(&device->role, TRAFFIC_ROLE_SINK);
     atomic_init(&device->checks, false);
     ovsrcu_init(&device->plan, NULL);
     device->hz = traffic_cycles_per_second();
@@ -106,7 +105,7 @@ open_pcap(const struct traffic_device *device, const struct traffic_spec *spec,
         return 0;
     }
     if (plan && plan->pcap && plan->spec.n_rxq == spec->n_rxq
-        && traffic_device_role(device) == TRAFFIC_ROLE_CLIENT
+        && plan->client == &device->up
         && !strcmp(plan->spec.pcap, spec->pcap)) {
         *pcapp = traffic_pcap_ref(plan->pcap);
         return 0;
@@ -238,7 +237,6 @@ apply_spec(struct traffic_device *device, const struct traffic_spec *spec,
     }
     traffic_spec_destroy(&device->spec);
     traffic_spec_clone(&device->spec, spec);
-    atomic_store_relaxed(&device->role, spec->role);
     atomic_store_relaxed(&device->checks, spec->checks);
 
     client = find_client(device);
@@ -267,12 +265,14 @@ plan_again(struct traffic_device *client, struct traffic_pcap *pcap,
     unsigned int n_server_queues = server ? server->spec.n_rxq : 0;
     const struct traffic_plan *old = plan_of(client);
     struct traffic_pair *pair = NULL;
+    struct traffic_plan *plan;
 
     if (keep_pair && old && same_pair(old, &client->spec, n_server_queues)) {
         pair = old->pair;
     }
-    set_plan(client, traffic_plan_create(&client->spec, n_server_queues,
-                                         pair, pcap));
+    plan = traffic_plan_create(&client->spec, n_server_queues, pair, pcap);
+    plan->client = &client->up;
+    set_plan(client, plan);
 }
 
 /* Finding ----------------------------------------------------------------- */

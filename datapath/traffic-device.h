@@ -86,7 +86,6 @@ struct traffic_device {
         OVS_GUARDED_BY(traffic_mutex);  /* The sums, then each queue. */
 
     atomic_uint flags;          /* [A] enum netdev_flags. */
-    atomic_int role;            /* [A] enum traffic_role. */
     atomic_bool checks;         /* [A] */
     uint64_t hz;                /* [I] Cycles per second. */
 
@@ -131,16 +130,6 @@ void traffic_device_sum_queue(const struct traffic_device *, int qid,
 /* 'a' -= 'b' */
 void traffic_sums_subtract(struct traffic_sums *a,
                            const struct traffic_sums *b);
-
-static inline enum traffic_role
-traffic_device_role(const struct traffic_device *device)
-{
-    int role;
-
-    atomic_read_relaxed(&CONST_CAST(struct traffic_device *, device)->role,
-                        &role);
-    return role;
-}
 
 /* Reads the cycle counter. */
 static inline uint64_t

@@ -362,16 +362,13 @@ remember_arrived(struct traffic_turn *turn, uint32_t number,
                  const struct traffic_tuple *reply)
 {
     uint32_t index = number / turn->plan->n_queues[TRAFFIC_SERVER];
-    bool ipv6 = turn->plan->spec.ipv6;
     struct traffic_tuple expected;
 
     traffic_tuple_of(&turn->plan->tuples, number, &expected);
     traffic_tuple_reverse(&expected, &expected);
-    if (traffic_tuple_equal(reply, &expected)) {
-        traffic_queue_forget(turn->queue, index, ipv6);
-    } else {
-        traffic_queue_remember(turn->queue, index, reply, ipv6);
-    }
+    traffic_queue_remember(turn->queue, index,
+                           (traffic_tuple_equal(reply, &expected) ? NULL
+                            : reply), turn->plan->spec.ipv6);
 }
 
 static void
@@ -408,103 +405,138 @@ answer(struct traffic_turn *turn)
 
 /* Data -------------------------------------------------------------------- */
 
-/* What a batch of data packets is made of. */
-struct draft {
-    unsigned int n;
-    uint32_t indexes[NETDEV_MAX_BURST];
-    uint16_t nonces[NETDEV_MAX_BURST];
-};
+/* Draws what the next data packets are of, and begins to read what is
+ * remembered of their connections. */
+static void
+draw(struct traffic_turn *turn)
+{
+    struct traffic_queue *queue = turn->queue;
+    struct traffic_draft *draft = &queue->draft;
+
+    draft->next = 0;
+    draft->n = NETDEV_MAX_BURST;
+    traffic_pick(traffic_plan_popularity(turn->plan, turn->side, queue->id),
+                 &queue->picker, draft->indexes, draft->nonces, draft->n);
+    for (unsigned int i = 0; queue->ends && i < draft->n; i++) {
+        OVS_PREFETCH(&queue->ends[draft->indexes[i]]);
+    }
+    for (unsigned int i = 0; queue->tuples && i < draft->n; i++) {
+        OVS_PREFETCH(&queue->tuples[draft->indexes[i]]);
+    }
+}
 
 static inline struct traffic_mark
-data_mark(const struct traffic_turn *turn, const struct draft *draft,
-          unsigned int i)
+data_mark(const struct traffic_turn *turn, unsigned int i)
 {
     struct traffic_mark mark = {
-        .number = number_of(turn, draft->indexes[i]),
+        .number = number_of(turn, turn->queue->draft.indexes[i]),
         .step = TRAFFIC_DATA,
         .side = turn->side,
-        .nonce = draft->nonces[i],
+        .nonce = turn->queue->draft.nonces[i],
     };
 
     return mark;
 }
 
-/* Writes what 'draft' says to 'packets', with the tuples of the ranges. */
+/* The addresses and ports of draft 'i', which are of the ranges, or those that
+ * an IPv4 client has behind a translation. */
+static inline struct traffic_ends
+data_ends(const struct traffic_turn *turn, unsigned int i, uint32_t number)
+{
+    const struct traffic_queue *queue = turn->queue;
+    struct traffic_ends ends;
+
+    if (queue->ends) {
+        ends = queue->ends[queue->draft.indexes[i]];
+        if (ends.src) {
+            return ends;
+        }
+    }
+    ends = traffic_ends_of(&turn->plan->tuples, number);
+    return (turn->side == TRAFFIC_CLIENT ? ends
+            : traffic_ends_reverse(ends));
+}
+
+/* Writes 'n' of the draft to 'packets'. */
 static void
-write_draft(const struct traffic_turn *turn, const struct draft *draft,
-            struct dp_packet **packets)
+write_draft(const struct traffic_turn *turn, struct dp_packet **packets,
+            unsigned int n)
 {
     const struct traffic_template *t = turn->plan->data[turn->side];
-    bool client = turn->side == TRAFFIC_CLIENT;
+    unsigned int first = turn->queue->draft.next;
 
-    for (unsigned int i = 0; i < draft->n; i++) {
-        struct traffic_mark mark = data_mark(turn, draft, i);
-        struct traffic_ends ends = traffic_ends_of(&turn->plan->tuples,
-                                                   mark.number);
+    for (unsigned int i = 0; i < n; i++) {
+        struct traffic_mark mark = data_mark(turn, first + i);
 
         traffic_packet_write_ends(t, packets[i],
-                                  client ? ends : traffic_ends_reverse(ends),
+                                  data_ends(turn, first + i, mark.number),
                                   &mark);
     }
 }
 
-/* The same where the tuple may be another one, or is needed for a hash. */
+/* The same where a tuple may have other prefixes, or is needed for a hash. */
 static void
 write_draft_with_care(const struct traffic_turn *turn,
-                      const struct draft *draft, struct dp_packet **packets)
+                      struct dp_packet **packets, unsigned int n)
 {
     const struct traffic_template *t = turn->plan->data[turn->side];
+    const struct traffic_queue *queue = turn->queue;
 
-    for (unsigned int i = 0; i < draft->n; i++) {
-        struct traffic_mark mark = data_mark(turn, draft, i);
+    for (unsigned int i = queue->draft.next; n--; i++, packets++) {
+        struct traffic_mark mark = data_mark(turn, i);
+        struct traffic_ends ends = data_ends(turn, i, mark.number);
         struct traffic_tuple tuple = { .sport = 0 };
 
-        if (!traffic_queue_recall(turn->queue, draft->indexes[i], &tuple,
-                                  t->ipv6)) {
-            traffic_tuple_of(&turn->plan->tuples, mark.number, &tuple);
-            if (turn->side == TRAFFIC_SERVER) {
-                traffic_tuple_reverse(&tuple, &tuple);
-            }
+        if (queue->tuples) {
+            tuple = queue->tuples[queue->draft.indexes[i]];
         }
-        traffic_packet_write(t, packets[i], &tuple, &mark);
-        set_rss(turn, packets[i], &tuple);
+        if (!tuple.src[0]) {
+            traffic_tuple_from_ends(&turn->plan->tuples, ends,
+                                    turn->side == TRAFFIC_SERVER, &tuple);
+        }
+        traffic_packet_write(t, *packets, &tuple, &mark);
+        set_rss(turn, *packets, &tuple);
     }
 }
 
 static void
-write_data(struct traffic_turn *turn, const struct draft *draft)
+write_data(struct traffic_turn *turn, unsigned int n)
 {
     size_t n_before = dp_packet_batch_size(turn->batch);
     struct dp_packet **packets = &turn->batch->packets[n_before];
 
-    traffic_pool_take(packets, draft->n, turn->plan->data[turn->side]->len);
-    if (OVS_UNLIKELY(turn->queue->arrived || turn->plan->spec.rss)) {
-        write_draft_with_care(turn, draft, packets);
+    traffic_pool_take(packets, n, turn->plan->data[turn->side]->len);
+    if (OVS_UNLIKELY(turn->queue->tuples || turn->plan->spec.rss)) {
+        write_draft_with_care(turn, packets, n);
     } else {
-        write_draft(turn, draft, packets);
+        write_draft(turn, packets, n);
     }
-    turn->batch->count += draft->n;
+    turn->queue->draft.next += n;
+    turn->queue->n_counted += n;
+    turn->batch->count += n;
 }
 
 static void
 make_data(struct traffic_turn *turn)
 {
     const struct traffic_plan *plan = turn->plan;
-    struct traffic_queue *queue = turn->queue;
-    struct draft draft;
+    struct traffic_draft *draft = &turn->queue->draft;
+    unsigned int n;
 
     if (!traffic_plan_has_data(plan) || !traffic_pair_is_open(plan->pair)
-        || !queue->n_lasting) {
+        || !turn->queue->n_lasting) {
         return;
     }
-    draft.n = traffic_turn_due(turn);
-    traffic_pick(traffic_plan_popularity(plan, turn->side, queue->id),
-                 &queue->picker, draft.indexes, draft.nonces, draft.n);
-    for (unsigned int i = 0; queue->arrived && i < draft.n; i++) {
-        traffic_queue_prefetch(queue, draft.indexes[i], plan->spec.ipv6);
+    n = traffic_turn_due(turn);
+    while (n) {
+        unsigned int drawn = MIN(n, draft->n - draft->next);
+
+        write_data(turn, drawn);
+        n -= drawn;
+        if (draft->next == draft->n) {
+            draw(turn);
+        }
     }
-    write_data(turn, &draft);
-    queue->n_counted += draft.n;
 }
 
 /* Nobody answers these: their numbers are beyond those of the pair. */

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "openvswitch/util.h"
 #include "traffic-plan.h"
@@ -18,13 +19,8 @@
  * what does not fit is sent again. */
 #define MIN_INBOX 65536
 
-/* What a server remembers of an IPv4 connection. */
-struct arrived_ipv4 {
-    ovs_be32 src, dst;
-    ovs_be16 sport, dport;
-};
-
 static void queue_destroy(struct traffic_queue *);
+static void table_destroy(void *, size_t n, size_t size);
 
 /* How many of 'n' numbers belong to queue 'id' of 'n_queues'. */
 static uint32_t
@@ -135,7 +131,8 @@ queue_destroy(struct traffic_queue *queue)
     free(queue->events);
     free(queue->flights);
     free(queue->idle);
-    free(queue->arrived);
+    table_destroy(queue->ends, queue->n_lasting, sizeof *queue->ends);
+    table_destroy(queue->tuples, queue->n_lasting, sizeof *queue->tuples);
     free_cacheline(queue);
 }
 
@@ -213,68 +210,60 @@ traffic_queue_next_event(struct traffic_queue *queue)
 
 /* Tuples as they arrived -------------------------------------------------- */
 
-static size_t
-arrived_size(bool ipv6)
+/* A table of zeros that is read at random: in large pages, if there are. */
+static void *
+table_create(size_t n, size_t size)
 {
-    return ipv6 ? sizeof(struct traffic_tuple) : sizeof(struct arrived_ipv4);
+    void *table = mmap(NULL, n * size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (table == MAP_FAILED) {
+        out_of_memory();
+    }
+#ifdef MADV_HUGEPAGE
+    madvise(table, n * size, MADV_HUGEPAGE);
+#endif
+    return table;
 }
 
-static uint8_t *
-arrived_slot(const struct traffic_queue *queue, uint32_t index, bool ipv6)
+static void
+table_destroy(void *table, size_t n, size_t size)
 {
-    return queue->arrived + index * arrived_size(ipv6);
+    if (table) {
+        munmap(table, n * size);
+    }
+}
+
+static void
+remember_ends(struct traffic_queue *queue, uint32_t index,
+              const struct traffic_tuple *tuple)
+{
+    static const struct traffic_ends none;
+
+    if (!queue->ends) {
+        queue->ends = table_create(queue->n_lasting, sizeof *queue->ends);
+    }
+    queue->ends[index] = tuple ? traffic_tuple_ends(tuple) : none;
+}
+
+static void
+remember_tuple(struct traffic_queue *queue, uint32_t index,
+               const struct traffic_tuple *tuple)
+{
+    static const struct traffic_tuple none;
+
+    if (!queue->tuples) {
+        queue->tuples = table_create(queue->n_lasting, sizeof *queue->tuples);
+    }
+    queue->tuples[index] = tuple ? *tuple : none;
 }
 
 void
 traffic_queue_remember(struct traffic_queue *queue, uint32_t index,
                        const struct traffic_tuple *tuple, bool ipv6)
 {
-    struct arrived_ipv4 v4 = {
-        .src = tuple->src[3], .dst = tuple->dst[3],
-        .sport = tuple->sport, .dport = tuple->dport,
-    };
-
-    if (!queue->arrived) {
-        queue->arrived = xcalloc(queue->n_lasting, arrived_size(ipv6));
+    if (!tuple && !queue->ends && !queue->tuples) {
+        return;
     }
-    memcpy(arrived_slot(queue, index, ipv6),
-           ipv6 ? (const void *) tuple : &v4, arrived_size(ipv6));
-}
-
-void
-traffic_queue_forget(struct traffic_queue *queue, uint32_t index, bool ipv6)
-{
-    if (queue->arrived) {
-        memset(arrived_slot(queue, index, ipv6), 0, arrived_size(ipv6));
-    }
-}
-
-bool
-traffic_queue_recall(const struct traffic_queue *queue, uint32_t index,
-                     struct traffic_tuple *tuple, bool ipv6)
-{
-    struct arrived_ipv4 v4;
-
-    if (!queue->arrived) {
-        return false;
-    }
-    if (ipv6) {
-        memcpy(tuple, arrived_slot(queue, index, ipv6), sizeof *tuple);
-        return tuple->src[0] || tuple->src[3];
-    }
-    memcpy(&v4, arrived_slot(queue, index, ipv6), sizeof v4);
-    tuple->src[3] = v4.src;
-    tuple->dst[3] = v4.dst;
-    tuple->sport = v4.sport;
-    tuple->dport = v4.dport;
-    return v4.src != 0;
-}
-
-void
-traffic_queue_prefetch(const struct traffic_queue *queue, uint32_t index,
-                       bool ipv6)
-{
-    if (queue->arrived) {
-        OVS_PREFETCH(arrived_slot(queue, index, ipv6));
-    }
+    (ipv6 ? remember_tuple : remember_ends)(queue, index, tuple);
 }

@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dp-packet.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "traffic-packet.h"
 #include "traffic-pick.h"
 
-struct dp_packet_batch;
 struct traffic_plan;
 
 /* What a client and its server know about their connections.
@@ -62,6 +62,14 @@ struct traffic_flight {
     uint8_t retries;
 };
 
+/* Data packets to be made.  They are drawn a poll ahead, so that what has to
+ * be read for them is in the cache by then. */
+struct traffic_draft {
+    unsigned int next, n;           /* From 'next' to 'n' - 1. */
+    uint32_t indexes[NETDEV_MAX_BURST];
+    uint16_t nonces[NETDEV_MAX_BURST];
+};
+
 struct traffic_inbox {
     struct ovs_mutex mutex;
     struct traffic_event *events OVS_GUARDED;
@@ -76,6 +84,7 @@ struct traffic_queue {
     atomic_bool done;               /* [A] Made all it had to make. */
 
     struct traffic_picker picker;   /* [T] */
+    struct traffic_draft draft;     /* [T] */
     struct traffic_pace pace;       /* [T] */
     struct traffic_pace new_pace;   /* [T] */
     uint64_t n_counted;             /* [T] Packets after the opening. */
@@ -98,9 +107,11 @@ struct traffic_queue {
     uint64_t next_serial;           /* [T] */
     uint32_t round_trip;            /* [T] Smoothed, in ticks. */
 
-    /* Server: tuples of lasting connections whose packets arrive with other
-     * ones than the client sent, else zeros.  Null if there are none. */
-    uint8_t *arrived;               /* [T] */
+    /* Server: what it sends on lasting connections whose packets arrive with
+     * other tuples than the client sent, else zeros.  IPv4 and IPv6; null as
+     * long as there are none. */
+    struct traffic_ends *ends;      /* [T] By index. */
+    struct traffic_tuple *tuples;   /* [T] By index. */
 
     struct traffic_inbox inbox;
 };
@@ -137,13 +148,8 @@ void traffic_inbox_put(struct traffic_inbox *, const struct traffic_event *,
 const struct traffic_event *traffic_queue_next_event(struct traffic_queue *);
 bool traffic_queue_has_events(struct traffic_queue *);
 
-/* A server's memory of tuples, see 'arrived'. */
+/* A server's memory of tuples: a tuple to send, or null for none. */
 void traffic_queue_remember(struct traffic_queue *, uint32_t index,
                             const struct traffic_tuple *, bool ipv6);
-bool traffic_queue_recall(const struct traffic_queue *, uint32_t index,
-                          struct traffic_tuple *, bool ipv6);
-void traffic_queue_forget(struct traffic_queue *, uint32_t index, bool ipv6);
-void traffic_queue_prefetch(const struct traffic_queue *, uint32_t index,
-                            bool ipv6);
 
 #endif /* traffic-pair.h */

@@ -8,6 +8,7 @@
 #include "traffic-spec.h"
 #include "traffic-tuple.h"
 
+struct netdev;
 struct traffic_pair;
 struct traffic_pcap;
 
@@ -36,6 +37,7 @@ struct traffic_plan {
     struct traffic_template *data[2];       /* By side: of spec.size. */
     unsigned int n_queues[2];               /* By side. */
     bool has_server;                        /* Else the client waits. */
+    const struct netdev *client;            /* Any other is the server. */
     /* By side; for queues with few connections, and with one more. */
     struct traffic_popularity popularity[2][2];
     struct traffic_pcap *pcap;              /* Or null. */
@@ -50,6 +52,13 @@ struct traffic_plan *traffic_plan_create(const struct traffic_spec *spec,
                                          struct traffic_pair *pair,
                                          struct traffic_pcap *pcap);
 void traffic_plan_destroy(struct traffic_plan *);
+
+/* The side of a device that has the plan. */
+static inline enum traffic_side
+traffic_plan_side(const struct traffic_plan *plan, const struct netdev *netdev)
+{
+    return plan->client == netdev ? TRAFFIC_CLIENT : TRAFFIC_SERVER;
+}
 
 /* Connections that stay open, of all and of one queue; 0 for patterns that
  * have none. */

@@ -153,18 +153,39 @@ traffic_ends_reverse(struct traffic_ends ends)
     return reverse;
 }
 
-static inline void
-traffic_tuple_of(const struct traffic_tuples *t, uint64_t number,
-                 struct traffic_tuple *tuple)
+static inline struct traffic_ends
+traffic_tuple_ends(const struct traffic_tuple *tuple)
 {
-    struct traffic_ends ends = traffic_ends_of(t, number);
+    struct traffic_ends ends = {
+        .src = ntohl(tuple->src[3]),
+        .dst = ntohl(tuple->dst[3]),
+        .ports = (uint32_t) ntohs(tuple->sport) << 16 | ntohs(tuple->dport),
+    };
 
-    memcpy(tuple->src, t->client_prefix, sizeof tuple->src);
-    memcpy(tuple->dst, t->server_prefix, sizeof tuple->dst);
+    return ends;
+}
+
+/* The tuple that has 'ends', those of a server's packet if 'reverse'. */
+static inline void
+traffic_tuple_from_ends(const struct traffic_tuples *t,
+                        struct traffic_ends ends, bool reverse,
+                        struct traffic_tuple *tuple)
+{
+    memcpy(tuple->src, reverse ? t->server_prefix : t->client_prefix,
+           sizeof tuple->src);
+    memcpy(tuple->dst, reverse ? t->client_prefix : t->server_prefix,
+           sizeof tuple->dst);
     tuple->src[3] = htonl(ends.src);
     tuple->dst[3] = htonl(ends.dst);
     tuple->sport = htons(ends.ports >> 16);
     tuple->dport = htons(ends.ports & 0xffff);
+}
+
+static inline void
+traffic_tuple_of(const struct traffic_tuples *t, uint64_t number,
+                 struct traffic_tuple *tuple)
+{
+    traffic_tuple_from_ends(t, traffic_ends_of(t, number), false, tuple);
 }
 
 static inline void

@@ -249,11 +249,19 @@ tests_ct_stress_SOURCES = \
 	utilities/bench-ct-source.h
 
 # The traffic device.
-check_PROGRAMS += tests/test-netdev-traffic
+check_PROGRAMS += \
+	tests/test-netdev-traffic \
+	tests/test-traffic-packet
 tests_test_netdev_traffic_SOURCES = \
 	tests/ct-test.h \
-	tests/test-netdev-traffic.c
+	tests/test-netdev-traffic.c \
+	tests/traffic-test.h
 tests_test_netdev_traffic_LDADD = $(TW_LIBS)
+tests_test_traffic_packet_SOURCES = \
+	tests/ct-test.h \
+	tests/test-traffic-packet.c \
+	tests/traffic-test.h
+tests_test_traffic_packet_LDADD = $(TW_LIBS)
 TESTSUITE_AT += tests/netdev-traffic.at
 
 EXTRA_DIST += tests/check-tsan tests/tsan.supp
