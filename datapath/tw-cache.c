@@ -631,6 +631,7 @@ run_slow_path(struct tw_passage *p)
         bool learnable = (p->pass.keys[i].context.kind != TW_KEY_NONE
                           && !p->pass.programs[i]);
 
+        tw_walk_none(p->pass.packets[i]);
         p->walks[i] = (learnable
                        ? tw_walk_begin(&p->cache->walks, p->pass.packets[i])
                        : NULL);

@@ -485,6 +485,7 @@ leave(struct stroll *s, struct tw_op_flow *op)
     struct dp_packet_batch one;
 
     op->n_left++;
+    tw_walk_none(s->packet);
     write_metadata(s);
     give_hash(s->run->pass, s->i);
     s->run->left |= UINT32_C(1) << s->i;

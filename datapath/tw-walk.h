@@ -87,6 +87,13 @@ BUILD_ASSERT_DECL(offsetof(struct pkt_metadata, icmp_related) + sizeof(bool)
 /* Gives 'packet' a walk, unless there are too many: then NULL. */
 struct tw_walk *tw_walk_begin(struct tw_walks *, struct dp_packet *);
 
+/* 'packet' has none. */
+static inline void
+tw_walk_none(struct dp_packet *packet)
+{
+    memset((char *) &packet->md + TW_WALK_MD_OFS, 0xff, sizeof(uint16_t));
+}
+
 /* Gives back those from number 'first' on. */
 void tw_walks_end(struct tw_walks *, unsigned int first);
 
