@@ -50,6 +50,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-parse.c \
 	datapath/tw-parse.h \
 	datapath/tw-passage.h \
+	datapath/tw-plain.c \
+	datapath/tw-plain.h \
 	datapath/tw-port.c \
 	datapath/tw-port.h \
 	datapath/tw-program.c \

@@ -80,12 +80,29 @@ input__(struct tw_thread *thread, struct dp_packet_batch *batch,
     tw_packets_execute(thread, &packets, gone);
 }
 
+/* Packets like these need no key the next time, if their rule is plain. */
+static void
+note_plain(struct tw_thread *thread, const struct tw_packets *packets,
+           uint32_t which)
+{
+    for (; which; which = zero_rightmost_1bit(which)) {
+        int i = raw_ctz(which);
+
+        tw_plain_insert(&thread->plains, &packets->plains[i],
+                        packets->rules[i]);
+    }
+}
+
 static uint32_t
 find_in_cache(struct tw_thread *thread, struct tw_packets *packets)
 {
     uint32_t missing = tw_smc_find(thread->smc, thread->dp->lookup,
-                                   packets->keys, packets->rules, packets->n);
+                                   packets->keys, packets->rules,
+                                   (tw_packets_all(packets)
+                                    & ~packets->plain));
 
+    note_plain(thread, packets,
+               packets->may_be_plain & ~packets->plain & ~missing);
     tw_stats_add(&thread->stats, TW_STAT_HIT,
                  packets->n - count_1bits(missing));
     return missing;
@@ -107,6 +124,7 @@ find_in_tables(struct tw_thread *thread, struct tw_packets *packets,
     tw_stats_add(&thread->stats, TW_STAT_SUBTABLES, n_visited);
     tw_stats_add(&thread->stats, TW_STAT_HIT, count_1bits(found));
     missing &= ~found;
+    note_plain(thread, packets, packets->may_be_plain & found);
     for (; found; found = zero_rightmost_1bit(found)) {
         int i = raw_ctz(found);
 

@@ -76,6 +76,13 @@ void tw_mask_init(struct tw_mask *, const struct match *);
 
 struct tw_subtable;
 
+/* What is asked of a rule that is plain (tw-plain.h). */
+struct tw_rule_plain {
+    bool valid;
+    uint32_t ct_mark, ct_mark_mask;
+    uint64_t word, mask;
+};
+
 /* All members [I] between insertion and the grace period after removal. */
 struct tw_rule {
     struct cmap_node node;              /* In its subtable. */
@@ -83,6 +90,7 @@ struct tw_rule {
     uint64_t place;
     uint32_t hash;
     uint32_t number;
+    struct tw_rule_plain plain;
     uint64_t values[];                  /* One for each word of the mask. */
 };
 

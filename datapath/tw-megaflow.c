@@ -15,6 +15,7 @@
 #include "tw-lookup.h"
 #include "tw-megaflow-format.h"
 #include "tw-megaflow-log.h"
+#include "tw-plain.h"
 #include "tw-thread.h"
 #include "util.h"
 
@@ -370,6 +371,7 @@ add(struct tw_datapath *dp, const struct match *match, const ovs_u128 *ufid,
                                        * sizeof *flow->counters);
     flow->ufid = *ufid;
     flow->flow = match->flow;
+    tw_plain_rule_init(&flow->rule, &match->flow, &match->wc);
 
     if (!tw_lookup_insert(dp->lookup, &flow->rule, &match->flow, &mask)) {
         ovsrcu_init(&flow->actions, NULL);

@@ -45,8 +45,7 @@ execute_group(struct tw_thread *thread, const struct tw_packets *packets,
         struct dp_packet *packet = packets->packets[members[i]];
 
         stats.n_bytes += dp_packet_size(packet);
-        stats.tcp_flags
-            |= miniflow_get_tcp_flags(&packets->keys[members[i]].mf);
+        stats.tcp_flags |= packets->tcp_flags[members[i]];
         dp_packet_batch_add(&batch, packet);
     }
     stats.n_packets = n;

@@ -4,6 +4,7 @@
 
 #include "dp-packet.h"
 #include "tw-lookup.h"
+#include "tw-plain.h"
 
 struct tw_thread;
 
@@ -15,8 +16,12 @@ struct tw_thread;
  * that would cost more than to use it. */
 struct tw_packets {
     size_t n;
+    uint32_t plain;             /* Bits: have their rule, and no key. */
+    uint32_t may_be_plain;      /* Bits: 'plains' is filled in. */
+    uint16_t tcp_flags[NETDEV_MAX_BURST];       /* Host byte order. */
     struct dp_packet *packets[NETDEV_MAX_BURST];
     struct tw_rule *rules[NETDEV_MAX_BURST];    /* Of their megaflows. */
+    struct tw_plain_packet plains[NETDEV_MAX_BURST];
     struct tw_key keys[NETDEV_MAX_BURST];
 };
 

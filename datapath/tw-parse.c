@@ -10,11 +10,13 @@
 #include "hash.h"
 #include "odp-util.h"
 #include "packets.h"
+#include "tw-datapath.h"
 #include "tw-packet.h"
 #include "tw-smc.h"
 #include "tw-thread.h"
 
-static void parse_one(struct dp_packet *, struct tw_key *);
+static bool find_plain(struct tw_thread *, struct tw_packets *);
+static void parse_one(struct tw_packets *);
 
 void
 tw_parse(struct tw_thread *thread, struct dp_packet_batch *batch,
@@ -24,6 +26,7 @@ tw_parse(struct tw_thread *thread, struct dp_packet_batch *batch,
     bool fresh = in_port != ODPP_NONE;
 
     packets->n = 0;
+    packets->plain = packets->may_be_plain = 0;
     for (size_t i = 0; i < n; i++) {
         struct dp_packet *packet = batch->packets[i];
 
@@ -39,19 +42,51 @@ tw_parse(struct tw_thread *thread, struct dp_packet_batch *batch,
         if (fresh) {
             pkt_metadata_init(&packet->md, in_port);
         }
-        parse_one(packet, &packets->keys[packets->n]);
-        tw_smc_prefetch(thread->smc, packets->keys[packets->n].hash);
-        packets->packets[packets->n++] = packet;
+        packets->packets[packets->n] = packet;
+        if (!find_plain(thread, packets)) {
+            parse_one(packets);
+            tw_smc_prefetch(thread->smc, packets->keys[packets->n].hash);
+        }
+        packets->n++;
     }
     dp_packet_batch_init(batch);
 }
 
-static void
-parse_one(struct dp_packet *packet, struct tw_key *key)
+/* Has the last packet of 'packets' a plain rule?  Not if its tunnel might
+ * matter. */
+static bool
+find_plain(struct tw_thread *thread, struct tw_packets *packets)
 {
+    size_t i = packets->n;
+    struct dp_packet *packet = packets->packets[i];
+    struct tw_plain_packet *p = &packets->plains[i];
+    struct tw_rule *rule;
+
+    if (flow_tnl_dst_is_set(&packet->md.tunnel)
+        || !tw_plain_extract(packet, p)) {
+        return false;
+    }
+    packets->may_be_plain |= UINT32_C(1) << i;
+    rule = tw_plain_find(&thread->plains, thread->dp->lookup, p, &packet->md);
+    if (!rule) {
+        return false;
+    }
+    packets->plain |= UINT32_C(1) << i;
+    packets->rules[i] = rule;
+    packets->tcp_flags[i] = p->tcp_flags;
+    return true;
+}
+
+/* The key of the last packet. */
+static void
+parse_one(struct tw_packets *packets)
+{
+    struct dp_packet *packet = packets->packets[packets->n];
+    struct tw_key *key = &packets->keys[packets->n];
     uint32_t hash;
 
     miniflow_extract(packet, &key->mf);
+    packets->tcp_flags[packets->n] = miniflow_get_tcp_flags(&key->mf);
     if (OVS_LIKELY(dp_packet_rss_valid(packet))) {
         hash = dp_packet_get_rss_hash(packet);
     } else {

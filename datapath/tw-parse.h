@@ -7,7 +7,8 @@
 struct tw_packets;
 struct tw_thread;
 
-/* From a batch to keys with hashes.
+/* From a batch to keys with hashes, or, for packets that need none, to their
+ * plain rules (tw-plain.h).
  *
  * With 'in_port' other than ODPP_NONE, the packets' metadata is initialised as
  * received there; else it is taken as it is.  Packets too short to be a frame

@@ -11,10 +11,12 @@
 #include "packets.h"
 #include "unaligned.h"
 
-static bool extract_ipv4(struct dp_packet *, size_t ofs, uint16_t *tcp_flags);
-static bool extract_ipv6(struct dp_packet *, size_t ofs, uint16_t *tcp_flags);
-static bool extract_tcp(struct dp_packet *, uint8_t proto,
-                        uint16_t *tcp_flags);
+static bool extract_ipv4(struct dp_packet *, size_t ofs,
+                         struct tw_shortcut_packet *);
+static bool extract_ipv6(struct dp_packet *, size_t ofs,
+                         struct tw_shortcut_packet *);
+static bool extract_transport(struct dp_packet *, uint8_t proto,
+                              struct tw_shortcut_packet *);
 
 bool
 tw_shortcut_extract(struct dp_packet *packet, struct tw_shortcut_packet *s)
@@ -25,6 +27,7 @@ tw_shortcut_extract(struct dp_packet *packet, struct tw_shortcut_packet *s)
     size_t ofs = ETH_HEADER_LEN;
 
     s->tcp_flags = 0;
+    s->ipv6 = s->l4_ports = false;
     if (OVS_UNLIKELY(packet->packet_type != htonl(PT_ETH))) {
         return false;
     }
@@ -43,14 +46,15 @@ tw_shortcut_extract(struct dp_packet *packet, struct tw_shortcut_packet *s)
     dp_packet_reset_offsets(packet);
     packet->l3_ofs = ofs;
     return (OVS_LIKELY(dl_type == htons(ETH_TYPE_IP))
-            ? extract_ipv4(packet, ofs, &s->tcp_flags)
+            ? extract_ipv4(packet, ofs, s)
             : dl_type == htons(ETH_TYPE_IPV6)
-            ? extract_ipv6(packet, ofs, &s->tcp_flags)
+            ? extract_ipv6(packet, ofs, s)
             : dl_type == htons(ETH_TYPE_ARP));
 }
 
 static bool
-extract_ipv4(struct dp_packet *packet, size_t ofs, uint16_t *tcp_flags)
+extract_ipv4(struct dp_packet *packet, size_t ofs,
+             struct tw_shortcut_packet *s)
 {
     const struct ip_header *ip
         = (const void *) ((const char *) dp_packet_data(packet) + ofs);
@@ -69,12 +73,13 @@ extract_ipv4(struct dp_packet *packet, size_t ofs, uint16_t *tcp_flags)
     }
     dp_packet_set_l2_pad_size(packet, size - total_len);
     packet->l4_ofs = ofs + header_len;
-    return extract_tcp(packet, ip->ip_proto, tcp_flags);
+    return extract_transport(packet, ip->ip_proto, s);
 }
 
 /* Without extension headers, one of which may be that of a fragment. */
 static bool
-extract_ipv6(struct dp_packet *packet, size_t ofs, uint16_t *tcp_flags)
+extract_ipv6(struct dp_packet *packet, size_t ofs,
+             struct tw_shortcut_packet *s)
 {
     const struct ovs_16aligned_ip6_hdr *ip6
         = (const void *) ((const char *) dp_packet_data(packet) + ofs);
@@ -94,23 +99,28 @@ extract_ipv6(struct dp_packet *packet, size_t ofs, uint16_t *tcp_flags)
     }
     dp_packet_set_l2_pad_size(packet, size - payload_len);
     packet->l4_ofs = ofs + sizeof *ip6;
-    return extract_tcp(packet, proto, tcp_flags);
+    s->ipv6 = true;
+    return extract_transport(packet, proto, s);
 }
 
-/* Flags count only where OVS would read the header. */
+/* A header counts only where OVS would read it. */
 static bool
-extract_tcp(struct dp_packet *packet, uint8_t proto, uint16_t *tcp_flags)
+extract_transport(struct dp_packet *packet, uint8_t proto,
+                  struct tw_shortcut_packet *s)
 {
-    const struct tcp_header *tcp = dp_packet_l4(packet);
-    size_t size, header_len;
+    size_t size = dp_packet_l4_size(packet);
 
-    if (proto != IPPROTO_TCP) {
-        return true;
-    }
-    size = dp_packet_l4_size(packet);
-    header_len = size >= TCP_HEADER_LEN ? TCP_OFFSET(tcp->tcp_ctl) * 4 : 0;
-    if (OVS_LIKELY(header_len >= TCP_HEADER_LEN && header_len <= size)) {
-        *tcp_flags = TCP_FLAGS(tcp->tcp_ctl);
+    if (OVS_LIKELY(proto == IPPROTO_TCP)) {
+        const struct tcp_header *tcp = dp_packet_l4(packet);
+        size_t header_len = (size >= TCP_HEADER_LEN
+                             ? TCP_OFFSET(tcp->tcp_ctl) * 4 : 0);
+
+        if (OVS_LIKELY(header_len >= TCP_HEADER_LEN && header_len <= size)) {
+            s->tcp_flags = TCP_FLAGS(tcp->tcp_ctl);
+            s->l4_ports = true;
+        }
+    } else if (proto == IPPROTO_UDP) {
+        s->l4_ports = size >= UDP_HEADER_LEN;
     }
     return true;
 }

@@ -52,6 +52,8 @@ tw_shortcut_at(struct tw_shortcuts *shortcuts, uint64_t word)
 struct tw_shortcut_packet {
     uint64_t word;
     uint16_t tcp_flags;         /* Host byte order. */
+    bool ipv6;
+    bool l4_ports;              /* A whole header of TCP or UDP. */
 };
 
 /* Reads as much of 'packet' as that takes, and sets its offsets.  False if it

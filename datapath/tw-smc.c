@@ -55,14 +55,17 @@ next_candidate(struct tw_smc *smc, const struct tw_lookup *lookup,
 
 TW_COUNTS_BITS uint32_t
 tw_smc_find(struct tw_smc *smc, const struct tw_lookup *lookup,
-            const struct tw_key keys[], struct tw_rule *rules[], size_t n)
+            const struct tw_key keys[], struct tw_rule *rules[],
+            uint32_t want)
 {
     size_t next[32];
     uint32_t missing = 0;
 
     /* First the candidates of all, so that their rules are on their way from
      * memory while others are compared. */
-    for (size_t i = 0; i < n; i++) {
+    for (uint32_t rest = want; rest; rest = zero_rightmost_1bit(rest)) {
+        int i = raw_ctz(rest);
+
         next[i] = 0;
         rules[i] = next_candidate(smc, lookup, keys[i].hash, &next[i]);
         if (rules[i]) {
@@ -70,7 +73,9 @@ tw_smc_find(struct tw_smc *smc, const struct tw_lookup *lookup,
         }
     }
 
-    for (size_t i = 0; i < n; i++) {
+    for (uint32_t rest = want; rest; rest = zero_rightmost_1bit(rest)) {
+        int i = raw_ctz(rest);
+
         while (rules[i] && !tw_rule_matches__(rules[i], &keys[i])) {
             rules[i] = next_candidate(smc, lookup, keys[i].hash, &next[i]);
         }

@@ -52,11 +52,12 @@ tw_smc_prefetch(struct tw_smc *smc, uint32_t hash)
     OVS_PREFETCH(tw_smc_line(smc, hash));
 }
 
-/* As tw_lookup_find(), for all of 'n' keys: stores rules that the cache knows,
- * and returns the bits of the others, whose elements become NULL. */
+/* As tw_lookup_find(): of those of the up to 32 'keys' that have a bit in
+ * 'want', stores the rules that the cache knows, and returns the bits of the
+ * others, whose elements become NULL. */
 uint32_t tw_smc_find(struct tw_smc *, const struct tw_lookup *,
                      const struct tw_key keys[], struct tw_rule *rules[],
-                     size_t n);
+                     uint32_t want);
 
 /* Remembers that 'key' matched 'rule'. */
 void tw_smc_insert(struct tw_smc *, const struct tw_key *,

@@ -11,6 +11,7 @@
 #include "openvswitch/hmap.h"
 #include "ovs-thread.h"
 
+#include "tw-plain.h"
 #include "tw-stats.h"
 
 struct tw_cache;
@@ -82,6 +83,8 @@ struct tw_thread {
     /* Signature cache (tw-smc.h).  tw_input() creates it at need; who frees
      * the thread calls tw_smc_destroy(smc), which accepts NULL. */
     struct tw_smc *smc;                     /* [T] */
+
+    struct tw_plains plains;                /* [T] tw-plain.h. */
 
     /* Track cache (tw-cache.h); NULL if it is off. */
     struct tw_cache *cache;                 /* [T] */

@@ -213,7 +213,8 @@ check_batch(struct tw_lookup *lookup, struct tw_smc *smc)
         keys[i].hash = flow_hash(&flows[i], 0) % 1024 + few(2) * 4096;
     }
 
-    missing = tw_smc_find(smc, lookup, keys, answers, n);
+    missing = tw_smc_find(smc, lookup, keys, answers,
+                          n < 32 ? (UINT32_C(1) << n) - 1 : UINT32_MAX);
     for (size_t i = 0; i < n; i++) {
         assert(!answers[i] == !!(missing & (1u << i)));
         if (answers[i]) {
