@@ -615,6 +615,17 @@ run_programs(struct tw_passage *p)
 
 /* The slow path, and learning from it. */
 
+/* Not of the first and last segments of TCP: what they meet is not what the
+ * others do. */
+static bool
+may_be_learned(const struct tw_passage *p, unsigned int i)
+{
+    const struct tw_track_key *key = &p->pass.keys[i];
+
+    return (key->context.kind != TW_KEY_NONE && !p->pass.programs[i]
+            && !(key->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)));
+}
+
 static void
 run_slow_path(struct tw_passage *p)
 {
@@ -628,8 +639,7 @@ run_slow_path(struct tw_passage *p)
     p->first_walk = p->cache->walks.n;
     for (uint32_t rest = misses; rest; rest = zero_rightmost_1bit(rest)) {
         unsigned int i = raw_ctz(rest);
-        bool learnable = (p->pass.keys[i].context.kind != TW_KEY_NONE
-                          && !p->pass.programs[i]);
+        bool learnable = may_be_learned(p, i);
 
         tw_walk_none(p->pass.packets[i]);
         p->walks[i] = (learnable

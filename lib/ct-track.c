@@ -52,12 +52,6 @@ ct_track_remember(const struct dp_packet *pkt, uint64_t min_packets,
     return true;
 }
 
-struct ct_conn *
-ct_track_conn(const struct ct *ct, const struct ct_track *track)
-{
-    return ct_conn_from_number(ct->memory, track->number & CT_CONN_NUMBER_MAX);
-}
-
 bool
 ct_track_begin(struct ct_packet *packet, struct dp_packet *pkt,
                const struct ct_track_context *context)

@@ -82,7 +82,11 @@ bool ct_track_remember(const struct dp_packet *, uint64_t min_packets,
                        struct ct_track *);
 
 /* The record, which may be another connection's by now. */
-struct ct_conn *ct_track_conn(const struct ct *, const struct ct_track *);
+static inline struct ct_conn *
+ct_track_conn(const struct ct *ct, const struct ct_track *track)
+{
+    return ct_conn_from_number(ct->memory, track->number & CT_CONN_NUMBER_MAX);
+}
 
 static inline void
 ct_track_prefetch(const struct ct_track *track, const struct ct_conn *conn)
