@@ -29,6 +29,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-execute.h \
 	datapath/tw-group.h \
 	datapath/tw-input.c \
+	datapath/tw-iterations.c \
+	datapath/tw-iterations.h \
 	datapath/tw-learn.c \
 	datapath/tw-lookup.c \
 	datapath/tw-lookup.h \

@@ -104,6 +104,7 @@ tw_thread_create(struct tw_datapath *dp, unsigned core_id, int numa_id)
     thread->numa_id = numa_id;
     thread->slot = free_slot(dp);
     thread->now = time_usec();
+    tw_cycles_per_us();
     hmap_init(&thread->tx_ports);
     ovs_mutex_init_recursive(&thread->non_pmd_mutex);
     ovs_mutex_init(&thread->order_mutex);
@@ -488,6 +489,7 @@ thread_poll(struct tw_thread *thread, struct tw_poll *poll)
 {
     uint64_t start = tw_cycles();
     struct dp_packet_batch batch;
+    uint64_t cycles;
     size_t n_packets;
     int error;
 
@@ -503,6 +505,8 @@ thread_poll(struct tw_thread *thread, struct tw_poll *poll)
     thread->recirc_depth = 0;
     tw_input(thread, &batch, poll->port_no);
     tw_output_flush(thread);
-    account_cycles(thread, poll->rxq, tw_cycles() - start);
+    cycles = tw_cycles() - start;
+    account_cycles(thread, poll->rxq, cycles);
+    tw_iterations_add(&thread->iterations, cycles);
     return n_packets;
 }

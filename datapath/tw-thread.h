@@ -11,6 +11,7 @@
 #include "openvswitch/hmap.h"
 #include "ovs-thread.h"
 
+#include "tw-iterations.h"
 #include "tw-plain.h"
 #include "tw-stats.h"
 
@@ -77,6 +78,7 @@ struct tw_thread {
     struct tw_stats stats;                  /* [T] */
     struct tw_stats cleared;                /* Where they stood when cleared;
                                              * dp->port_rwlock. */
+    struct tw_iterations iterations;        /* [T] */
     long long now;                          /* [T] Microseconds, per batch. */
     unsigned recirc_depth;                  /* [T] */
 

@@ -223,6 +223,7 @@ put_thread_stats(const struct tw_thread *thread, struct ds *ds)
     put_thread(thread, ds);
     ds_put_cstr(ds, ":\n");
     tw_stats_format(&stats, "    ", ds);
+    tw_iterations_format(&thread->iterations, "    ", ds);
 }
 
 static void
@@ -262,6 +263,11 @@ clear_stats(struct tw_datapath *dp, struct ds *ds OVS_UNUSED)
     CMAP_FOR_EACH (thread, node, &dp->threads) {
         thread->cleared = thread->stats;
     }
+    tw_threads_park(dp);
+    CMAP_FOR_EACH (thread, node, &dp->threads) {
+        memset(&thread->iterations, 0, sizeof thread->iterations);
+    }
+    tw_threads_resume(dp);
     ovs_rwlock_unlock(&dp->port_rwlock);
 }
 
