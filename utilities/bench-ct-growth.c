@@ -6,13 +6,16 @@
 
 #include "bench-ct-growth.h"
 
+#include <errno.h>
 #include <sys/resource.h>
 #include <time.h>
 
 #include "bench-ct-source.h"
 #include "ct.h"
+#include "ct-pages.h"
 #include "ct-tracker.h"
 #include "ovs-rcu.h"
+#include "ovs-thread.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -24,6 +27,8 @@
 /* While the tracker is swept, a batch that often: the sweep shall come to its
  * end. */
 #define PACE_NS 100000
+
+#define TOUCH_NS UINT64_C(10000000000)
 
 struct growth {
     struct ct *ct;
@@ -37,13 +42,13 @@ const char *bench_phase_names[BENCH_N_PHASES] = {
     [BENCH_CREATING] = "creating",
     [BENCH_EXPIRING] = "expiring",
     [BENCH_DRAINING] = "draining",
-    [BENCH_NOTHING] = "nothing",
+    [BENCH_MEMORY] = "memory",
 };
 
 static void create(struct growth *, uint32_t n);
 static void expire(struct growth *);
 static void drain(struct growth *);
-static void do_nothing(struct bench_times *, uint64_t n);
+static void touch_memory(struct bench_times *, uint32_t n);
 static void batch(struct growth *);
 static void pace(uint64_t *next);
 static bool is_drained(struct ct *);
@@ -76,9 +81,9 @@ bench_growth(uint32_t n, struct bench_times times[BENCH_N_PHASES])
     g.times = &times[BENCH_DRAINING];
     drain(&g);
 
-    do_nothing(&times[BENCH_NOTHING], n / NETDEV_MAX_BURST);
     bench_source_uninit(&g.source);
     ct_destroy(g.ct);
+    touch_memory(&times[BENCH_MEMORY], n);
 }
 
 double
@@ -141,17 +146,45 @@ drain(struct growth *g)
     } while (!is_drained(g->ct));
 }
 
-static void
-do_nothing(struct bench_times *times, uint64_t n)
+static void *
+run_main(void *stop_)
 {
-    for (uint64_t i = 0; i < n; i++) {
+    _Atomic bool *stop = stop_;
+
+    while (!atomic_load(stop)) {
+        continue;
+    }
+    return NULL;
+}
+
+/* 160 bytes for each of 'n' connections. */
+static void
+touch_memory(struct bench_times *times, uint32_t n)
+{
+    size_t size = ROUND_UP(n * 160, CT_HUGE_PAGE);
+    char *memory = ct_pages_alloc(size, CT_HUGE_PAGE, true);
+    uint64_t x = 1;
+    _Atomic bool stop = false;
+
+    if (!memory) {
+        ovs_fatal(errno, "no memory");
+    }
+    ct_pages_touch(memory, size);
+
+    pthread_t thread = ovs_thread_create("run", run_main, (void *) &stop);
+    uint64_t end = clock_ns(CLOCK_MONOTONIC) + TOUCH_NS;
+    while (clock_ns(CLOCK_MONOTONIC) < end) {
         uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
-        for (volatile int j = 0; j < 10000; j++) {
-            continue;
+        for (int j = 0; j < 256; j++) {
+            x = x * UINT64_C(6364136223846793005) + 1442695040888963407;
+            memory[(x >> 32) * size >> 32]++;
         }
         add_time(times, clock_ns(CLOCK_THREAD_CPUTIME_ID) - before, 0);
     }
+    atomic_store(&stop, true);
+    xpthread_join(thread, NULL);
+    ct_pages_free(memory, size);
 }
 
 static void

@@ -17,8 +17,9 @@
  *     creating    until there are n connections
  *     expiring    while they expire, all within a second or two
  *     draining    while they, created anew, are ended after a flush
- *     nothing     the same clock around a loop that uses no memory and makes
- *                 no call: what the machine itself adds
+ *     memory      the same clock around 256 writes to random places of as much
+ *                 memory, for ten seconds, without a tracker, beside a thread
+ *                 that runs: what the machine itself adds
  *
  * Units: nanoseconds.  Bins of the histogram are octaves: bin i counts what
  * took from 2^i to 2^(i + 1) - 1. */
@@ -27,7 +28,7 @@ enum bench_phase {
     BENCH_CREATING,
     BENCH_EXPIRING,
     BENCH_DRAINING,
-    BENCH_NOTHING,
+    BENCH_MEMORY,
     BENCH_N_PHASES
 };
 

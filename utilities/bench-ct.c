@@ -609,7 +609,7 @@ bench_batches(uint32_t n)
                              "batch, expiring, longest" },
         [BENCH_DRAINING] = { "batch, draining, 99.9 %",
                              "batch, draining, longest" },
-        [BENCH_NOTHING] = { "nothing, 99.9 %", "nothing, longest" },
+        [BENCH_MEMORY] = { "memory alone, 99.9 %", "memory alone, longest" },
     };
     fetch_memory(n / 1024 * 200 * 1024);
     bench_growth(n, batch_times);
