@@ -23,6 +23,10 @@ CLEANFILES += utilities/bench-ct$(EXEEXT)
 
 utilities_bench_ct_SOURCES = \
 	utilities/bench-ct.c \
+	utilities/bench-ct-growth.c \
+	utilities/bench-ct-growth.h \
+	utilities/bench-ct-report.c \
+	utilities/bench-ct-report.h \
 	utilities/bench-ct-source.c \
 	utilities/bench-ct-source.h
 

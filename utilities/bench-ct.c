@@ -14,11 +14,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
-#include <math.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench-ct-growth.h"
+#include "bench-ct-report.h"
 #include "bench-ct-source.h"
 #include "conntrack.h"
 #include "ct.h"
@@ -32,35 +33,22 @@
 
 #define BURST NETDEV_MAX_BURST
 
-/* nat(src=addr:min_port-max_port). */
+/* nat(src=addr-addr + n_addrs - 1:min_port-max_port). */
 struct snat {
     uint32_t addr;
+    uint32_t n_addrs;
     uint16_t min_port, max_port;
 };
 
 /* What is compared. */
 struct tracker {
-    const char *name;
     void *(*create)(void);
     void (*destroy)(void *);
     void (*execute)(void *, struct dp_packet_batch *, bool commit,
                     const struct snat *, long long now);
 };
 
-enum { STOCK, OURS, N_TRACKERS };
-static const struct tracker trackers[N_TRACKERS];
-
-#define MAX_ROUNDS 100
-struct samples {
-    double v[MAX_ROUNDS];
-    int n;
-};
-
-/* A line of the report. */
-struct result {
-    const char *name, *unit;
-    struct samples samples[N_TRACKERS];
-};
+static const struct tracker trackers[BENCH_N_TRACKERS];
 
 static bool quick;
 static bool json;
@@ -68,8 +56,7 @@ static int n_rounds = 6;
 static const char *only;
 static int only_tracker = -1;
 
-static struct result results[32];
-static int n_results;
+static struct bench_times batch_times[BENCH_N_PHASES];
 
 /* Time and memory. */
 
@@ -116,47 +103,13 @@ resident_bytes(void)
     return (double) pages * sysconf(_SC_PAGESIZE);
 }
 
-static int
-compare_doubles(const void *a_, const void *b_)
-{
-    const double *a = a_, *b = b_;
-
-    return *a < *b ? -1 : *a > *b;
-}
-
-static double
-median(const struct samples *s)
-{
-    double v[MAX_ROUNDS];
-
-    if (!s->n) {
-        return NAN;
-    }
-    memcpy(v, s->v, sizeof v);
-    qsort(v, s->n, sizeof *v, compare_doubles);
-    return s->n % 2 ? v[s->n / 2] : (v[s->n / 2 - 1] + v[s->n / 2]) / 2;
-}
-
-static void
-add_sample(struct samples *s, double v)
-{
-    if (s->n < MAX_ROUNDS) {
-        s->v[s->n++] = v;
-    }
-}
-
-static struct result *
+static struct bench_result *
 result_new(const char *name, const char *unit)
 {
-    struct result *r = &results[n_results++];
-
-    ovs_assert(n_results <= ARRAY_SIZE(results));
-    r->name = name;
-    r->unit = unit;
     if (!json) {
         fprintf(stderr, "%s ...\n", name);
     }
-    return r;
+    return bench_result_add(name, unit);
 }
 
 /* Who is next in A-B-B-A. */
@@ -164,7 +117,7 @@ static int
 turn(int i)
 {
     return only_tracker >= 0 ? only_tracker
-           : (i + 1) / 2 % 2 ? OURS : STOCK;
+           : (i + 1) / 2 % 2 ? BENCH_OURS : BENCH_STOCK;
 }
 
 static bool
@@ -195,7 +148,8 @@ stock_execute(void *ct, struct dp_packet_batch *batch, bool commit,
 
     if (snat) {
         memset(&nat, 0, sizeof nat);
-        nat.min_addr.ipv4 = nat.max_addr.ipv4 = htonl(snat->addr);
+        nat.min_addr.ipv4 = htonl(snat->addr);
+        nat.max_addr.ipv4 = htonl(snat->addr + snat->n_addrs - 1);
         nat.min_port = snat->min_port;
         nat.max_port = snat->max_port;
         nat.nat_action = NAT_ACTION_SRC | NAT_ACTION_SRC_PORT;
@@ -228,16 +182,17 @@ ours_execute(void *ct, struct dp_packet_batch *batch, bool commit,
     if (snat) {
         request.nat.kind = CT_NAT_SRC;
         request.nat.have_addr = request.nat.have_port = true;
-        request.nat.min_addr.ip = request.nat.max_addr.ip = htonl(snat->addr);
+        request.nat.min_addr.ip = htonl(snat->addr);
+        request.nat.max_addr.ip = htonl(snat->addr + snat->n_addrs - 1);
         request.nat.min_port = snat->min_port;
         request.nat.max_port = snat->max_port;
     }
     ct_execute(ct, batch, htons(ETH_TYPE_IP), &request, now);
 }
 
-static const struct tracker trackers[N_TRACKERS] = {
-    [STOCK] = { "stock", stock_create, stock_destroy, stock_execute },
-    [OURS] = { "trackway", ours_create, ours_destroy, ours_execute },
+static const struct tracker trackers[BENCH_N_TRACKERS] = {
+    [BENCH_STOCK] = { stock_create, stock_destroy, stock_execute },
+    [BENCH_OURS] = { ours_create, ours_destroy, ours_execute },
 };
 
 /* Packets must come out as they should: a benchmark of errors is none. */
@@ -295,9 +250,8 @@ settle(void)
  * if it is a virtual machine, and have it at hand: what a host takes for a
  * page is not what is measured. */
 static void
-fetch_memory(void)
+fetch_memory(size_t size)
 {
-    size_t size = 256 * 1024 * 1024;
     char *maps[2];
 
     for (int huge = 0; huge < 2; huge++) {
@@ -356,15 +310,15 @@ wanted(const char *group, const char *name)
 static void
 bench_source_cost(void)
 {
-    struct result *r = result_new("packet source alone", "ns/packet");
+    struct bench_result *r = result_new("packet source alone", "ns/packet");
     struct bench_source source;
 
     bench_source_init(&source, BENCH_COUNTED);
     for (int i = 0; i < n_rounds; i++) {
         double ns = established_ns(-1, NULL, &source, 1000000, 1 << 19);
 
-        add_sample(&r->samples[STOCK], ns);
-        add_sample(&r->samples[OURS], ns);
+        bench_sample_add(&r->samples[BENCH_STOCK], ns);
+        bench_sample_add(&r->samples[BENCH_OURS], ns);
     }
     bench_source_uninit(&source);
 }
@@ -377,11 +331,11 @@ bench_established(const char *group, const char *name, enum bench_set set,
         return;
     }
 
-    struct result *r = result_new(name, "ns/packet");
-    void *ct[N_TRACKERS];
-    struct bench_source source[N_TRACKERS];
+    struct bench_result *r = result_new(name, "ns/packet");
+    void *ct[BENCH_N_TRACKERS];
+    struct bench_source source[BENCH_N_TRACKERS];
 
-    for (int who = 0; who < N_TRACKERS; who++) {
+    for (int who = 0; who < BENCH_N_TRACKERS; who++) {
         if (!takes_part(who)) {
             continue;
         }
@@ -393,10 +347,10 @@ bench_established(const char *group, const char *name, enum bench_set set,
     for (int i = 0; i < 2 * n_rounds; i++) {
         int who = turn(i);
 
-        add_sample(&r->samples[who],
+        bench_sample_add(&r->samples[who],
                    established_ns(who, ct[who], &source[who], n, n_packets));
     }
-    for (int who = 0; who < N_TRACKERS; who++) {
+    for (int who = 0; who < BENCH_N_TRACKERS; who++) {
         if (!takes_part(who)) {
             continue;
         }
@@ -407,19 +361,44 @@ bench_established(const char *group, const char *name, enum bench_set set,
     malloc_trim(0);
 }
 
+/* Connections 0 to 'n' - 1, each translated to a port of one of 64 addresses,
+ * as far as their first packet makes them. */
+static void
+establish_snat(int who, void *ct, struct bench_source *source, uint32_t n)
+{
+    const struct snat snat = {
+        .addr = 0x0b000000,
+        .n_addrs = 64,
+        .min_port = 1024,
+        .max_port = 65535,
+    };
+    long long now = time_msec();
+
+    for (uint32_t i = 0; i < n; i += BURST) {
+        struct dp_packet_batch batch;
+
+        bench_source_next(source, &batch, BENCH_SYN, i);
+        trackers[who].execute(ct, &batch, true, &snat, now);
+        check_state(&batch, CS_NEW | CS_SRC_NAT);
+        if (i % 4096 == 0) {
+            ovsrcu_quiesce();
+        }
+    }
+}
+
 /* What the process grows by. */
 static void
-bench_memory(const char *group, const char *name, uint32_t n)
+bench_memory(const char *group, const char *name, bool snat, uint32_t n)
 {
     if (!wanted(group, name)) {
         return;
     }
 
-    struct result *r = result_new(name, "bytes");
+    struct bench_result *r = result_new(name, "bytes");
     struct bench_source source;
 
     bench_source_init(&source, BENCH_COUNTED);
-    for (int who = 0; who < N_TRACKERS; who++) {
+    for (int who = 0; who < BENCH_N_TRACKERS; who++) {
         if (!takes_part(who)) {
             continue;
         }
@@ -428,8 +407,13 @@ bench_memory(const char *group, const char *name, uint32_t n)
         void *ct = trackers[who].create();
         double before = resident_bytes();
 
-        establish(who, ct, &source, 0, n);
-        add_sample(&r->samples[who], (resident_bytes() - before) / n);
+        if (snat) {
+            establish_snat(who, ct, &source, n);
+        } else {
+            establish(who, ct, &source, 0, n);
+        }
+        settle();
+        bench_sample_add(&r->samples[who], (resident_bytes() - before) / n);
         trackers[who].destroy(ct);
     }
     bench_source_uninit(&source);
@@ -499,7 +483,7 @@ open_rate(int who, unsigned int n_threads, uint32_t n_before, uint32_t n)
         establish(who, ct, &openers[0].source, 0, n_before);
         settle();
     }
-    fetch_memory();
+    fetch_memory(256 * 1024 * 1024);
     for (unsigned int i = 0; i < n_threads; i++) {
         threads[i] = ovs_thread_create("opener", opener_main, &openers[i]);
     }
@@ -527,12 +511,13 @@ bench_open(const char *name, unsigned int n_threads, uint32_t n_before,
         return;
     }
 
-    struct result *r = result_new(name, "M/s");
+    struct bench_result *r = result_new(name, "M/s");
 
     for (int i = 0; i < 2 * n_rounds; i++) {
         int who = turn(i);
 
-        add_sample(&r->samples[who], open_rate(who, n_threads, n_before, n));
+        bench_sample_add(&r->samples[who],
+                         open_rate(who, n_threads, n_before, n));
     }
 }
 
@@ -549,6 +534,7 @@ snat_part(int who, void *ct, struct bench_source *source, uint32_t n_before,
 {
     const struct snat snat = {
         .addr = addr,
+        .n_addrs = 1,
         .min_port = SNAT_FIRST_PORT,
         .max_port = SNAT_FIRST_PORT + SNAT_N_PORTS - 1,
     };
@@ -573,11 +559,12 @@ bench_snat(int n_addrs)
         return;
     }
 
-    struct result *empty = result_new("SNAT, new, ports free", "ns/packet");
-    struct result *full = result_new("SNAT, new, 99 % of ports used",
-                                     "ns/packet");
+    struct bench_result *empty = result_new("SNAT, new, ports free",
+                                            "ns/packet");
+    struct bench_result *full = result_new("SNAT, new, 99 % of ports used",
+                                           "ns/packet");
 
-    for (int who = 0; who < N_TRACKERS; who++) {
+    for (int who = 0; who < BENCH_N_TRACKERS; who++) {
         if (!takes_part(who)) {
             continue;
         }
@@ -590,15 +577,15 @@ bench_snat(int n_addrs)
             uint32_t addr = 0x0b000000 + a;
             uint32_t i = 0;
 
-            add_sample(&empty->samples[who],
-                       snat_part(who, ct, &source, i, addr));
+            bench_sample_add(&empty->samples[who],
+                             snat_part(who, ct, &source, i, addr));
             for (i = SNAT_PART; i + 2 * SNAT_PART <= SNAT_N_PORTS;
                  i += SNAT_PART) {
                 snat_part(who, ct, &source, i, addr);
                 ovsrcu_quiesce();
             }
-            add_sample(&full->samples[who],
-                       snat_part(who, ct, &source, i, addr));
+            bench_sample_add(&full->samples[who],
+                             snat_part(who, ct, &source, i, addr));
         }
         bench_source_uninit(&source);
         trackers[who].destroy(ct);
@@ -607,89 +594,33 @@ bench_snat(int n_addrs)
     malloc_trim(0);
 }
 
-/* The report. */
-
-static double
-value(const char *name, int who)
-{
-    for (int i = 0; i < n_results; i++) {
-        if (!strcmp(results[i].name, name)) {
-            return median(&results[i].samples[who]);
-        }
-    }
-    return NAN;
-}
-
+/* Batches while the tracker grows and is swept: of ours alone. */
 static void
-print_json(void)
+bench_batches(uint32_t n)
 {
-    printf("{\"rounds\": %d, \"results\": [", n_rounds);
-    for (int i = 0; i < n_results; i++) {
-        const struct result *r = &results[i];
-
-        printf("%s\n  {\"name\": \"%s\", \"unit\": \"%s\"", i ? "," : "",
-               r->name, r->unit);
-        for (int who = 0; who < N_TRACKERS; who++) {
-            const struct samples *samples = &r->samples[who];
-
-            if (!samples->n) {
-                continue;
-            }
-            printf(", \"%s\": {\"median\": %.4g, \"samples\": [",
-                   trackers[who].name, median(samples));
-            for (int j = 0; j < samples->n; j++) {
-                printf("%s%.4g", j ? ", " : "", samples->v[j]);
-            }
-            printf("]}");
-        }
-        printf("}");
+    if (!wanted("growth", "growth") || !takes_part(BENCH_OURS)) {
+        return;
     }
-    printf("\n]}\n");
-}
 
-static void
-print_goal(const char *what, double v, bool at_least, double goal,
-           const char *unit)
-{
-    if (!isnan(v)) {
-        printf("%-48s %8.2f %-6s (goal: %s %g)  %s\n", what, v, unit,
-               at_least ? "at least" : "at most", goal,
-               (at_least ? v >= goal : v <= goal) ? "ok" : "MISSED");
+    static const char *names[BENCH_N_PHASES][2] = {
+        [BENCH_CREATING] = { "batch, creating, 99.9 %",
+                             "batch, creating, longest" },
+        [BENCH_EXPIRING] = { "batch, expiring, 99.9 %",
+                             "batch, expiring, longest" },
+        [BENCH_DRAINING] = { "batch, draining, 99.9 %",
+                             "batch, draining, longest" },
+        [BENCH_MEMORY] = { "memory alone, 99.9 %", "memory alone, longest" },
+    };
+    fetch_memory(n / 1024 * 200 * 1024);
+    bench_growth(n, batch_times);
+    for (int i = 0; i < BENCH_N_PHASES; i++) {
+        const struct bench_times *times = &batch_times[i];
+
+        bench_sample_add(&result_new(names[i][0], "us")->samples[BENCH_OURS],
+                         bench_times_quantile(times, 0.999) / 1e3);
+        bench_sample_add(&result_new(names[i][1], "us")->samples[BENCH_OURS],
+                         times->longest / 1e3);
     }
-}
-
-static void
-print_table(void)
-{
-    printf("%-34s %-10s %10s %10s %8s\n", "", "", "stock", "trackway",
-           "ratio");
-    for (int i = 0; i < n_results; i++) {
-        const struct result *r = &results[i];
-        double stock = median(&r->samples[STOCK]);
-        double ours = median(&r->samples[OURS]);
-        bool rate = !strcmp(r->unit, "M/s");
-
-        printf("%-34s %-10s %10.4g %10.4g %7.1fx\n", r->name, r->unit, stock,
-               ours, rate ? ours / stock : stock / ours);
-    }
-    printf("\n");
-    print_goal("established, 1 M: stock's cost by ours",
-               value("established, 1 M", STOCK)
-               / value("established, 1 M", OURS), true, 4, "times");
-    print_goal("new, at 1 M: our rate by stock's",
-               value("new, at 1 M, 1 thread", OURS)
-               / value("new, at 1 M, 1 thread", STOCK), true, 2, "times");
-    print_goal("memory of a connection",
-               value("memory of a connection", OURS), false, 200, "bytes");
-    print_goal("new, at 1 M: 2 threads by 1",
-               value("new, at 1 M, 2 threads", OURS)
-               / value("new, at 1 M, 1 thread", OURS), true, 1.6, "times");
-    print_goal("16 k chosen tuples by random ones",
-               value("established, 16 k chosen", OURS)
-               / value("established, 16 k random", OURS), false, 2, "times");
-    print_goal("SNAT: 99 % of ports used by none",
-               value("SNAT, new, 99 % of ports used", OURS)
-               / value("SNAT, new, ports free", OURS), false, 3, "times");
 }
 
 static void
@@ -699,7 +630,8 @@ run_all(void)
     uint32_t n_new = quick ? 128 * 1024 : 512 * 1024;
 
     bench_source_cost();
-    bench_memory("memory", "memory of a connection", 1000 * 1024);
+    bench_memory("memory", "memory of a connection", false, 1000 * 1024);
+    bench_memory("memory", "memory of one with SNAT", true, 1000 * 1024);
     bench_established("established", "established, 1 k", BENCH_COUNTED,
                       1024, n_packets);
     bench_established("established", "established, 100 k", BENCH_COUNTED,
@@ -715,6 +647,7 @@ run_all(void)
     bench_open("new, at 1 M, 1 thread", 1, 1000 * 1024, n_new);
     bench_open("new, at 1 M, 2 threads", 2, 1000 * 1024, n_new);
     bench_snat(quick ? 2 : 8);
+    bench_batches(quick ? 500 * 1024 : 4000 * 1024);
 }
 
 static void OVS_NO_RETURN
@@ -726,7 +659,7 @@ usage(void)
            "  --quick           fewer packets and connections\n"
            "  --rounds=N        measure each N times (default: %d)\n"
            "  --only=TEST       memory, established, collide, new, snat,\n"
-           "                    or one of them by its name in the table\n"
+           "                    growth, or a row by its name in the table\n"
            "  --tracker=NAME    only stock, or only trackway\n"
            "  -h, --help        display this help message\n",
            program_name, program_name, n_rounds);
@@ -760,15 +693,16 @@ parse_options(int argc, char *argv[])
             break;
         case OPT_ROUNDS:
             n_rounds = atoi(optarg);
-            if (n_rounds < 1 || n_rounds > MAX_ROUNDS) {
-                ovs_fatal(0, "--rounds must be from 1 to %d", MAX_ROUNDS);
+            if (n_rounds < 1 || n_rounds > BENCH_MAX_ROUNDS) {
+                ovs_fatal(0, "--rounds must be from 1 to %d",
+                          BENCH_MAX_ROUNDS);
             }
             break;
         case OPT_ONLY:
             only = optarg;
             break;
         case OPT_TRACKER:
-            only_tracker = !strcmp(optarg, "stock") ? STOCK : OURS;
+            only_tracker = !strcmp(optarg, "stock") ? BENCH_STOCK : BENCH_OURS;
             break;
         case 'h':
             usage();
@@ -786,9 +720,9 @@ main(int argc, char *argv[])
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_ERR);
     run_all();
     if (json) {
-        print_json();
+        bench_print_json(n_rounds);
     } else {
-        print_table();
+        bench_print_table(batch_times);
     }
     return 0;
 }
