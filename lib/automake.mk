@@ -43,6 +43,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-metadata.h \
 	lib/ct-packet.c \
 	lib/ct-packet.h \
+	lib/ct-packet-inline.h \
 	lib/ct-request.h \
 	lib/ct-step.c \
 	lib/ct-step.h \

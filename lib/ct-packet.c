@@ -13,8 +13,7 @@
 #include <netinet/ip6.h>
 
 #include "ct-hash.h"
-#include "ct-l4.h"
-#include "csum.h"
+#include "ct-packet-inline.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "packets.h"
@@ -23,9 +22,6 @@
 static bool parse_ipv4(struct ct_packet *);
 static bool parse_ipv6(struct ct_packet *);
 static bool l4_in_bounds(struct ct_packet *);
-static bool ipv4_csum_ok(const struct dp_packet *, const void *ip, size_t len);
-static bool plain_header_sums_up(const void *ip);
-static const struct ct_l4 *find_l4(const struct ct_tuple *);
 static bool invalid(struct ct_packet *, enum ct_counter);
 static void make_keys_ipv4(struct ct_packet *);
 static void make_keys_ipv6(struct ct_packet *);
@@ -42,7 +38,7 @@ ct_packet_parse_headers(struct ct_packet *packet, ovs_be16 dl_type)
         : !invalid(packet, CT_C_INVALID_L3)) {
         return false;
     }
-    packet->l4 = find_l4(&packet->tuple);
+    packet->l4 = ct_packet_find_l4(&packet->tuple);
     packet->valid = packet->l4->parse(packet);
     return packet->valid;
 }
@@ -79,7 +75,7 @@ parse_ipv4(struct ct_packet *packet)
     size_t total_len = ntohs(ip->ip_tot_len);
     if (IP_VER(ip->ip_ihl_ver) != 4 || header_len < IP_HEADER_LEN
         || total_len < header_len || total_len > size
-        || !ipv4_csum_ok(pkt, ip, header_len)) {
+        || !ct_packet_ipv4_csum_ok(pkt, ip, header_len)) {
         return invalid(packet, CT_C_INVALID_L3);
     }
     if (IP_IS_FRAGMENT(ip->ip_frag_off)) {
@@ -155,46 +151,6 @@ l4_in_bounds(struct ct_packet *packet)
 
     return (l4 && l4 >= l3 + sizeof(struct ovs_16aligned_ip6_hdr)
             && l4 <= end - dp_packet_l2_pad_size(pkt));
-}
-
-static bool
-ipv4_csum_ok(const struct dp_packet *pkt, const void *ip, size_t len)
-{
-    if (dp_packet_ip_checksum_bad(pkt)) {
-        return false;
-    }
-    return (dp_packet_ip_checksum_valid(pkt)
-            || dp_packet_hwol_is_ipv4(pkt)
-            || (OVS_LIKELY(len == IP_HEADER_LEN)
-                ? plain_header_sums_up(ip)
-                : csum(ip, len) == 0));
-}
-
-/* Is the checksum of an IP header without options good?  Five words, summed up
- * as wide as they are, and folded in the end (RFC 1071 section 2 (C)). */
-static bool
-plain_header_sums_up(const void *ip)
-{
-    uint32_t w[IP_HEADER_LEN / 4];
-    uint64_t sum;
-
-    memcpy(w, ip, sizeof w);
-    sum = (uint64_t) w[0] + w[1] + w[2] + w[3] + w[4];
-    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return sum == 0xffff;
-}
-
-/* ICMP belongs to IPv4, ICMPv6 to IPv6; over the other they are numbers like
- * any. */
-static const struct ct_l4 *
-find_l4(const struct ct_tuple *tuple)
-{
-    uint8_t alien = (ct_tuple_is_ipv6(tuple) ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-
-    return (OVS_LIKELY(tuple->proto != alien)
-            ? ct_l4_find(tuple->proto)
-            : &ct_l4_generic);
 }
 
 static bool

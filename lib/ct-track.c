@@ -10,6 +10,7 @@
 #include "ct-commit.h"
 #include "ct-l4.h"
 #include "ct-nat.h"
+#include "ct-packet-inline.h"
 #include "ct-step.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
@@ -52,6 +53,37 @@ ct_track_remember(const struct dp_packet *pkt, uint64_t min_packets,
     return true;
 }
 
+/* As ct_packet_parse_headers(), for IPv4 without options, of which the
+ * datapath has seen that lengths and offsets are sound.  False if it is
+ * something else. */
+static inline bool
+begin_plain_ipv4(struct ct_packet *packet, struct dp_packet *pkt)
+{
+    uint8_t *data = dp_packet_data(pkt);
+    const struct ip_header *ip = (const void *) (data + pkt->l3_ofs);
+    struct ct_tuple *tuple = &packet->tuple;
+
+    if (OVS_UNLIKELY(pkt->l4_ofs - pkt->l3_ofs != IP_HEADER_LEN
+                     || packet->dl_type != htons(ETH_TYPE_IP)
+                     || !ct_packet_ipv4_csum_ok(pkt, ip, IP_HEADER_LEN))) {
+        return false;
+    }
+    packet->parsed = true;
+    packet->keyed = packet->is_icmp_error = false;
+    packet->inner_l3 = NULL;
+    tuple->src.ip = get_16aligned_be32(&ip->ip_src);
+    tuple->dst.ip = get_16aligned_be32(&ip->ip_dst);
+    tuple->proto = ip->ip_proto;
+    tuple->kind = 0;
+    packet->ip_len = ntohs(ip->ip_tot_len);
+    packet->l3_header = data + pkt->l3_ofs;
+    packet->l4_header = data + pkt->l4_ofs;
+    packet->l4_len = packet->ip_len - IP_HEADER_LEN;
+    packet->l4 = ct_packet_find_l4(tuple);
+    packet->valid = packet->l4->parse(packet);
+    return true;
+}
+
 bool
 ct_track_begin(struct ct_packet *packet, struct dp_packet *pkt,
                const struct ct_track_context *context)
@@ -65,7 +97,10 @@ ct_track_begin(struct ct_packet *packet, struct dp_packet *pkt,
     packet->conn = NULL;
     packet->seen = packet->cached = false;
     packet->ct_state = 0;
-    if (OVS_LIKELY(ct_packet_parse_headers(packet, context->dl_type))) {
+    if (OVS_UNLIKELY(!begin_plain_ipv4(packet, pkt))) {
+        ct_packet_parse_headers(packet, context->dl_type);
+    }
+    if (OVS_LIKELY(packet->valid)) {
         return true;
     }
     packet->ct_state = CS_INVALID;
