@@ -195,6 +195,20 @@ format_op(const struct tw_op *op, struct ds *ds)
     case TW_OP_CT_CLEAR:
         ds_put_cstr(ds, "ct_clear");
         break;
+    case TW_OP_SET_ETHERNET:
+        ds_put_format(ds, "set(eth(src="ETH_ADDR_FMT"/"ETH_ADDR_FMT
+                      ",dst="ETH_ADDR_FMT"/"ETH_ADDR_FMT"))",
+                      ETH_ADDR_ARGS(op->set.value.eth.src),
+                      ETH_ADDR_ARGS(op->set.mask.eth.src),
+                      ETH_ADDR_ARGS(op->set.value.eth.dst),
+                      ETH_ADDR_ARGS(op->set.mask.eth.dst));
+        break;
+    case TW_OP_SET_IPV4:
+        ds_put_format(ds, "set(ipv4(tos=%#"PRIx8"/%#"PRIx8",ttl=%"PRIu8
+                      "/%#"PRIx8"))", op->set.value.ip4.tos,
+                      op->set.mask.ip4.tos, op->set.value.ip4.ttl,
+                      op->set.mask.ip4.ttl);
+        break;
     case TW_OP_OUTPUT:
         ds_put_format(ds, "output:%"PRIu32"%s", op->output.port,
                       op->output.steal ? "" : " (copies)");

@@ -606,6 +606,9 @@ run_programs(struct tw_passage *p)
         end_stage(p, TW_STAGE_RUN, p->pass.n);
         return;
     }
+    for (uint32_t rest = p->hits; rest; rest = zero_rightmost_1bit(rest)) {
+        tw_program_fetch(p->cache->dp->ct, &p->pass, raw_ctz(rest));
+    }
     n = make_groups(p, groups);
     for (size_t i = 0; i < n; i++) {
         run_program(p, groups[i].program, groups[i].members, groups[i].n);

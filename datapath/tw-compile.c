@@ -25,6 +25,7 @@ struct compiler {
     struct tw_program *program;
     size_t allocated;           /* Operations. */
     uint8_t n_steps;            /* So far. */
+    bool ipv4;                  /* The megaflow is for IPv4 alone. */
     bool stretched;             /* A step of this stretch has read headers. */
     bool tracked;               /* The metadata is some ct()'s. */
     bool hashed;                /* There is a dp_hash. */
@@ -332,7 +333,8 @@ static bool
 is_stretchy(enum tw_op_type type)
 {
     return (type == TW_OP_FLOW || type == TW_OP_CT
-            || type == TW_OP_CT_CLEAR);
+            || type == TW_OP_CT_CLEAR || type == TW_OP_SET_ETHERNET
+            || type == TW_OP_SET_IPV4);
 }
 
 static struct tw_op *
@@ -376,6 +378,8 @@ compile_meeting(struct compiler *c, struct tw_megaflow *flow)
     if (mask->tunnel.tp_src || mask->tunnel.tp_dst) {
         refuse(c, TW_REFUSED_FIELDS);
     }
+    c->ipv4 = (mask->dl_type == OVS_BE16_MAX
+               && value->dl_type == htons(ETH_TYPE_IP));
     op->flow = flow;
     op->recirc_id = value->recirc_id;
     op->tcp_flags_mask = ntohs(mask->tcp_flags);
@@ -450,6 +454,61 @@ keeps_connection(const struct nlattr *a)
     default:
         return false;
     }
+}
+
+/* Which operation of a stretch sets the field of 'a', an action that sets one.
+ * TW_OP_ACTION: none. */
+static enum tw_op_type
+set_type(const struct nlattr *a)
+{
+    const struct nlattr *field = nl_attr_get(a);
+
+    if (!keeps_connection(a)) {
+        return TW_OP_ACTION;
+    }
+    switch (nl_attr_type(field)) {
+    case OVS_KEY_ATTR_ETHERNET:
+        return TW_OP_SET_ETHERNET;
+    case OVS_KEY_ATTR_IPV4:
+        return TW_OP_SET_IPV4;
+    default:
+        return TW_OP_ACTION;
+    }
+}
+
+/* An action that sets a field, as an operation of a stretch.  False if it
+ * cannot be one. */
+static bool
+compile_set(struct compiler *c, const struct nlattr *a)
+{
+    bool masked = nl_attr_type(a) == OVS_ACTION_ATTR_SET_MASKED;
+    const void *value = nl_attr_get(nl_attr_get(a));
+    enum tw_op_type type = set_type(a);
+    struct tw_op_set *op;
+
+    if (type == TW_OP_ACTION || (type == TW_OP_SET_IPV4 && !c->ipv4)) {
+        return false;
+    }
+    op = &add_op(c, type)->set;
+    if (type == TW_OP_SET_ETHERNET) {
+        const struct ovs_key_ethernet *eth = value;
+
+        op->value.eth.dst = eth->eth_dst;
+        op->value.eth.src = eth->eth_src;
+        memset(&op->mask.eth, 0xff, sizeof op->mask.eth);
+        if (masked) {
+            op->mask.eth.dst = eth[1].eth_dst;
+            op->mask.eth.src = eth[1].eth_src;
+        }
+    } else {
+        const struct ovs_key_ipv4 *ip = value;
+
+        op->value.ip4.tos = ip[0].ipv4_tos;
+        op->value.ip4.ttl = ip[0].ipv4_ttl;
+        op->mask.ip4.tos = ip[1].ipv4_tos;
+        op->mask.ip4.ttl = ip[1].ipv4_ttl;
+    }
+    return true;
 }
 
 static bool
@@ -529,6 +588,12 @@ compile_one(struct compiler *c, unsigned int i,
         c->program->ops[c->program->n_ops - 1].action.steal = true;
         last = true;
         break;
+    case OVS_ACTION_ATTR_SET:
+    case OVS_ACTION_ATTR_SET_MASKED:
+        if (compile_set(c, a)) {
+            return true;
+        }
+        /* fall through */
     default:
         compile_action(c, i, actions, a, last);
         last = last && tw_action_takes_packets(nl_attr_type(a));

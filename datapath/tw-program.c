@@ -11,6 +11,7 @@
 #include "ct.h"
 #include "ct-commit.h"
 #include "ct-metadata.h"
+#include "csum.h"
 #include "flow.h"
 #include "netlink.h"
 #include "tw-actions.h"
@@ -127,6 +128,8 @@ run_op(struct run *run, struct tw_op *op)
     case TW_OP_FLOW:
     case TW_OP_CT:
     case TW_OP_CT_CLEAR:
+    case TW_OP_SET_ETHERNET:
+    case TW_OP_SET_IPV4:
         if (op->unchecked) {
             count_meetings(run, op, op->stretch);
         } else {
@@ -408,6 +411,62 @@ clear_ct(struct stroll *s)
     return FATE_STAYS;
 }
 
+/* Setting headers. */
+
+static void
+set_ethernet(struct dp_packet *packet, const struct tw_op_set *op)
+{
+    uint8_t *eth = dp_packet_data(packet);
+    const uint8_t *value = (const uint8_t *) &op->value.eth;
+    const uint8_t *mask = (const uint8_t *) &op->mask.eth;
+
+    for (size_t i = 0; i < sizeof op->value.eth; i++) {
+        eth[i] = value[i] | (eth[i] & ~mask[i]);
+    }
+}
+
+/* The checksum is adjusted (RFC 1624), as OVS does. */
+static void
+set_ipv4(struct dp_packet *packet, const struct tw_op_set *op)
+{
+    struct ip_header *ip = dp_packet_l3(packet);
+    uint8_t tos = (ip->ip_tos & ~op->mask.ip4.tos) | op->value.ip4.tos;
+    uint8_t ttl = (ip->ip_ttl & ~op->mask.ip4.ttl) | op->value.ip4.ttl;
+
+    if (ip->ip_tos != tos) {
+        ip->ip_csum = recalc_csum16(ip->ip_csum, htons(ip->ip_tos),
+                                    htons(tos));
+        ip->ip_tos = tos;
+    }
+    if (ip->ip_ttl != ttl) {
+        ip->ip_csum = recalc_csum16(ip->ip_csum, htons(ip->ip_ttl << 8),
+                                    htons(ttl << 8));
+        ip->ip_ttl = ttl;
+    }
+}
+
+static enum fate
+run_other(struct stroll *s, const struct tw_op *op)
+{
+    switch (op->type) {
+    case TW_OP_CT_CLEAR:
+        return clear_ct(s);
+    case TW_OP_SET_ETHERNET:
+        set_ethernet(s->packet, &op->set);
+        return FATE_STAYS;
+    case TW_OP_SET_IPV4:
+        set_ipv4(s->packet, &op->set);
+        return FATE_STAYS;
+    case TW_OP_FLOW:
+    case TW_OP_CT:
+    case TW_OP_OUTPUT:
+    case TW_OP_ACTION:
+    case TW_OP_END:
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
 /* Stretches. */
 
 /* Carries one packet through 'n' operations.  Where it leaves or is lost is
@@ -420,7 +479,7 @@ stroll(struct stroll *s, struct tw_op ops[], size_t n, size_t *at)
                           ? step_ct(s, &ops[k].ct, &s->requests[k])
                           : ops[k].type == TW_OP_FLOW
                           ? meet_flow(s, &ops[k].flow)
-                          : clear_ct(s));
+                          : run_other(s, &ops[k]));
 
         if (OVS_UNLIKELY(fate != FATE_STAYS)) {
             *at = k;
@@ -516,6 +575,17 @@ fetch_connections(struct stroll *s, size_t j)
     for (unsigned int k = s->first_step; k < s->end_step; k++) {
         s->conns[j][k] = ct_track_conn(ct, &steps[k]);
         ct_track_prefetch(&steps[k], s->conns[j][k]);
+    }
+}
+
+void
+tw_program_fetch(const struct ct *ct, const struct tw_pass *pass,
+                 unsigned int i)
+{
+    for (unsigned int k = 0; k < pass->programs[i]->n_steps; k++) {
+        const struct ct_track *track = &pass->steps[i][k];
+
+        ct_track_prefetch(track, ct_track_conn(ct, track));
     }
 }
 

@@ -59,6 +59,8 @@ enum tw_op_type {
     TW_OP_FLOW,                 /* A megaflow is met. */
     TW_OP_CT,
     TW_OP_CT_CLEAR,
+    TW_OP_SET_ETHERNET,
+    TW_OP_SET_IPV4,             /* TOS and TTL alone. */
 
     /* Of all packets at once. */
     TW_OP_OUTPUT,
@@ -98,6 +100,20 @@ struct tw_op_action {
     bool steal;
 };
 
+/* Headers that are set as often as any: without moving others, and without
+ * making the packet forget its connection.  As OVS does, what is outside of
+ * 'mask' is not cleared in 'value'. */
+struct tw_op_set {
+    union {
+        struct {
+            struct eth_addr dst, src;
+        } eth;
+        struct {
+            uint8_t tos, ttl;
+        } ip4;
+    } value, mask;
+};
+
 struct tw_op {
     enum tw_op_type type;
     uint8_t stretch;            /* Of the first of a stretch: how many
@@ -109,6 +125,7 @@ struct tw_op {
         struct tw_op_flow flow;
         struct tw_op_ct ct;
         struct tw_op_action action;
+        struct tw_op_set set;
         struct {
             odp_port_t port;
             bool steal;
@@ -187,6 +204,11 @@ tw_program_is_valid(struct tw_program *program, const struct ct *ct,
     return (OVS_LIKELY(tw_epoch_equals(&program->epoch, now))
             || tw_program_revalidate(program, ct, now));
 }
+
+/* Fetches what the connections of packet 'i' of 'pass' take, so that programs
+ * of few packets need not wait for each. */
+void tw_program_fetch(const struct ct *, const struct tw_pass *,
+                      unsigned int i);
 
 /* Runs 'program' on those of the packets of 'pass' that 'members' lists, in
  * this order.  Takes ownership of them.  Returns the packets, as bits, that
