@@ -45,6 +45,8 @@ struct stroll {
     const struct ct_track *steps;
     struct ct_conn **step_conns;
     unsigned int first_step, end_step;      /* Of the stretch. */
+    size_t ahead;               /* Packets between one and the one whose
+                                 * connections are fetched. */
     unsigned int i;             /* In the pass. */
     unsigned int n_meetings;
     const struct tw_op_ct *ct_op;   /* The ct() whose outcome is in 'ct', but
@@ -562,8 +564,10 @@ leave(struct stroll *s, struct tw_op_flow *op)
     }
 }
 
-/* Packets between one and the one whose connections are fetched. */
-#define FETCH_AHEAD 4
+/* Connections that are under way from memory at a time: about as many as a
+ * processor waits for at once. */
+#define FETCH_CONNECTIONS 16
+#define FETCH_MIN_PACKETS 4
 
 static inline void
 fetch_connections(struct stroll *s, size_t j)
@@ -610,7 +614,10 @@ begin_stretch(struct stroll *s, struct run *run, const struct tw_op ops[],
         }
     }
     ct_track_prepared(requests, n_requests);
-    for (size_t j = 0; j < MIN(FETCH_AHEAD, run->batch.count); j++) {
+    s->ahead = (n_requests
+                ? MAX(FETCH_CONNECTIONS / n_requests, FETCH_MIN_PACKETS)
+                : 0);
+    for (size_t j = 0; j < MIN(s->ahead, run->batch.count); j++) {
         fetch_connections(s, j);
     }
 }
@@ -647,8 +654,8 @@ run_stretch(struct run *run, struct tw_op ops[], size_t n, bool keep)
         enum fate fate;
         size_t at = n;
 
-        if (OVS_LIKELY(j + FETCH_AHEAD < n_packets)) {
-            fetch_connections(&s, j + FETCH_AHEAD);
+        if (OVS_LIKELY(j + s.ahead < n_packets)) {
+            fetch_connections(&s, j + s.ahead);
         }
         begin_stroll(&s, j);
         size_t size = dp_packet_size(s.packet);

@@ -24,9 +24,10 @@ CYCLES = ('cycles-making', 'cycles-idle', 'cycles-sinking')
 # The share of a row's progress bar for the connections of one side.
 OPENING = 0.2
 
-# Packets of each connection, three in each direction, and the seconds spent on
-# them at most, that fill caches before the first round.
-FILL_PACKETS, FILL_SECONDS = 6, 10
+# Packets of each connection, twelve in each direction, and the seconds spent
+# on them at most, that fill caches before the first round: a track is made for
+# the fifth packet, and connections are picked at random.
+FILL_PACKETS, FILL_SECONDS = 24, 40
 
 # Seconds without a new connection after which opening is given up.
 PATIENCE = 60
