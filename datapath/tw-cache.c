@@ -62,12 +62,47 @@ tw_cache_destroy(struct tw_cache *cache)
     }
 }
 
+/* After so many batches in vain, one in SLEEP looks. */
+#define VAIN_BATCHES 64
+#define SLEEP 8
+
+static bool
+is_asleep(struct tw_cache *cache)
+{
+    return (cache->n_vain >= VAIN_BATCHES
+            && cache->n_batches++ % SLEEP);
+}
+
+/* All of a batch takes the slow path. */
+static void
+sleep_through(struct tw_thread *thread, struct dp_packet_batch *batch,
+              odp_port_t in_port)
+{
+    struct tw_cache_stats *stats = &thread->cache->stats;
+    struct dp_packet *packet;
+
+    stats->n_packets += dp_packet_batch_size(batch);
+    stats->misses[TW_MISS_ASLEEP] += dp_packet_batch_size(batch);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        if (in_port != ODPP_NONE) {
+            pkt_metadata_init(&packet->md, in_port);
+        }
+        tw_walk_none(packet);
+    }
+    tw_input_slow(thread, batch);
+}
+
 /* The steps of a batch. */
 void
 tw_cache_run(struct tw_thread *thread, struct dp_packet_batch *batch,
              odp_port_t in_port)
 {
     struct tw_passage p;
+
+    if (OVS_UNLIKELY(is_asleep(thread->cache))) {
+        sleep_through(thread, batch, in_port);
+        return;
+    }
 
     p.thread = thread;
     p.cache = thread->cache;
@@ -83,6 +118,7 @@ tw_cache_run(struct tw_thread *thread, struct dp_packet_batch *batch,
     make_keys(&p, in_port);
     end_stage(&p, TW_STAGE_KEY, p.pass.n);
     find_programs(&p);
+    p.cache->n_vain = p.hits ? 0 : p.cache->n_vain + 1;
     keep_order(&p);
     end_stage(&p, TW_STAGE_FIND, p.pass.n);
     run_programs(&p);

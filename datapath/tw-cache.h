@@ -30,6 +30,8 @@ struct tw_thread;
  *   what the slow path would have done.
  * - Packets of one connection leave a batch in the order in which they came,
  *   unless their megaflows differ.
+ * - Where nothing can be found or learned, as in a flood of new connections,
+ *   most batches do not look.
  * - Memory is bounded by other_config:track-cache-size.
  *
  * Configuration: other_config:track-cache (default true) and
@@ -55,6 +57,8 @@ struct tw_thread;
     TW_MISS(GHOST, "seen-once", "no track, but seen before")                \
     TW_MISS(DEAD, "dead-program",                                           \
             "a megaflow of its program was deleted or modified")            \
+    TW_MISS(ASLEEP, "asleep",                                               \
+            "nothing was found or learned for a while: one batch in 8 looks") \
     TW_MISS(ORDER, "order",                                                 \
             "to keep its place among those of its connection")
 
@@ -106,6 +110,8 @@ struct tw_cache {
     struct tw_walks walks;
     struct tw_cache_stats stats;
     unsigned int n_batches;             /* For sampling. */
+    unsigned int n_vain;                /* Batches since one found or learned
+                                         * anything. */
     uint64_t n_grouped;                 /* Batches of several programs. */
 };
 

@@ -92,6 +92,8 @@ set_track(struct tw_passage *p, const struct tw_track_key *key,
         tw_tracks_sweep(tracks, 1, tw_cache_program_is_dead,
                         tw_cache_release_program, p->cache);
         if (!walk->n_steps) {
+            /* It will be found the next time. */
+            p->cache->n_vain = 0;
             return false;
         }
     }
@@ -176,6 +178,7 @@ tw_learn(struct tw_passage *p)
             p->cache->stats.refusals[why]++;
         } else {
             p->cache->stats.n_learned++;
+            p->cache->n_vain = 0;
         }
     }
 }
