@@ -96,6 +96,8 @@ struct tw_op_action {
     const struct tw_actions *actions;
     const struct tw_megaflow *flow;
     bool steal;
+    bool far;                   /* Does more to the packets than change their
+                                 * headers: may send them on by itself. */
 };
 
 struct tw_op {
@@ -190,7 +192,8 @@ tw_program_is_valid(struct tw_program *program, const struct ct *ct,
 
 /* Runs 'program' on those of the packets of 'pass' that 'members' lists, in
  * this order.  Takes ownership of them.  Returns the packets, as bits, that
- * left on the way, and so need another track. */
+ * left on the way, or would have if there had been a meeting, and so need
+ * another track. */
 uint32_t tw_program_run(struct tw_thread *, struct tw_program *,
                         struct tw_pass *, const uint8_t members[], size_t n);
 
