@@ -545,10 +545,9 @@ compile_action(struct compiler *c, unsigned int i,
     op->action.actions = actions;
     op->action.flow = c->walk->flows[i];
     op->action.steal = last && tw_action_takes_packets(type);
-    if (!keeps_connection(a) && type != OVS_ACTION_ATTR_SET
-        && type != OVS_ACTION_ATTR_SET_MASKED) {
-        c->program->needs_rss = true;
-    }
+    op->action.far = (!keeps_connection(a) && type != OVS_ACTION_ATTR_SET
+                      && type != OVS_ACTION_ATTR_SET_MASKED);
+    c->program->needs_rss |= op->action.far;
     if (type == OVS_ACTION_ATTR_HASH) {
         c->hashed = true;
     }

@@ -32,6 +32,8 @@ struct run {
     unsigned int n_meetings;    /* Before this stretch. */
     unsigned int n_found;       /* Packets whose connection was found. */
     uint32_t left;              /* Bits by number in the pass. */
+    uint32_t leaving;           /* So too: at the next meeting, which is not
+                                 * in the stretch that found it out. */
 };
 
 /* One packet in a stretch, and what the packets have in common there. */
@@ -132,7 +134,7 @@ run_op(struct run *run, struct tw_op *op)
     case TW_OP_CT_CLEAR:
     case TW_OP_SET_ETHERNET:
     case TW_OP_SET_IPV4:
-        if (op->unchecked) {
+        if (op->unchecked && OVS_LIKELY(!run->leaving)) {
             count_meetings(run, op, op->stretch);
         } else {
             run_stretch(run, op, op->stretch, op->keep);
@@ -163,7 +165,7 @@ begin_run(struct run *run, struct tw_thread *thread, struct tw_pass *pass)
     run->thread = thread;
     run->pass = pass;
     run->n_meetings = run->n_found = 0;
-    run->left = 0;
+    run->left = run->leaving = 0;
     dp_packet_batch_init(&run->batch);
 }
 
@@ -221,7 +223,7 @@ tw_program_run(struct tw_thread *thread, struct tw_program *program,
     if (run.n_found) {
         ct_count(thread->dp->ct, CT_C_FOUND, run.n_found);
     }
-    return run.left;
+    return run.left | run.leaving;
 }
 
 /* The packet's own hash, if the device gave none.  As it came: before anything
@@ -634,7 +636,7 @@ begin_stroll(struct stroll *s, size_t j)
     s->steps = run->pass->steps[i];
     s->step_conns = s->conns[j];
     s->ct_op = NULL;
-    s->leaving = false;
+    s->leaving = run->leaving & UINT32_C(1) << i;
     s->n_meetings = run->n_meetings;
 }
 
@@ -664,6 +666,7 @@ run_stretch(struct run *run, struct tw_op ops[], size_t n, bool keep)
             if (keep) {
                 write_metadata(&s);
             }
+            run->leaving |= (uint32_t) s.leaving << s.i;
             through->n_bytes += size;
             through->tcp_flags |= s.key->tcp_flags;
             run->members[kept] = s.i;
@@ -682,7 +685,7 @@ run_stretch(struct run *run, struct tw_op ops[], size_t n, bool keep)
     count_stretch(run, ops, n, sums);
 }
 
-/* A stretch in which nobody can leave. */
+/* A stretch in which nobody leaves. */
 static void
 count_meetings(struct run *run, struct tw_op ops[], size_t n)
 {
@@ -717,6 +720,24 @@ find_members(struct run *run, const struct dp_packet *const before[],
     ovs_assert(kept == run->batch.count);
 }
 
+/* As deep in the recirculations as the slow path would be, and with its
+ * recirc_id: the action may ask ofproto, or execute what ofproto answers. */
+static void
+run_far_action(struct run *run, const struct tw_actions_run *context,
+               const struct tw_op_action *op)
+{
+    struct tw_thread *thread = run->thread;
+    unsigned int depth = run->n_meetings - 1;
+    struct dp_packet *packet;
+
+    DP_PACKET_BATCH_FOR_EACH (i, packet, &run->batch) {
+        packet->md.recirc_id = context->flow->recirc_id;
+    }
+    thread->recirc_depth += depth;
+    tw_actions_run_one(context, &run->batch, op->a, op->steal);
+    thread->recirc_depth -= depth;
+}
+
 static void
 run_action(struct run *run, const struct tw_op_action *op)
 {
@@ -730,7 +751,11 @@ run_action(struct run *run, const struct tw_op_action *op)
     };
 
     memcpy(before, batch->packets, n * sizeof before[0]);
-    tw_actions_run_one(&context, batch, op->a, op->steal);
+    if (op->far) {
+        run_far_action(run, &context, op);
+    } else {
+        tw_actions_run_one(&context, batch, op->a, op->steal);
+    }
     if (op->steal) {
         dp_packet_batch_init(batch);
     } else if (OVS_UNLIKELY(dp_packet_batch_size(batch) != n)) {

@@ -98,6 +98,8 @@ struct tw_op_action {
     const struct tw_actions *actions;
     const struct tw_megaflow *flow;
     bool steal;
+    bool far;                   /* Does more to the packets than change their
+                                 * headers: may send them on by itself. */
 };
 
 /* Headers that are set as often as any: without moving others, and without
@@ -212,7 +214,8 @@ void tw_program_fetch(const struct ct *, const struct tw_pass *,
 
 /* Runs 'program' on those of the packets of 'pass' that 'members' lists, in
  * this order.  Takes ownership of them.  Returns the packets, as bits, that
- * left on the way, and so need another track. */
+ * left on the way, or would have if there had been a meeting, and so need
+ * another track. */
 uint32_t tw_program_run(struct tw_thread *, struct tw_program *,
                         struct tw_pass *, const uint8_t members[], size_t n);
 
