@@ -201,6 +201,7 @@ steps_again(const struct tw_walk *walk)
 {
     uint64_t again = 0;
 
+    ovs_assert(walk->n_steps <= ARRAY_SIZE(walk->steps));
     for (unsigned int i = 1; i < walk->n_steps; i++) {
         const struct ct_track *a = &walk->steps[i - 1];
         const struct ct_track *b = &walk->steps[i];
