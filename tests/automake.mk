@@ -194,6 +194,20 @@ tests_test_tw_megaflow_LDADD = $(TW_LIBS)
 tests_test_tw_rewrite_SOURCES = tests/test-tw-rewrite.c
 tests_test_tw_rewrite_LDADD = $(TW_LIBS)
 
+# The track cache.
+check_PROGRAMS += \
+	tests/test-tw-plain \
+	tests/test-tw-track-key
+tests_test_tw_plain_SOURCES = \
+	tests/test-tw-plain.c \
+	tests/tw-frame-test.h
+tests_test_tw_plain_LDADD = $(TW_LIBS)
+tests_test_tw_track_key_SOURCES = \
+	tests/test-tw-track-key.c \
+	tests/tw-frame-test.h
+tests_test_tw_track_key_LDADD = $(TW_LIBS)
+TESTSUITE_AT += tests/tw-track.at
+
 # The tracker as a whole.
 check_PROGRAMS += \
 	tests/test-ct-core \
