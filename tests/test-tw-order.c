@@ -43,8 +43,11 @@ make_key(struct tw_track_key *key, unsigned int n, bool reply)
         (reply ? &key->ip6.dst : &key->ip6.src)->s6_addr[0] = n;
         (reply ? &key->ip6.src : &key->ip6.dst)->s6_addr[15] = 0x80 | n;
     } else {
-        *(reply ? &key->ip4.dst : &key->ip4.src) = htonl(0x0a000000 + n);
-        *(reply ? &key->ip4.src : &key->ip4.dst) = htonl(0x0a800000 + n * 7919);
+        ovs_be32 client = htonl(0x0a000000 + n);
+        ovs_be32 server = htonl(0x0a800000 + n * 7919);
+
+        key->ip4.src = reply ? server : client;
+        key->ip4.dst = reply ? client : server;
     }
     if (proto == IPPROTO_ICMP) {
         uint8_t type = ipv6 ? 128 + reply : reply ? 0 : 8;
