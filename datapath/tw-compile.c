@@ -720,7 +720,10 @@ find_scope(struct tw_program *program)
         memset(&mask->tunnel, 0, sizeof mask->tunnel);
         memset(&mask->dl_dst, 0, sizeof mask->dl_dst);
         memset(&mask->dl_src, 0, sizeof mask->dl_src);
-        mask->nw_tos = mask->nw_ttl = mask->nw_proto = 0;
+        /* Not the operation of ARP, which is no part of a key. */
+        if (is_ip_any(&program->flows[i].flow->flow)) {
+            mask->nw_tos = mask->nw_ttl = mask->nw_proto = 0;
+        }
         program->by_context = (program->by_context
                                && is_all_zeros(mask, sizeof *mask));
     }

@@ -194,6 +194,29 @@ tests_test_tw_megaflow_LDADD = $(TW_LIBS)
 tests_test_tw_rewrite_SOURCES = tests/test-tw-rewrite.c
 tests_test_tw_rewrite_LDADD = $(TW_LIBS)
 
+# The track cache.
+check_PROGRAMS += \
+	tests/test-tw-order \
+	tests/test-tw-plain \
+	tests/test-tw-track \
+	tests/test-tw-track-key \
+	tests/test-tw-tunnel-key
+tests_test_tw_order_SOURCES = tests/test-tw-order.c
+tests_test_tw_order_LDADD = $(TW_LIBS)
+tests_test_tw_plain_SOURCES = \
+	tests/test-tw-plain.c \
+	tests/tw-frame-test.h
+tests_test_tw_plain_LDADD = $(TW_LIBS)
+tests_test_tw_track_key_SOURCES = \
+	tests/test-tw-track-key.c \
+	tests/tw-frame-test.h
+tests_test_tw_track_key_LDADD = $(TW_LIBS)
+tests_test_tw_track_SOURCES = tests/test-tw-track.c
+tests_test_tw_track_LDADD = $(TW_LIBS)
+tests_test_tw_tunnel_key_SOURCES = tests/test-tw-tunnel-key.c
+tests_test_tw_tunnel_key_LDADD = $(TW_LIBS)
+TESTSUITE_AT += tests/tw-track.at
+
 # The tracker as a whole.
 check_PROGRAMS += \
 	tests/test-ct-core \
