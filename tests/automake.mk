@@ -31,12 +31,14 @@ EXTRA_DIST += \
 	tests/ns-lib.sh \
 	tests/ns-listed \
 	tests/ns-run \
+	tests/ns-throughput \
 	tests/ns-tool.py \
 	tests/system-daemon.sh \
 	tests/system-dpctl.sh \
 	tests/system-harness.sh \
 	tests/system-nat.sh \
 	tests/system-ports.sh \
+	tests/system-throughput.sh \
 	tests/system-traffic.sh \
 	tests/system-traffic-device.sh \
 	tests/system-tunnel.sh
