@@ -387,8 +387,9 @@ step_ct(struct stroll *s, struct tw_op_ct *op,
               : ct_track_step(&s->ct, request, s->step_conns[op->step],
                               &s->steps[op->step]));
     if (OVS_LIKELY(result == CT_TRACK_DONE)) {
+        /* It may have ended the connection, and opened one in its place. */
         s->ct_op = op;
-        s->leaving = !s->ct.conn;
+        s->leaving = s->ct.conn != s->step_conns[op->step];
         s->run->n_found += s->ct.found;
         return FATE_STAYS;
     }
