@@ -89,8 +89,10 @@ equiv_compare_output(struct equiv_side *sides[2], bool order,
 
     for (int i = 0; i < 2; i++) {
         logs[i] = equiv_side_log(sides[i]);
-        qsort(logs[i]->records, logs[i]->n, sizeof *logs[i]->records,
-              order ? compare_records : compare_records_by_bytes);
+        if (logs[i]->n) {
+            qsort(logs[i]->records, logs[i]->n, sizeof *logs[i]->records,
+                  order ? compare_records : compare_records_by_bytes);
+        }
     }
     n = MIN(logs[0]->n, logs[1]->n);
     for (size_t i = 0; i < n; i++) {
