@@ -201,10 +201,20 @@ sample() {
     {
         echo "microseconds ${EPOCHREALTIME/./}"
         packet_thread
+        echo "generator $(generator_ran)"
         echo "sent $(device_counter client tx packets)"
         echo "received $(device_counter server rx packets)"
         busy_cycles
     } >"$NS_DIR/sample-$1"
+}
+
+# Nanoseconds in which the generator ran, with XDP's receive path.
+generator_ran() {
+    local pid
+
+    for pid in $(pgrep trafgen || true); do
+        cat "/proc/$pid/schedstat"
+    done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
 }
 
 # What the kernel counted for the packet thread: nanoseconds in which it ran
