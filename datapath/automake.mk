@@ -72,6 +72,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-smc.h \
 	datapath/tw-stats.c \
 	datapath/tw-stats.h \
+	datapath/tw-stretch.c \
+	datapath/tw-stretch.h \
 	datapath/tw-subtable.h \
 	datapath/tw-thread.c \
 	datapath/tw-thread.h \

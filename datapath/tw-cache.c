@@ -110,6 +110,7 @@ tw_cache_run(struct tw_thread *thread, struct dp_packet_batch *batch,
     p.epoch = tw_epoch_now(thread->dp);
     p.cache->depth++;
     p.pass.n = dp_packet_batch_size(batch);
+    p.pass.new_joints = 0;
     memcpy(p.pass.packets, batch->packets,
            p.pass.n * sizeof batch->packets[0]);
     dp_packet_batch_init(batch);
@@ -335,6 +336,7 @@ make_keys(struct tw_passage *p, odp_port_t in_port)
         }
         p->contexts[i] = NULL;
         p->pass.programs[i] = NULL;
+        p->pass.joints[i] = 0;
         if (!shortcuts || !take_shortcut(p, i)) {
             make_key(p, i);
             p->contexts[i] = find_context(p, &p->pass.keys[i]);
@@ -411,6 +413,9 @@ take_steps(struct tw_passage *p, size_t i, const struct tw_tracks *tracks,
 
     for (unsigned int j = 0; j < program->n_steps; j++) {
         p->pass.steps[i][j] = steps[j];
+    }
+    if (program->joint) {
+        p->pass.joints[i] = *tw_track_joint(steps, program->n_steps);
     }
 }
 
@@ -552,6 +557,25 @@ keep_order(struct tw_passage *p)
 
 /* Running. */
 
+/* Packet 'i' found out what joint the connections of its track are in. */
+static void
+keep_joint(struct tw_passage *p, size_t i)
+{
+    struct tw_tracks *tracks = tw_cache_tracks_of(p->cache, &p->pass.keys[i]);
+    tw_way *way = tw_tracks_find(tracks, p->words[i], p->hashes[i]);
+
+    const struct tw_program *program = p->pass.programs[i];
+    struct ct_track *steps;
+
+    if (!way || (*way & TW_WAY_PROGRAM) != program->number) {
+        return;
+    }
+    steps = tw_track_steps(tracks, tw_tracks_slot(tracks, way));
+    if (!memcmp(steps, p->pass.steps[i], program->n_steps * sizeof *steps)) {
+        *tw_track_joint(steps, program->n_steps) = p->pass.joints[i];
+    }
+}
+
 /* What track of packet 'i' remembers does not hold any more. */
 static void
 make_ghost(struct tw_passage *p, size_t i)
@@ -583,6 +607,11 @@ run_program(struct tw_passage *p, struct tw_program *program,
     cache->stats.n_hits += n;
     left = tw_program_run(p->thread, program, &p->pass, members, n);
     cache->stats.n_left += count_1bits(left);
+    for (uint32_t new = p->pass.new_joints; OVS_UNLIKELY(new);
+         new = zero_rightmost_1bit(new)) {
+        keep_joint(p, raw_ctz(new));
+    }
+    p->pass.new_joints = 0;
     for (; OVS_UNLIKELY(left); left = zero_rightmost_1bit(left)) {
         make_ghost(p, raw_ctz(left));
     }

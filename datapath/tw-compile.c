@@ -100,7 +100,7 @@ compile(struct tw_programs *programs, const struct tw_walk *walk,
     if (c.n_steps != walk->n_steps) {
         refuse(&c, TW_REFUSED_NESTED);
     }
-    if (!divide(c.program)) {
+    if (!c.refused && !divide(c.program)) {
         refuse(&c, TW_REFUSED_LONG);
     }
     if (!c.refused && !has_number(programs)) {
@@ -659,6 +659,58 @@ is_unchecked(const struct tw_program *program, size_t i, size_t end)
     return true;
 }
 
+/* Does a ct() do nothing to an ordinary packet but update and translate, in
+ * a zone of its own? */
+static bool
+is_quiet(const struct tw_op_ct *op)
+{
+    return (!op->again && !op->request->force && !op->request->mark_mask
+            && ovs_u128_is_zero(op->request->label_mask));
+}
+
+/* Can the connections of the stretch that begins with 'ops' be in a joint?
+ * Those of one stretch of a program can: behind its steps, a track has room
+ * for one. */
+static void
+find_joint(struct tw_program *program, struct tw_op ops[])
+{
+    struct tw_op_stretch *stretch = &ops[0].stretch;
+    unsigned int n_cts = 0;
+    bool quiet = true;
+
+    stretch->express = true;
+    for (unsigned int k = 0; k < stretch->n; k++) {
+        switch (ops[k].type) {
+        case TW_OP_CT:
+            quiet &= is_quiet(&ops[k].ct);
+            if (!n_cts++) {
+                stretch->first_ct = k;
+            }
+            stretch->last_ct = k;
+            break;
+        case TW_OP_FLOW:
+            stretch->n_flows_behind += n_cts > 0;
+            stretch->check_packet |= n_cts && ops[k].flow.check_packet;
+            break;
+        case TW_OP_CT_CLEAR:
+        case TW_OP_SET_ETHERNET:
+        case TW_OP_SET_IPV4:
+        case TW_OP_OUTPUT:
+        case TW_OP_ACTION:
+        case TW_OP_END:
+        default:
+            stretch->express &= !n_cts;
+            break;
+        }
+    }
+    stretch->joint = (n_cts >= 2 && quiet && !program->joint
+                      && program->n_steps < TW_TRACK_STEPS4);
+    if (stretch->joint) {
+        program->joint = true;
+        program->joint_step = ops[stretch->first_ct].ct.step;
+    }
+}
+
 /* Finds the stretches.  False if one is too long. */
 static bool
 divide(struct tw_program *program)
@@ -674,9 +726,12 @@ divide(struct tw_program *program)
             return false;
         }
         if (end > i) {
-            program->ops[i].stretch = end - i;
-            program->ops[i].keep = needs_metadata(program, end);
-            program->ops[i].unchecked = is_unchecked(program, i, end);
+            struct tw_op_stretch *stretch = &program->ops[i].stretch;
+
+            stretch->n = end - i;
+            stretch->keep = needs_metadata(program, end);
+            stretch->unchecked = is_unchecked(program, i, end);
+            find_joint(program, &program->ops[i]);
         }
         i = MAX(end, i + 1);
     }
@@ -733,7 +788,7 @@ find_scope(struct tw_program *program)
     for (size_t i = 0; i < program->n_ops; i++) {
         const struct tw_op *op = &program->ops[i];
 
-        if (op->stretch && !op->unchecked) {
+        if (op->stretch.n && !op->stretch.unchecked) {
             program->by_port = false;
         }
     }
@@ -746,7 +801,7 @@ static void
 find_simple(struct tw_program *program, const struct tw_thread *thread)
 {
     if (!program->needs_rss && program->n_ops == 2
-        && program->ops[0].unchecked
+        && program->ops[0].stretch.unchecked
         && program->ops[1].type == TW_OP_OUTPUT
         && program->ops[1].output.steal) {
         program->simple_line = tw_megaflow_own_line(program->flows[0].flow,

@@ -99,6 +99,10 @@ set_track(struct tw_passage *p, const struct tw_track_key *key,
     }
     memcpy(tw_track_steps(tracks, tw_tracks_slot(tracks, way)), walk->steps,
            walk->n_steps * sizeof walk->steps[0]);
+    if (program->joint) {
+        *tw_track_joint(tw_track_steps(tracks, tw_tracks_slot(tracks, way)),
+                        walk->n_steps) = 0;
+    }
     number = *way & TW_WAY_PROGRAM;
     set_program(p->cache, &number, program);
     *way = (*way & TW_WAY_TAG) | TW_WAY_USED | number;

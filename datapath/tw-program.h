@@ -2,6 +2,7 @@
 #ifndef TW_PROGRAM_H
 #define TW_PROGRAM_H 1
 
+#include "ct-joint.h"
 #include "ct-packet.h"
 #include "dp-packet.h"
 #include "openvswitch/hmap.h"
@@ -116,13 +117,24 @@ struct tw_op_set {
     } value, mask;
 };
 
+/* Of the first operation of a stretch. */
+struct tw_op_stretch {
+    uint8_t n;                  /* Operations; 0: it is not the first. */
+    bool keep;                  /* The metadata will be needed. */
+    bool unchecked;             /* It is of megaflows that match whatever the
+                                 * packet is. */
+    bool joint;                 /* Its connections can be in a joint
+                                 * (ct-joint.h): what follows is valid. */
+    bool express;               /* Behind the first ct(), megaflows and ct()
+                                 * are all, and only ct() is checked. */
+    bool check_packet;          /* Behind it, a megaflow has that. */
+    uint8_t first_ct, last_ct;  /* Operations. */
+    uint8_t n_flows_behind;     /* The first ct(). */
+};
+
 struct tw_op {
     enum tw_op_type type;
-    uint8_t stretch;            /* Of the first of a stretch: how many
-                                 * operations it has. */
-    bool keep;                  /* There too: the metadata will be needed. */
-    bool unchecked;             /* There too: it is of megaflows that match
-                                 * whatever the packet is. */
+    struct tw_op_stretch stretch;
     union {
         struct tw_op_flow flow;
         struct tw_op_ct ct;
@@ -162,6 +174,10 @@ struct tw_program {
     bool simple;                        /* One megaflow, unchecked, and one
                                          * output: the following two. */
     uint8_t n_steps;
+    bool joint;                         /* It has such a stretch, which begins
+                                         * with 'joint_step': behind its steps,
+                                         * a track has a ct_joint. */
+    uint8_t joint_step;
     uint8_t group;                      /* In 'batch': see tw-cache. */
     bool needs_rss;                     /* An action uses the packet's hash. */
     bool by_context;                    /* All packets of its context take
@@ -192,6 +208,8 @@ struct tw_pass {
     struct tw_track_key keys[NETDEV_MAX_BURST];
     struct tw_program *programs[NETDEV_MAX_BURST];
     struct ct_track steps[NETDEV_MAX_BURST][TW_TRACK_MAX_STEPS];
+    ct_joint joints[NETDEV_MAX_BURST];
+    uint32_t new_joints;        /* Bits: it has another than its track. */
 };
 
 /* True if all that the program stands on is as it was.  If not, it is dead

@@ -3,6 +3,7 @@
 #define TW_TRACK_H 1
 
 #include "ct-hash.h"
+#include "ct-joint.h"
 #include "ct-track.h"
 #include "openvswitch/compiler.h"
 #include "util.h"
@@ -124,6 +125,14 @@ static inline struct ct_track *
 tw_track_steps(const struct tw_tracks *tracks, void *slot)
 {
     return (struct ct_track *) ((uint64_t *) slot + tracks->n_words);
+}
+
+/* Behind the steps of a track whose program has a place for a joint. */
+static inline ct_joint *
+tw_track_joint(const struct ct_track *steps, unsigned int n_steps)
+{
+    BUILD_ASSERT_DECL(sizeof(ct_joint) == sizeof(struct ct_track));
+    return (ct_joint *) &steps[n_steps];
 }
 
 /* The ways of the set of 'hash' that have its tag, as bits. */

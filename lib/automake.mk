@@ -51,6 +51,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-timeout.h \
 	lib/ct-tracker.c \
 	lib/ct-tracker.h \
+	lib/ct-joint.c \
+	lib/ct-joint.h \
 	lib/ct-track.c \
 	lib/ct-track.h \
 	lib/ct-zone.c \

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-nat.h"
 #include "ct-tracker.h"
@@ -80,29 +81,28 @@ ct_commit_metadata(const struct ct_packet *packet)
     const struct ct_request *request = packet->request;
     struct ct_conn *conn = packet->conn;
 
+    if (!request->mark_mask && ovs_u128_is_zero(request->label_mask)) {
+        return;
+    }
+    ct_joint_lock(packet->ct, conn);
     if (request->mark_mask) {
-        uint32_t old = atomic_load(&conn->mark);
+        uint32_t old = atomic_load_explicit(&conn->mark, memory_order_relaxed);
 
-        while (!atomic_compare_exchange_weak(
-                   &conn->mark, &old,
-                   (old & ~request->mark_mask)
-                   | (request->mark & request->mark_mask))) {
-            continue;
-        }
+        atomic_store_explicit(&conn->mark,
+                              (old & ~request->mark_mask)
+                              | (request->mark & request->mark_mask),
+                              memory_order_relaxed);
     }
     if (!ovs_u128_is_zero(request->label_mask)) {
-        ct_conn_lock(conn);
         set_ext(request, conn);
-        ct_conn_unlock(conn);
     }
+    ct_conn_unlock(conn);
 }
 
 ovs_u128
 ct_conn_label(const struct ct_conn *conn)
 {
-    /* Pairs with set_ext(). */
-    const struct ct_conn_ext *ext = atomic_load_explicit(
-        &conn->ext, memory_order_acquire);
+    const struct ct_conn_ext *ext = ct_conn_ext(conn);
 
     return ext ? ext->label : OVS_U128_ZERO;
 }
@@ -234,8 +234,7 @@ first_packet(struct ct_packet *packet, struct ct_conn *conn,
 static void
 set_ext(const struct ct_request *request, struct ct_conn *conn)
 {
-    struct ct_conn_ext *old = atomic_load_explicit(&conn->ext,
-                                                   memory_order_relaxed);
+    struct ct_conn_ext *old = ct_conn_ext(conn);
     ovs_u128 old_label = old ? old->label : OVS_U128_ZERO;
     ovs_u128 label = apply_label(request, old_label);
     bool new_helper = !old && request->helper[0];
@@ -250,8 +249,7 @@ set_ext(const struct ct_request *request, struct ct_conn *conn)
     if (new_helper) {
         ovs_strlcpy(new->helper, request->helper, sizeof new->helper);
     }
-    /* Pairs with ct_conn_label(). */
-    atomic_store_explicit(&conn->ext, new, memory_order_release);
+    ct_conn_set_ext(conn, new);
     if (old) {
         ovsrcu_postpone(free, old);
     }
@@ -301,7 +299,7 @@ publish(struct ct_packet *packet, struct ct_conn *conn,
 static void
 discard(struct ct *ct, struct ct_conn *conn)
 {
-    free(atomic_load_explicit(&conn->ext, memory_order_relaxed));
+    free(ct_conn_ext(conn));
     ct_conn_free(ct->memory, conn);
 }
 

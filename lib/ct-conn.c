@@ -566,8 +566,8 @@ batch_ripe(struct ct_conn_batch *batch)
         struct ct_conn *conn = batch->conns[i];
 
         /* Not before: whoever found the connection could still replace it. */
-        free(atomic_load_explicit(&conn->ext, memory_order_relaxed));
-        atomic_store_explicit(&conn->ext, NULL, memory_order_relaxed);
+        free(ct_conn_ext(conn));
+        ct_conn_set_ext(conn, NULL);
 
         if (ct_news_has(conn)) {
             /* A late ct_wheel_sooner().  The last one, since nobody has a

@@ -47,14 +47,16 @@
  * held for one packet's update    [R] RCU pointer.  The fields tagged [L] may
  * be read without the lock where a stale value does no harm (dumps). */
 
-/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h), and two that no dump
+/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h), and three that no dump
  * shows.  DEAD, set by ct_wheel_dead(): no table has the connection any more.
  * PORT, set by ct_nat_search_keep(): the source port of its translation is
- * reserved (ct-nat-port.h). */
+ * reserved (ct-nat-port.h).  JOINT: it is in a joint (ct-joint.h), and changes
+ * under the lock of that one's leader, too. */
 #define CT_CONN_STATUS_DEAD 0x8000
 #define CT_CONN_STATUS_PORT 0x4000
-BUILD_ASSERT_DECL(!((CT_CONN_STATUS_DEAD | CT_CONN_STATUS_PORT)
-                    & CT_DPIF_STATUS_MASK));
+#define CT_CONN_STATUS_JOINT 0x2000
+BUILD_ASSERT_DECL(!((CT_CONN_STATUS_DEAD | CT_CONN_STATUS_PORT
+                     | CT_CONN_STATUS_JOINT) & CT_DPIF_STATUS_MASK));
 
 /* 'deadline' of a connection that a packet has ended: for what else becomes of
  * the packet, it is still that packet's. */
@@ -94,6 +96,12 @@ struct ct_sctp {
     uint8_t last_dir;
 };
 
+/* In a joint, of one that does not lead it (ct-joint.h). */
+struct ct_follower {
+    uint32_t leader;            /* Record numbers. */
+    uint32_t next;              /* Follower of that leader; 0: none. */
+};
+
 struct ct_conn {
     /* Cache line 0. */
     struct ct_key key;          /* [I] Original direction. */
@@ -106,7 +114,7 @@ struct ct_conn {
     uint8_t l4_state;           /* [L] The protocol's own. */
     uint8_t wscale;             /* [L] TCP: original << 4 | reply. */
     uint8_t retrans;            /* [L] TCP: retransmissions in a row. */
-    struct ct_conn_ext *_Atomic ext;    /* [R] NULL if none. */
+    _Atomic uint64_t ext;       /* [R] ct_conn_ext(), or links of a joint. */
     union {
         struct ct_tcp_last tcp_last;    /* [L] */
         uint64_t stream_at;             /* [L] UDP, GRE: stream from then. */
@@ -117,6 +125,7 @@ struct ct_conn {
     union {
         struct ct_tcp_window tcp[CT_DIR_MAX];       /* [L] */
         struct ct_sctp sctp;                        /* [L] */
+        struct ct_follower follower;                /* [L] */
     };
 };
 BUILD_ASSERT_DECL(sizeof(struct ct_conn) == 128);
@@ -146,13 +155,44 @@ enum ct_conn_kind {
     CT_CONN_N_KINDS
 };
 
-/* Rare parts, allocated when first needed, replaced under RCU. */
+/* Rare parts, allocated when first needed, replaced under RCU; there until the
+ * connection has ended. */
 struct ct_conn_ext {
     ovs_u128 label;
     uint32_t parent_id;                 /* 0: none. */
     struct ct_tuple parent;             /* Its original tuple. */
     char helper[16];                    /* "" for none. */
 };
+
+/* What stands in 'ext': the address of a struct ct_conn_ext, or an odd number
+ * (ct-joint.h), or 0. */
+static inline uint64_t
+ct_conn_ext_word(const struct ct_conn *conn)
+{
+    return atomic_load_explicit(&conn->ext, memory_order_relaxed);
+}
+
+static inline void
+ct_conn_set_ext_word(struct ct_conn *conn, uint64_t word)
+{
+    atomic_store_explicit(&conn->ext, word, memory_order_relaxed);
+}
+
+/* NULL if there is none. */
+static inline struct ct_conn_ext *
+ct_conn_ext(const struct ct_conn *conn)
+{
+    /* Pairs with ct_conn_set_ext(). */
+    uint64_t word = atomic_load_explicit(&conn->ext, memory_order_acquire);
+
+    return word & 1 ? NULL : (struct ct_conn_ext *) (uintptr_t) word;
+}
+
+static inline void
+ct_conn_set_ext(struct ct_conn *conn, struct ct_conn_ext *ext)
+{
+    atomic_store_explicit(&conn->ext, (uintptr_t) ext, memory_order_release);
+}
 
 static inline uint16_t
 ct_conn_status(const struct ct_conn *conn)

@@ -9,6 +9,7 @@
 
 #include "ct.h"
 #include "ct-commit.h"
+#include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
@@ -87,10 +88,11 @@ ct_dump_fill(const struct ct *ct, struct ct_conn *conn, long long now,
              struct ct_dpif_entry *entry)
 {
     const struct ct_l4 *l4 = ct_l4_find(conn->key.proto);
-    long long left = atomic_load(&conn->deadline) - now;
     uint64_t start = ((uint64_t) *ct_conn_start(conn) * CT_START_UNIT_MS
                       + ct->start_wall_msec);
     struct ct_tuple tuple;
+    struct ct_conn copy;
+    long long left;
 
     memset(entry, 0, sizeof *entry);
     ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
@@ -100,19 +102,19 @@ ct_dump_fill(const struct ct *ct, struct ct_conn *conn, long long now,
 
     entry->id = conn->id;
     entry->zone = conn->key.zone;
-    ct_conn_lock(conn);
+    ct_joint_read(conn, &copy);
     entry->counters_orig = (struct ct_dpif_counters) {
-        .packets = conn->counters[CT_DIR_ORIGINAL].packets,
-        .bytes = conn->counters[CT_DIR_ORIGINAL].bytes,
+        .packets = copy.counters[CT_DIR_ORIGINAL].packets,
+        .bytes = copy.counters[CT_DIR_ORIGINAL].bytes,
     };
     entry->counters_reply = (struct ct_dpif_counters) {
-        .packets = conn->counters[CT_DIR_REPLY].packets,
-        .bytes = conn->counters[CT_DIR_REPLY].bytes,
+        .packets = copy.counters[CT_DIR_REPLY].packets,
+        .bytes = copy.counters[CT_DIR_REPLY].bytes,
     };
     if (l4->describe) {
-        l4->describe(conn, &entry->protoinfo);
+        l4->describe(&copy, &entry->protoinfo);
     }
-    ct_conn_unlock(conn);
+    left = atomic_load(&copy.deadline) - now;
     entry->timestamp.start = start * NSEC_PER_MSEC;
     entry->status = ct_conn_status(conn) & CT_DPIF_STATUS_MASK;
     entry->timeout = MIN(MAX(left, 0) / 1000, UINT32_MAX);
@@ -123,7 +125,7 @@ ct_dump_fill(const struct ct *ct, struct ct_conn *conn, long long now,
 static void
 fill_ext(const struct ct_conn *conn, struct ct_dpif_entry *entry)
 {
-    const struct ct_conn_ext *ext = atomic_load(&conn->ext);
+    const struct ct_conn_ext *ext = ct_conn_ext(conn);
 
     if (!ext) {
         return;

@@ -90,8 +90,6 @@ bool
 ct_nat_translate(struct ct_packet *packet)
 {
     const struct ct_conn *conn = packet->conn;
-    bool reply = packet->dir == CT_DIR_REPLY;
-    uint16_t status;
 
     if (!conn || !ct_conn_is_nat(conn)
         || packet->ct_state & (CS_SRC_NAT | CS_DST_NAT)) {
@@ -106,13 +104,18 @@ ct_nat_translate(struct ct_packet *packet)
         ct_count(packet->ct, CT_C_DROP_NAT_HEADER, 1);
         return false;
     }
-
-    status = ct_conn_status(conn);
-    if (status & CT_DPIF_STATUS_SRC_NAT) {
-        packet->ct_state |= reply ? CS_DST_NAT : CS_SRC_NAT;
-    }
-    if (status & CT_DPIF_STATUS_DST_NAT) {
-        packet->ct_state |= reply ? CS_SRC_NAT : CS_DST_NAT;
-    }
+    packet->ct_state |= ct_nat_states(conn, packet->dir);
     return true;
+}
+
+uint8_t
+ct_nat_states(const struct ct_conn *conn, enum ct_dir dir)
+{
+    uint16_t status = ct_conn_status(conn);
+    bool reply = dir == CT_DIR_REPLY;
+
+    return ((status & CT_DPIF_STATUS_SRC_NAT
+             ? (reply ? CS_DST_NAT : CS_SRC_NAT) : 0)
+            | (status & CT_DPIF_STATUS_DST_NAT
+               ? (reply ? CS_SRC_NAT : CS_DST_NAT) : 0));
 }

@@ -123,4 +123,7 @@ void ct_nat_release(struct ct *, struct ct_conn *);
  * packet must be dropped, and that is counted. */
 bool ct_nat_translate(struct ct_packet *);
 
+/* CS_SRC_NAT and CS_DST_NAT, as it sets them for packets of that direction. */
+uint8_t ct_nat_states(const struct ct_conn *, enum ct_dir);
+
 #endif /* ct-nat.h */

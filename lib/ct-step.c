@@ -10,6 +10,7 @@
 
 #include "ct-commit.h"
 #include "ct-find.h"
+#include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-metadata.h"
 #include "ct-nat.h"
@@ -109,7 +110,7 @@ update_protocol(struct ct_packet *packet)
     enum ct_verdict verdict;
 
     packet->timeout = CT_TIMEOUT_KEEP;
-    ct_conn_lock(conn);
+    ct_joint_lock(packet->ct, conn);
     verdict = packet->l4->update(packet, conn);
     if (OVS_LIKELY(verdict == CT_VERDICT_ACCEPT
                    || verdict == CT_VERDICT_DELETE)) {

@@ -144,9 +144,9 @@ ct_track_prepare(struct ct_track_request *r, const struct ct *ct,
     r->timeouts = (r->zone
                    ? ovsrcu_get(const struct ct_timeouts *, &r->zone->timeouts)
                    : NULL);
-    r->plain = (r->zone && !request->force
-                && request->nat.kind == CT_NAT_NONE
+    r->quiet = (r->zone && !request->force
                 && !(request->commit && commit_changes(request, r->zone)));
+    r->plain = r->quiet && request->nat.kind == CT_NAT_NONE;
 }
 
 /* A request that gives its zone another policy makes the timeouts change for
@@ -163,7 +163,7 @@ ct_track_prepared(struct ct_track_request *requests[], size_t n)
         for (size_t j = 0; j < n; j++) {
             if (requests[j]->zone == r->zone) {
                 requests[j]->timeouts = NULL;
-                requests[j]->plain = false;
+                requests[j]->quiet = requests[j]->plain = false;
             }
         }
     }
@@ -214,9 +214,7 @@ ct_track_step_again(struct ct_packet *packet,
 static bool
 has_helper(const struct ct_conn *conn)
 {
-    /* Pairs with the release in ct-commit.c. */
-    const struct ct_conn_ext *ext = atomic_load_explicit(
-        &conn->ext, memory_order_acquire);
+    const struct ct_conn_ext *ext = ct_conn_ext(conn);
 
     return ext && ext->helper[0];
 }

@@ -88,6 +88,12 @@ ct_track_conn(const struct ct *ct, const struct ct_track *track)
     return ct_conn_from_number(ct->memory, track->number & CT_CONN_NUMBER_MAX);
 }
 
+static inline enum ct_dir
+ct_track_dir(const struct ct_track *track)
+{
+    return track->number & CT_TRACK_REPLY ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
+}
+
 static inline void
 ct_track_prefetch(const struct ct_track *track, const struct ct_conn *conn)
 {
@@ -117,6 +123,7 @@ struct ct_track_request {
                                              * change within the batch. */
     bool plain;                 /* For an ordinary packet nothing but its
                                  * connection is updated. */
+    bool quiet;                 /* Beside that, it may be translated. */
 };
 
 /* All requests that packets of a batch will meet. */
@@ -172,8 +179,7 @@ ct_track_step(struct ct_packet *packet, const struct ct_track_request *r,
               struct ct_conn *conn, const struct ct_track *track)
 {
     const struct ct_l4 *l4 = packet->l4;
-    enum ct_dir dir = (track->number & CT_TRACK_REPLY ? CT_DIR_REPLY
-                       : CT_DIR_ORIGINAL);
+    enum ct_dir dir = ct_track_dir(track);
     uint64_t timeout = 0;
 
     if (OVS_UNLIKELY(!ct_track_is_valid__(packet, r, conn, track))) {
@@ -183,7 +189,9 @@ ct_track_step(struct ct_packet *packet, const struct ct_track_request *r,
     packet->dir = dir;
     if (OVS_LIKELY(l4->ordinary && r->timeouts)) {
         ct_conn_lock(conn);
-        timeout = l4->ordinary(packet, conn, dir, r->timeouts);
+        if (OVS_LIKELY(!(ct_conn_status(conn) & CT_CONN_STATUS_JOINT))) {
+            timeout = l4->ordinary(packet, conn, dir, r->timeouts);
+        }
         if (OVS_LIKELY(timeout)) {
             ct_track_count__(packet, conn, dir, timeout);
         }

@@ -13,6 +13,7 @@
 #include "ct.h"
 #include "ct-frag.h"
 #include "ct-hash.h"
+#include "ct-joint.h"
 #include "ct-nat.h"
 #include "ct-wheel.h"
 #include "ct-zone.h"
@@ -23,7 +24,7 @@
 
 static void *maintenance_main(void *);
 static bool maintain(struct ct *, long long now) OVS_REQUIRES(ct->maintenance);
-static void expire_conn(void *ct, struct ct_conn *);
+static void expire_conn(void *ct, struct ct_conn *, long long now);
 static void release_conn(void *ct, struct ct_conn *);
 static void free_conns(struct ct *);
 
@@ -190,12 +191,22 @@ ct_conn_end(struct ct *ct, struct ct_conn *conn, enum ct_counter why)
     /* Who committed it holds the lock until it is complete. */
     ct_conn_lock(conn);
     ct_conn_unlock(conn);
+    if (ct_joint_has(conn)) {
+        ct_joint_dissolve(ct, conn);
+    }
 
     ct_zone_remove(ct, conn);
     ct_nat_release(ct, conn);
     ct_wheel_dead(ct->wheel, conn);
     ct_count(ct, why, 1);
     return true;
+}
+
+/* A follower's own deadline may be an old one. */
+bool
+ct_conn_lives_in_joint__(const struct ct_conn *conn, long long now)
+{
+    return ct_joint_renew(CONST_CAST(struct ct_conn *, conn), now);
 }
 
 /* Maintenance. */
@@ -245,9 +256,11 @@ maintain(struct ct *ct, long long now)
 }
 
 static void
-expire_conn(void *ct, struct ct_conn *conn)
+expire_conn(void *ct, struct ct_conn *conn, long long now)
 {
-    ct_conn_end(ct, conn, CT_C_EXPIRED);
+    if (!ct_joint_renew(conn, now)) {
+        ct_conn_end(ct, conn, CT_C_EXPIRED);
+    }
 }
 
 /* 'conn' is in no table and on no wheel.  Packets that found it before may

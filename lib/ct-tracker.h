@@ -94,12 +94,18 @@ struct ct {
 bool ct_conn_end(struct ct *, struct ct_conn *, enum ct_counter why);
 
 /* Not ended, and not to be ended at 'now'. */
+bool ct_conn_lives_in_joint__(const struct ct_conn *, long long now);
+
 static inline bool
 ct_conn_lives(const struct ct_conn *conn, long long now)
 {
-    return (!(ct_conn_status(conn) & CT_DPIF_STATUS_DYING)
-            && (long long) atomic_load_explicit(&conn->deadline,
-                                                memory_order_relaxed) > now);
+    uint16_t status = ct_conn_status(conn);
+
+    return (!(status & CT_DPIF_STATUS_DYING)
+            && ((long long) atomic_load_explicit(&conn->deadline,
+                                                 memory_order_relaxed) > now
+                || (OVS_UNLIKELY(status & CT_CONN_STATUS_JOINT)
+                    && ct_conn_lives_in_joint__(conn, now))));
 }
 
 void ct_counters_init(struct ct *);

@@ -192,7 +192,7 @@ slot_run_one(struct ct_wheel *wheel, uint32_t number, uint64_t now)
 
     disarm(wheel, ct_conn_links(conn));
     if (deadline <= now) {
-        wheel->ops->expire(wheel->aux, conn);
+        wheel->ops->expire(wheel->aux, conn, now);
         if (ct_conn_status(conn) & CT_DPIF_STATUS_DYING) {
             return;             /* It comes back as news, dead. */
         }
