@@ -62,6 +62,10 @@ tw_cache_format(const struct tw_cache *cache, const char *indent,
                   percent(stats->n_hits, stats->n_packets));
     format_count(ds, indent, "", "left", stats->n_left);
     ds_put_cstr(ds, " (of the hits: went on in the slow path)\n");
+    format_count(ds, indent, "", "joint", stats->n_joint);
+    ds_put_cstr(ds, " (of the hits: one update for several zones)\n");
+    format_count(ds, indent, "", "joints-made", stats->n_joints);
+    ds_put_cstr(ds, " (connections of several zones joined)\n");
     for (int i = 0; i < TW_N_MISSES; i++) {
         format_count(ds, indent, "miss-", misses[i].name, stats->misses[i]);
         ds_put_format(ds, " (%s)\n", misses[i].help);

@@ -111,6 +111,7 @@ tw_cache_run(struct tw_thread *thread, struct dp_packet_batch *batch,
     p.cache->depth++;
     p.pass.n = dp_packet_batch_size(batch);
     p.pass.new_joints = 0;
+    p.pass.n_joint = p.pass.n_joints = 0;
     memcpy(p.pass.packets, batch->packets,
            p.pass.n * sizeof batch->packets[0]);
     dp_packet_batch_init(batch);
@@ -612,6 +613,9 @@ run_program(struct tw_passage *p, struct tw_program *program,
         keep_joint(p, raw_ctz(new));
     }
     p->pass.new_joints = 0;
+    cache->stats.n_joint += p->pass.n_joint;
+    cache->stats.n_joints += p->pass.n_joints;
+    p->pass.n_joint = p->pass.n_joints = 0;
     for (; OVS_UNLIKELY(left); left = zero_rightmost_1bit(left)) {
         make_ghost(p, raw_ctz(left));
     }

@@ -93,6 +93,8 @@ struct tw_cache_stats {
     uint64_t refusals[TW_N_REFUSALS];   /* Walks that became no track. */
     uint64_t n_learned;                 /* Walks that did. */
     uint64_t n_left;                    /* Packets that left a program. */
+    uint64_t n_joint;                   /* Whose connections are in a joint. */
+    uint64_t n_joints;                  /* Joints made. */
     uint64_t cycles[TW_N_STAGES];       /* Of sampled batches. */
     uint64_t n_sampled[TW_N_STAGES];    /* Packets, of those batches. */
 };

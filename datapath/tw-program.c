@@ -116,7 +116,7 @@ begin_run(struct tw_run *run, struct tw_thread *thread, struct tw_pass *pass)
 {
     run->thread = thread;
     run->pass = pass;
-    run->n_meetings = run->n_found = 0;
+    run->n_meetings = run->n_found = run->n_joint = run->n_joints = 0;
     run->left = run->leaving = 0;
     dp_packet_batch_init(&run->batch);
 }
@@ -172,6 +172,8 @@ tw_program_run(struct tw_thread *thread, struct tw_program *program,
             break;
         }
     }
+    pass->n_joint += run.n_joint;
+    pass->n_joints += run.n_joints;
     if (run.n_found) {
         ct_count(thread->dp->ct, CT_C_FOUND, run.n_found);
     }

@@ -210,6 +210,7 @@ struct tw_pass {
     struct ct_track steps[NETDEV_MAX_BURST][TW_TRACK_MAX_STEPS];
     ct_joint joints[NETDEV_MAX_BURST];
     uint32_t new_joints;        /* Bits: it has another than its track. */
+    unsigned int n_joint, n_joints;     /* As in tw-cache's statistics. */
 };
 
 /* True if all that the program stands on is as it was.  If not, it is dead

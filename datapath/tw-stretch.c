@@ -22,12 +22,10 @@
 struct stroll {
     struct tw_run *run;
     struct ct_track_request requests[TW_MAX_STRETCH];   /* By operation. */
-    struct ct_conn *conns[NETDEV_MAX_BURST][TW_TRACK_MAX_STEPS];
 
     struct dp_packet *packet;
     const struct tw_track_key *key;
     const struct ct_track *steps;
-    struct ct_conn **step_conns;
     unsigned int first_step, end_step;      /* Of the stretch. */
     bool joinable;              /* Connections may be in a joint here. */
     bool express;               /* And packets in it have nothing to do behind
@@ -69,6 +67,13 @@ tw_pass_give_hash(struct tw_pass *pass, unsigned int i)
         flow_extract(packet, &flow);
         dp_packet_set_rss_hash(packet, flow_hash_5tuple(&flow, 0));
     }
+}
+
+/* The connection that a step of the packet's track remembers. */
+static inline struct ct_conn *
+step_conn(const struct stroll *s, unsigned int step)
+{
+    return ct_track_conn(s->run->thread->dp->ct, &s->steps[step]);
 }
 
 /* Makes the metadata what the last ct() left. */
@@ -216,7 +221,7 @@ joint_matches(const struct stroll *s, bool by_ct)
             }
             break;
         case TW_OP_CT:
-            conn = s->step_conns[op->ct.step];
+            conn = step_conn(s, op->ct.step);
             ct_state = ct_joint_state(conn, &s->steps[op->ct.step],
                                       request->nat.kind != CT_NAT_NONE);
             break;
@@ -249,7 +254,7 @@ find_joint(struct stroll *s)
 {
     ct_joint joint = 0;
 
-    if (ct_joint_has(s->step_conns[s->first_step])) {
+    if (ct_joint_has(step_conn(s, s->first_step))) {
         joint = ct_joint_find(s->run->thread->dp->ct,
                               &s->steps[s->first_step],
                               s->end_step - s->first_step);
@@ -276,8 +281,8 @@ enter_joint(struct stroll *s)
     }
     step = s->first_step + ct_joint_step(joint);
     s->in_joint = ct_joint_update(&s->ct, &s->requests[s->stretch->first_ct],
-                                  s->step_conns[step], &s->steps[step],
-                                  joint);
+                                  step_conn(s, step), &s->steps[step], joint);
+    s->run->n_joint += s->in_joint;
     if (OVS_UNLIKELY(s->in_joint != !!known)) {
         set_joint(s, s->in_joint ? joint : 0);
     }
@@ -290,7 +295,7 @@ pass_joint(struct stroll *s, const struct tw_op_ct *op,
     s->ct_op = op;
     s->run->n_found++;
     /* Translating cannot fail: the headers have been read. */
-    ct_joint_pass(&s->ct, request, s->step_conns[op->step],
+    ct_joint_pass(&s->ct, request, step_conn(s, op->step),
                   &s->steps[op->step]);
     return FATE_STAYS;
 }
@@ -305,26 +310,26 @@ ride_express(struct stroll *s)
     s->n_meetings += s->stretch->n_flows_behind;
     s->run->n_found += s->end_step - s->first_step - 1;
     s->ct_op = op;
-    s->ct.conn = s->step_conns[op->step];
+    s->ct.conn = step_conn(s, op->step);
 }
 
 /* How many packets of a connection pass until its joint is made: short
  * conversations are not worth it.  A power of 2. */
-#define JOINT_PACKETS 8
+#define JOINT_PACKETS 4
 
 /* Makes a joint of connections that a packet has met one by one. */
 static void
 make_joint(const struct stroll *s)
 {
     const struct ct_track *steps = &s->steps[s->first_step];
-    const struct ct_conn *conn = s->step_conns[s->first_step];
+    const struct ct_conn *conn = step_conn(s, s->first_step);
 
     if (s->leaving
         || conn->counters[ct_track_dir(steps)].packets % JOINT_PACKETS) {
         return;
     }
-    ct_joint_make(s->run->thread->dp->ct, steps,
-                  s->end_step - s->first_step);
+    s->run->n_joints += ct_joint_make(s->run->thread->dp->ct, steps,
+                                      s->end_step - s->first_step);
 }
 
 static inline enum fate
@@ -332,6 +337,7 @@ step_ct(struct stroll *s, struct tw_op_ct *op,
         const struct ct_track_request *request)
 {
     enum ct_track_result result;
+    struct ct_conn *conn;
 
     if (OVS_UNLIKELY(s->leaving)) {
         return execute_ct(s, op, dl_type_of(s->key));
@@ -347,14 +353,14 @@ step_ct(struct stroll *s, struct tw_op_ct *op,
             return pass_joint(s, op, request);
         }
     }
+    conn = step_conn(s, op->step);
     result = (OVS_UNLIKELY(op->again)
               ? ct_track_step_again(&s->ct, request)
-              : ct_track_step(&s->ct, request, s->step_conns[op->step],
-                              &s->steps[op->step]));
+              : ct_track_step(&s->ct, request, conn, &s->steps[op->step]));
     if (OVS_LIKELY(result == CT_TRACK_DONE)) {
         /* It may have ended the connection, and opened one in its place. */
         s->ct_op = op;
-        s->leaving = s->ct.conn != s->step_conns[op->step];
+        s->leaving = s->ct.conn != conn;
         s->run->n_found += s->ct.found;
         return FATE_STAYS;
     }
@@ -539,25 +545,23 @@ leave(struct stroll *s, struct tw_op_flow *op)
 #define FETCH_CONNECTIONS 16
 #define FETCH_MIN_PACKETS 4
 
-static inline void
-fetch_connections(struct stroll *s, size_t j)
+/* Not a call: gcc takes a function that only prefetches for one that does
+ * nothing, and leaves it out. */
+static inline void __attribute__((__always_inline__))
+fetch_connections(const struct stroll *s, size_t j)
 {
     const struct tw_run *run = s->run;
     const struct ct *ct = run->thread->dp->ct;
     unsigned int i = run->members[j];
     const struct ct_track *steps = run->pass->steps[i];
-    bool joint = s->joinable && run->pass->joints[i];
+    unsigned int first = s->first_step, end = s->end_step;
 
-    for (unsigned int k = s->first_step; k < s->end_step; k++) {
-        s->conns[j][k] = ct_track_conn(ct, &steps[k]);
-        if (!joint) {
-            ct_track_prefetch(&steps[k], s->conns[j][k]);
-        }
+    if (s->joinable && run->pass->joints[i]) {
+        first += ct_joint_step(run->pass->joints[i]);
+        end = first + 1;
     }
-    if (joint) {
-        unsigned int k = s->first_step + ct_joint_step(run->pass->joints[i]);
-
-        ct_track_prefetch(&steps[k], s->conns[j][k]);
+    for (unsigned int k = first; k < end; k++) {
+        ct_track_prefetch(&steps[k], ct_track_conn(ct, &steps[k]));
     }
 }
 
@@ -617,9 +621,9 @@ begin_stretch(struct stroll *s, struct tw_run *run, const struct tw_op ops[])
                    && ct_joint_allowed(requests, n_requests));
     s->express = (s->joinable && ops[0].stretch.express
                   && all_plain(requests, n_requests));
-    s->ahead = (n_requests
-                ? MAX(FETCH_CONNECTIONS / n_requests, FETCH_MIN_PACKETS)
-                : 0);
+    s->ahead = (!n_requests ? 0
+                : s->joinable ? FETCH_CONNECTIONS
+                : MAX(FETCH_CONNECTIONS / n_requests, FETCH_MIN_PACKETS));
     for (size_t j = 0; j < MIN(s->ahead, run->batch.count); j++) {
         fetch_connections(s, j);
     }
@@ -635,7 +639,6 @@ begin_stroll(struct stroll *s, size_t j)
     s->packet = run->batch.packets[j];
     s->key = &run->pass->keys[i];
     s->steps = run->pass->steps[i];
-    s->step_conns = s->conns[j];
     s->ct_op = NULL;
     s->in_joint = false;
     s->leaving = run->leaving & UINT32_C(1) << i;

@@ -30,6 +30,8 @@ struct tw_run {
     uint8_t members[NETDEV_MAX_BURST];
     unsigned int n_meetings;    /* Before this stretch. */
     unsigned int n_found;       /* Packets whose connection was found. */
+    unsigned int n_joint;       /* Packets that were in a joint. */
+    unsigned int n_joints;      /* Joints made. */
     uint32_t left;              /* Bits by number in the pass. */
     uint32_t leaving;           /* So too: at the next meeting, which is not
                                  * in the stretch that found it out. */

@@ -91,10 +91,15 @@ count_hits(struct equiv_run *run)
     struct tw_datapath *dp = equiv_side_dp(run->sides[1]);
     struct tw_thread *thread = tw_thread_lock_non_pmd(dp);
     uint64_t n = thread->cache ? thread->cache->stats.n_hits : 0;
+    uint64_t n_joint = thread->cache ? thread->cache->stats.n_joint : 0;
 
     tw_thread_unlock_non_pmd(thread);
     run->result->n_hits += n - (n < run->last_hits ? 0 : run->last_hits);
+    run->result->n_joint += (n_joint
+                             - (n_joint < run->last_joint ? 0
+                                : run->last_joint));
     run->last_hits = n;
+    run->last_joint = n_joint;
 }
 
 static void

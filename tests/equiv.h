@@ -437,6 +437,7 @@ struct equiv_result {
     bool change;                /* The difference is behind a change. */
     uint64_t n_packets, n_batches, n_changes, n_sent, n_up, n_conns, n_flows;
     uint64_t n_hits;            /* Of the cache, if it has one. */
+    uint64_t n_joint;           /* Of those, in joints (ct-joint.h). */
     struct ds report;           /* What differs, and behind what. */
 };
 
@@ -453,7 +454,7 @@ struct equiv_run {
     unsigned int item;          /* The next. */
     int batch;                  /* The last; -1: none. */
     bool gate_closed;
-    uint64_t last_hits;         /* Of the cache that there is now. */
+    uint64_t last_hits, last_joint;         /* Of the cache that there is now. */
     bool sabotaged;
     struct ds recent;           /* Last batch or change, readable. */
     struct equiv_flow_stats *before;    /* Megaflows before it. */

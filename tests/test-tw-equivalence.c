@@ -45,6 +45,7 @@ static struct {
 
 static struct {
     uint64_t n_packets, n_batches, n_changes, n_sent, n_up, n_hits, n_flows;
+    uint64_t n_joint;
     uint64_t n_conns;           /* Most at a time, over all pipelines. */
     unsigned int n_order;       /* Batches whose order mattered. */
 } total;
@@ -79,10 +80,10 @@ main(int argc, char *argv[])
     }
     printf("%"PRIu64" packets, %"PRIu64" batches, %"PRIu64" sent, %"PRIu64
            " up, %"PRIu64" megaflows, up to %"PRIu64" connections, %"PRIu64
-           " changes; %"PRIu64" cache hits; %u batches whose order matters: "
+           " changes; %"PRIu64" cache hits, %"PRIu64" joint; %u batches whose order matters: "
            "%s\n", total.n_packets, total.n_batches, total.n_sent, total.n_up,
            total.n_flows, total.n_conns, total.n_changes, total.n_hits,
-           total.n_order, same ? "no difference" : "DIFFERENT");
+           total.n_joint, total.n_order, same ? "no difference" : "DIFFERENT");
     ovsrcu_exit();
     return !same;
 }
@@ -185,6 +186,7 @@ count(const struct equiv_result *r)
     total.n_sent += r->n_sent;
     total.n_up += r->n_up;
     total.n_hits += r->n_hits;
+    total.n_joint += r->n_joint;
     total.n_flows += r->n_flows;
     total.n_conns = MAX(total.n_conns, r->n_conns);
 }
