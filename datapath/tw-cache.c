@@ -274,15 +274,19 @@ make_key(struct tw_passage *p, size_t i)
 static struct tw_context *
 find_context(struct tw_passage *p, const struct tw_track_key *key)
 {
-    struct tw_context *context;
+    struct tw_context *context = p->last_context;
 
     if (OVS_UNLIKELY(key->context.kind == TW_KEY_NONE)) {
         return NULL;
+    }
+    if (context && OVS_LIKELY(tw_context_equals(context, key))) {
+        return context;
     }
     context = tw_context_find(&p->cache->contexts, key, tw_context_hash(key));
     if (context && OVS_UNLIKELY(context->used != p->second)) {
         context->used = p->second;
     }
+    p->last_context = context;
     return context;
 }
 
@@ -330,6 +334,7 @@ make_keys(struct tw_passage *p, odp_port_t in_port)
 {
     bool shortcuts = p->cache->shortcuts.n && in_port != ODPP_NONE;
 
+    p->last_context = NULL;
     for (size_t i = 0; i < p->pass.n; i++) {
         prefetch_packet(p, i + PREFETCH_AHEAD);
         if (in_port != ODPP_NONE) {

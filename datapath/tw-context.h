@@ -52,17 +52,25 @@ tw_context_hash(const struct tw_track_key *key)
                           ^ w[2], ct_hash_secret[5] | 1);
 }
 
+static inline bool
+tw_context_equals(const struct tw_context *context,
+                  const struct tw_track_key *key)
+{
+    const uint64_t *w = key->context_words;
+
+    return !((context->words[0] ^ w[0]) | (context->words[1] ^ w[1])
+             | (context->words[2] ^ w[2])) && context->id;
+}
+
 /* The context of 'key', whose hash is 'hash'; NULL if it is not known. */
 static inline struct tw_context *
 tw_context_find(struct tw_contexts *contexts, const struct tw_track_key *key,
                 uint64_t hash)
 {
     struct tw_context *set = contexts->sets[hash % TW_CONTEXT_SETS];
-    const uint64_t *w = key->context_words;
 
     for (size_t i = 0; i < TW_CONTEXT_WAYS; i++) {
-        if (set[i].words[0] == w[0] && set[i].words[1] == w[1]
-            && set[i].words[2] == w[2] && set[i].id) {
+        if (tw_context_equals(&set[i], key)) {
             return &set[i];
         }
     }

@@ -14,6 +14,7 @@ struct tw_passage {
     struct tw_pass pass;
     uint16_t second;                    /* Of the thread's time. */
     struct tw_context *contexts[NETDEV_MAX_BURST];
+    struct tw_context *last_context;    /* While keys are made. */
     uint64_t hashes[NETDEV_MAX_BURST];  /* Of tracks. */
     uint64_t words[NETDEV_MAX_BURST][TW_TRACK_WORDS6];
     uint32_t hits;                      /* Bits: a program will run. */

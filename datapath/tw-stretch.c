@@ -32,6 +32,7 @@ struct stroll {
                                  * the first ct(). */
     const struct tw_op *ops;
     const struct tw_op_stretch *stretch;
+    struct ct *tracker;
     size_t ahead;               /* Packets between one and the one whose
                                  * connections are fetched. */
     unsigned int i;             /* In the pass. */
@@ -73,7 +74,7 @@ tw_pass_give_hash(struct tw_pass *pass, unsigned int i)
 static inline struct ct_conn *
 step_conn(const struct stroll *s, unsigned int step)
 {
-    return ct_track_conn(s->run->thread->dp->ct, &s->steps[step]);
+    return ct_track_conn(s->tracker, &s->steps[step]);
 }
 
 /* Makes the metadata what the last ct() left. */
@@ -255,8 +256,7 @@ find_joint(struct stroll *s)
     ct_joint joint = 0;
 
     if (ct_joint_has(step_conn(s, s->first_step))) {
-        joint = ct_joint_find(s->run->thread->dp->ct,
-                              &s->steps[s->first_step],
+        joint = ct_joint_find(s->tracker, &s->steps[s->first_step],
                               s->end_step - s->first_step);
     }
     return joint && joint_matches(s, true) ? joint : 0;
@@ -328,7 +328,7 @@ make_joint(const struct stroll *s)
         || conn->counters[ct_track_dir(steps)].packets % JOINT_PACKETS) {
         return;
     }
-    s->run->n_joints += ct_joint_make(s->run->thread->dp->ct, steps,
+    s->run->n_joints += ct_joint_make(s->tracker, steps,
                                       s->end_step - s->first_step);
 }
 
@@ -551,7 +551,7 @@ static inline void __attribute__((__always_inline__))
 fetch_connections(const struct stroll *s, size_t j)
 {
     const struct tw_run *run = s->run;
-    const struct ct *ct = run->thread->dp->ct;
+    const struct ct *ct = s->tracker;
     unsigned int i = run->members[j];
     const struct ct_track *steps = run->pass->steps[i];
     unsigned int first = s->first_step, end = s->end_step;
@@ -604,6 +604,7 @@ begin_stretch(struct stroll *s, struct tw_run *run, const struct tw_op ops[])
 
     s->run = run;
     s->ops = ops;
+    s->tracker = run->thread->dp->ct;
     s->stretch = &ops[0].stretch;
     s->first_step = TW_TRACK_MAX_STEPS;
     s->end_step = 0;

@@ -17,13 +17,65 @@
 #include "unaligned.h"
 
 static void extract_ipv4(struct dp_packet *, size_t ofs,
-                         struct tw_track_key *);
+                         struct tw_track_key *, uint32_t tags);
 static void extract_ipv6(struct dp_packet *, size_t ofs,
-                         struct tw_track_key *);
+                         struct tw_track_key *, uint32_t tags);
 static void extract_other(ovs_be16 dl_type, struct tw_track_key *);
-static void extract_transport(struct dp_packet *, struct tw_track_key *);
+static bool extract_transport(struct dp_packet *, uint8_t proto, bool ipv6,
+                              struct tw_track_key *);
 
-#define VLAN_OFS ETH_HEADER_LEN
+/* The context is compared and hashed as words, at once: it is written as words,
+ * too, because a load that takes its bytes from more than one store has to wait
+ * for all of them. */
+
+/* What stands in memory as 'first', 'second'. */
+static inline uint64_t
+join32(uint32_t first, uint32_t second)
+{
+#if WORDS_BIGENDIAN
+    return (uint64_t) first << 32 | second;
+#else
+    return (uint64_t) second << 32 | first;
+#endif
+}
+
+static inline uint32_t
+join16(uint16_t first, uint16_t second)
+{
+#if WORDS_BIGENDIAN
+    return (uint32_t) first << 16 | second;
+#else
+    return (uint32_t) second << 16 | first;
+#endif
+}
+
+static inline uint32_t
+join8(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+#if WORDS_BIGENDIAN
+    return join16((uint16_t) a << 8 | b, (uint16_t) c << 8 | d);
+#else
+    return join16((uint16_t) b << 8 | a, (uint16_t) d << 8 | c);
+#endif
+}
+
+static inline void
+set_link(struct tw_track_key *key, const struct eth_header *eth,
+         odp_port_t in_port)
+{
+    uint32_t rest;
+
+    memcpy(&key->context_words[0], eth, sizeof key->context_words[0]);
+    memcpy(&rest, (const char *) eth + sizeof key->context_words[0],
+           sizeof rest);
+    key->context_words[1] = join32(rest, odp_to_u32(in_port));
+}
+
+static inline void
+set_kind(struct tw_track_key *key, uint32_t tags, uint32_t kind)
+{
+    key->context_words[2] = join32(tags, kind);
+}
 
 void
 tw_track_key_extract(struct dp_packet *packet, uint16_t tunnel,
@@ -31,16 +83,13 @@ tw_track_key_extract(struct dp_packet *packet, uint16_t tunnel,
 {
     const struct eth_header *eth = dp_packet_data(packet);
     size_t size = dp_packet_size(packet);
-    struct tw_key_context *c = &key->context;
     ovs_be16 dl_type = eth->eth_type;
+    uint32_t tags = join16(0, tunnel);
     size_t ofs = ETH_HEADER_LEN;
 
     dp_packet_reset_offsets(packet);
-    memcpy(&c->dl_dst, eth, 2 * ETH_ADDR_LEN);
-    c->in_port = packet->md.in_port.odp_port;
-    c->vlan_tci = 0;
-    c->tunnel = tunnel;
-    c->kind = TW_KEY_NONE;
+    set_link(key, eth, packet->md.in_port.odp_port);
+    set_kind(key, tags, join8(TW_KEY_NONE, 0, 0, 0));
     key->ports = 0;
     key->trackable = false;
     key->tcp_flags = 0;
@@ -56,15 +105,17 @@ tw_track_key_extract(struct dp_packet *packet, uint16_t tunnel,
         if (size < ofs || !flow_vlan_limit) {
             return;
         }
-        c->vlan_tci = vlan->vlan_tci | htons(VLAN_CFI);
+        tags = join16((OVS_FORCE uint16_t) (vlan->vlan_tci | htons(VLAN_CFI)),
+                      tunnel);
+        set_kind(key, tags, join8(TW_KEY_NONE, 0, 0, 0));
         dl_type = vlan->vlan_next_type;
     }
 
     packet->l3_ofs = ofs;
     if (OVS_LIKELY(dl_type == htons(ETH_TYPE_IP))) {
-        extract_ipv4(packet, ofs, key);
+        extract_ipv4(packet, ofs, key, tags);
     } else if (dl_type == htons(ETH_TYPE_IPV6)) {
-        extract_ipv6(packet, ofs, key);
+        extract_ipv6(packet, ofs, key, tags);
     } else {
         extract_other(dl_type, key);
     }
@@ -111,12 +162,13 @@ tw_track_key_rss(const struct tw_track_key *key)
 
 /* RFC 791 section 3.1; options and fragments have a context, no more. */
 static void
-extract_ipv4(struct dp_packet *packet, size_t ofs, struct tw_track_key *key)
+extract_ipv4(struct dp_packet *packet, size_t ofs, struct tw_track_key *key,
+             uint32_t tags)
 {
     const struct ip_header *ip
         = (const void *) ((const char *) dp_packet_data(packet) + ofs);
     size_t size = dp_packet_size(packet) - ofs;
-    struct tw_key_context *c = &key->context;
+    uint8_t kind = TW_KEY_IPV4;
 
     if (OVS_UNLIKELY(size < IP_HEADER_LEN)) {
         return;
@@ -130,29 +182,27 @@ extract_ipv4(struct dp_packet *packet, size_t ofs, struct tw_track_key *key)
     }
     dp_packet_set_l2_pad_size(packet, size - total_len);
     packet->l4_ofs = ofs + header_len;
-    c->proto = ip->ip_proto;
-    c->tos = ip->ip_tos;
-    c->ttl = ip->ip_ttl;
     key->ip4.src = get_16aligned_be32(&ip->ip_src);
     key->ip4.dst = get_16aligned_be32(&ip->ip_dst);
     if (OVS_UNLIKELY(IP_IS_FRAGMENT(ip->ip_frag_off))) {
-        c->kind = TW_KEY_IPV4 | (ip->ip_frag_off & htons(IP_FRAG_OFF_MASK)
-                                 ? TW_KEY_LATER_FRAGMENT
-                                 : TW_KEY_FIRST_FRAGMENT);
-        return;
+        kind |= (ip->ip_frag_off & htons(IP_FRAG_OFF_MASK)
+                 ? TW_KEY_LATER_FRAGMENT : TW_KEY_FIRST_FRAGMENT);
+    } else if (OVS_UNLIKELY(!extract_transport(packet, ip->ip_proto, false,
+                                               key))) {
+        kind = TW_KEY_NONE;
     }
-    c->kind = TW_KEY_IPV4;
-    extract_transport(packet, key);
+    set_kind(key, tags, join8(kind, ip->ip_proto, ip->ip_tos, ip->ip_ttl));
 }
 
 /* RFC 8200 section 3, without extension headers. */
 static void
-extract_ipv6(struct dp_packet *packet, size_t ofs, struct tw_track_key *key)
+extract_ipv6(struct dp_packet *packet, size_t ofs, struct tw_track_key *key,
+             uint32_t tags)
 {
     const struct ovs_16aligned_ip6_hdr *ip6
         = (const void *) ((const char *) dp_packet_data(packet) + ofs);
     size_t size = dp_packet_size(packet) - ofs;
-    struct tw_key_context *c = &key->context;
+    uint8_t kind = TW_KEY_IPV6;
 
     if (OVS_UNLIKELY(size < sizeof *ip6)) {
         return;
@@ -176,13 +226,13 @@ extract_ipv6(struct dp_packet *packet, size_t ofs, struct tw_track_key *key)
     }
     dp_packet_set_l2_pad_size(packet, size - payload_len);
     packet->l4_ofs = ofs + sizeof *ip6;
-    c->kind = TW_KEY_IPV6;
-    c->proto = ip6->ip6_nxt;
-    c->tos = ntohl(tc_flow) >> 20;
-    c->ttl = ip6->ip6_hlim;
     key->ip6.label = tc_flow & htonl(IPV6_LABEL_MASK);
     memcpy(&key->ip6.src, &ip6->ip6_src, 2 * sizeof key->ip6.src);
-    extract_transport(packet, key);
+    if (OVS_UNLIKELY(!extract_transport(packet, ip6->ip6_nxt, true, key))) {
+        kind = TW_KEY_NONE;
+    }
+    set_kind(key, tags, join8(kind, ip6->ip6_nxt, ntohl(tc_flow) >> 20,
+                              ip6->ip6_hlim));
 }
 
 /* No IP: a context, unless it is a length (IEEE 802.3), another tag, or has
@@ -219,59 +269,55 @@ is_icmp_query(uint8_t proto, uint8_t type)
             : type == ICMP6_ECHO_REQUEST || type == ICMP6_ECHO_REPLY);
 }
 
-static void
-extract_transport(struct dp_packet *packet, struct tw_track_key *key)
+/* False if the header is cut off. */
+static bool
+extract_transport(struct dp_packet *packet, uint8_t proto, bool ipv6,
+                  struct tw_track_key *key)
 {
     const void *l4 = ((const char *) dp_packet_data(packet)
                       + packet->l4_ofs);
     size_t size = dp_packet_l4_size(packet);
-    struct tw_key_context *c = &key->context;
-    bool ipv6 = c->kind == TW_KEY_IPV6;
 
-    switch (c->proto) {
+    switch (proto) {
     case IPPROTO_TCP: {
         const struct tcp_header *tcp = l4;
 
         if (OVS_UNLIKELY(!tcp_is_whole(tcp, size))) {
-            break;
+            return false;
         }
         memcpy(&key->ports, tcp, sizeof key->ports);
         key->tcp_flags = TCP_FLAGS(tcp->tcp_ctl);
         key->trackable = true;
-        return;
+        return true;
     }
     case IPPROTO_UDP:
     case IPPROTO_SCTP:
-        if (size < (c->proto == IPPROTO_UDP ? UDP_HEADER_LEN
-                    : SCTP_HEADER_LEN)) {
-            break;
+        if (size < (proto == IPPROTO_UDP ? UDP_HEADER_LEN : SCTP_HEADER_LEN)) {
+            return false;
         }
         memcpy(&key->ports, l4, sizeof key->ports);
         key->trackable = true;
-        return;
+        return true;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6: {
         const uint8_t *icmp = l4;
 
-        if (size < ICMP_HEADER_LEN || ipv6 != (c->proto == IPPROTO_ICMPV6)) {
-            break;
+        if (size < ICMP_HEADER_LEN || ipv6 != (proto == IPPROTO_ICMPV6)) {
+            return false;
         }
-        if (is_icmp_query(c->proto, icmp[0])) {
+        if (is_icmp_query(proto, icmp[0])) {
             key->ports = htonl((uint32_t) icmp[0] << 24 | icmp[1] << 16
                                | icmp[4] << 8 | icmp[5]);
             key->trackable = true;
         } else {
             key->ports = htonl((uint32_t) icmp[0] << 24 | icmp[1] << 16);
         }
-        return;
+        return true;
     }
     case IPPROTO_IGMP:
-        return;
+        return true;
     default:
         key->trackable = true;
-        return;
+        return true;
     }
-
-    /* A header that is cut off. */
-    c->kind = TW_KEY_NONE;
 }
