@@ -342,7 +342,7 @@ make_keys(struct tw_passage *p, odp_port_t in_port)
         }
         p->contexts[i] = NULL;
         p->pass.programs[i] = NULL;
-        p->pass.joints[i] = 0;
+        p->pass.joints[i].joint = 0;
         if (!shortcuts || !take_shortcut(p, i)) {
             make_key(p, i);
             p->contexts[i] = find_context(p, &p->pass.keys[i]);
@@ -408,21 +408,42 @@ find_way(struct tw_passage *p, size_t i)
 }
 
 /* Takes the connections out of the track, which may be replaced while the
- * packet is on its way. */
-static void
+ * packet is on its way.  Where one will be updated, and no other, it is
+ * fetched. */
+static inline void
 take_steps(struct tw_passage *p, size_t i, const struct tw_tracks *tracks,
            const tw_way *way)
 {
     const struct ct_track *steps
         = tw_track_steps(tracks, tw_tracks_slot(tracks, way));
     const struct tw_program *program = p->pass.programs[i];
+    struct ct_conn *conn;
 
-    for (unsigned int j = 0; j < program->n_steps; j++) {
-        p->pass.steps[i][j] = steps[j];
+    if (program->n_steps == 1) {
+        p->pass.steps[i][0] = steps[0];
+        conn = ct_track_conn(p->cache->dp->ct, steps);
+    } else {
+        struct tw_pass_joint *joint = &p->pass.joints[i];
+
+        /* All that there can be: no loop, no call. */
+        if (OVS_LIKELY(tracks->max_steps == TW_TRACK_STEPS4)) {
+            memcpy(p->pass.steps[i], steps, TW_TRACK_STEPS4 * sizeof *steps);
+        } else {
+            memcpy(p->pass.steps[i], steps, TW_TRACK_STEPS6 * sizeof *steps);
+        }
+        if (!program->joint) {
+            return;
+        }
+        joint->joint = *tw_track_joint(steps, program->n_steps);
+        if (!joint->joint) {
+            return;
+        }
+        steps += program->joint_step + ct_joint_step(joint->joint);
+        conn = ct_track_conn(p->cache->dp->ct, steps);
+        joint->leader = conn;
+        joint->track = *steps;
     }
-    if (program->joint) {
-        p->pass.joints[i] = *tw_track_joint(steps, program->n_steps);
-    }
+    ct_track_prefetch(steps, conn);
 }
 
 static void
@@ -578,7 +599,7 @@ keep_joint(struct tw_passage *p, size_t i)
     }
     steps = tw_track_steps(tracks, tw_tracks_slot(tracks, way));
     if (!memcmp(steps, p->pass.steps[i], program->n_steps * sizeof *steps)) {
-        *tw_track_joint(steps, program->n_steps) = p->pass.joints[i];
+        *tw_track_joint(steps, program->n_steps) = p->pass.joints[i].joint;
     }
 }
 

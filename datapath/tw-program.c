@@ -159,6 +159,7 @@ tw_program_run(struct tw_thread *thread, struct tw_program *program,
         return 0;
     }
     begin_run(&run, thread, pass);
+    run.n_steps = program->n_steps;
     for (size_t i = 0; i < n; i++) {
         run.members[i] = members[i];
         dp_packet_batch_add(&run.batch, pass->packets[members[i]]);

@@ -201,6 +201,14 @@ struct tw_program {
 };
 BUILD_ASSERT_DECL(offsetof(struct tw_program, node) == CACHE_LINE_SIZE);
 
+/* What is known of a packet's joint: of its leader, so that a look at 'steps'
+ * is not needed between a lock and the next. */
+struct tw_pass_joint {
+    ct_joint joint;             /* 0: none, and the others are not valid. */
+    struct ct_conn *leader;
+    struct ct_track track;      /* Of the leader. */
+};
+
 /* Packets that run programs: what is known of each. */
 struct tw_pass {
     size_t n;
@@ -208,7 +216,7 @@ struct tw_pass {
     struct tw_track_key keys[NETDEV_MAX_BURST];
     struct tw_program *programs[NETDEV_MAX_BURST];
     struct ct_track steps[NETDEV_MAX_BURST][TW_TRACK_MAX_STEPS];
-    ct_joint joints[NETDEV_MAX_BURST];
+    struct tw_pass_joint joints[NETDEV_MAX_BURST];
     uint32_t new_joints;        /* Bits: it has another than its track. */
     unsigned int n_joint, n_joints;     /* As in tw-cache's statistics. */
 };

@@ -244,47 +244,68 @@ set_joint(struct stroll *s, ct_joint joint)
 {
     struct tw_pass *pass = s->run->pass;
 
-    pass->joints[s->i] = joint;
+    pass->joints[s->i].joint = joint;
     pass->new_joints |= UINT32_C(1) << s->i;
 }
 
-/* The joint of connections whose track knows none; 0 if there is none, or the
- * packet would not go through the stretch with it. */
-static ct_joint
-find_joint(struct stroll *s)
+/* The joint of connections whose track knows none.  Its 'joint' is 0 if there
+ * is none, or the packet would not go through the stretch with it. */
+static struct tw_pass_joint
+find_joint(const struct stroll *s)
 {
-    ct_joint joint = 0;
+    const struct ct_track *steps = &s->steps[s->first_step];
+    struct tw_pass_joint found = { .joint = 0 };
 
     if (ct_joint_has(step_conn(s, s->first_step))) {
-        joint = ct_joint_find(s->tracker, &s->steps[s->first_step],
-                              s->end_step - s->first_step);
+        found.joint = ct_joint_find(s->tracker, steps,
+                                    s->end_step - s->first_step);
     }
-    return joint && joint_matches(s, true) ? joint : 0;
+    if (found.joint && !joint_matches(s, true)) {
+        found.joint = 0;
+    }
+    if (found.joint) {
+        found.track = steps[ct_joint_step(found.joint)];
+        found.leader = ct_track_conn(s->tracker, &found.track);
+    }
+    return found;
 }
 
-/* Updates the connections of the stretch by their joint, if they have one. */
+/* Updates the connections of the stretch by 'joint'. */
+static inline void
+update_joint(struct stroll *s, const struct tw_pass_joint *joint)
+{
+    s->in_joint = ct_joint_update(&s->ct, &s->requests[s->stretch->first_ct],
+                                  joint->leader, &joint->track, joint->joint);
+    s->run->n_joint += s->in_joint;
+}
+
+/* The same, if they have one that their track does not know. */
+static void
+enter_found_joint(struct stroll *s)
+{
+    const struct tw_pass_joint joint = find_joint(s);
+
+    if (joint.joint) {
+        update_joint(s, &joint);
+        if (s->in_joint) {
+            set_joint(s, joint.joint);
+        }
+    }
+}
+
 static inline void
 enter_joint(struct stroll *s)
 {
-    ct_joint known = s->run->pass->joints[s->i];
-    ct_joint joint = known;
-    unsigned int step;
+    const struct tw_pass_joint *joint = &s->run->pass->joints[s->i];
 
-    if (OVS_UNLIKELY(!known)) {
-        joint = find_joint(s);
-        if (!joint) {
-            return;
+    if (OVS_UNLIKELY(!joint->joint)) {
+        enter_found_joint(s);
+    } else if (!OVS_UNLIKELY(s->stretch->check_packet)
+               || joint_matches(s, false)) {
+        update_joint(s, joint);
+        if (OVS_UNLIKELY(!s->in_joint)) {
+            set_joint(s, 0);
         }
-    } else if (OVS_UNLIKELY(s->stretch->check_packet)
-               && !joint_matches(s, false)) {
-        return;
-    }
-    step = s->first_step + ct_joint_step(joint);
-    s->in_joint = ct_joint_update(&s->ct, &s->requests[s->stretch->first_ct],
-                                  step_conn(s, step), &s->steps[step], joint);
-    s->run->n_joint += s->in_joint;
-    if (OVS_UNLIKELY(s->in_joint != !!known)) {
-        set_joint(s, s->in_joint ? joint : 0);
     }
 }
 
@@ -545,23 +566,20 @@ leave(struct stroll *s, struct tw_op_flow *op)
 #define FETCH_CONNECTIONS 16
 #define FETCH_MIN_PACKETS 4
 
-/* Not a call: gcc takes a function that only prefetches for one that does
- * nothing, and leaves it out. */
+/* Unless tw-cache has done it.  Not a call: gcc takes a function that only
+ * prefetches for one that does nothing, and leaves it out. */
 static inline void __attribute__((__always_inline__))
 fetch_connections(const struct stroll *s, size_t j)
 {
     const struct tw_run *run = s->run;
-    const struct ct *ct = s->tracker;
     unsigned int i = run->members[j];
     const struct ct_track *steps = run->pass->steps[i];
-    unsigned int first = s->first_step, end = s->end_step;
 
-    if (s->joinable && run->pass->joints[i]) {
-        first += ct_joint_step(run->pass->joints[i]);
-        end = first + 1;
+    if (OVS_LIKELY(run->pass->joints[i].joint)) {
+        return;
     }
-    for (unsigned int k = first; k < end; k++) {
-        ct_track_prefetch(&steps[k], ct_track_conn(ct, &steps[k]));
+    for (unsigned int k = s->first_step; k < s->end_step; k++) {
+        ct_track_prefetch(&steps[k], ct_track_conn(s->tracker, &steps[k]));
     }
 }
 
@@ -569,14 +587,12 @@ void
 tw_program_fetch(const struct ct *ct, const struct tw_pass *pass,
                  unsigned int i)
 {
-    unsigned int first = 0, n = pass->programs[i]->n_steps;
+    unsigned int n = pass->programs[i]->n_steps;
 
-    if (pass->joints[i]) {
-        first = (pass->programs[i]->joint_step
-                 + ct_joint_step(pass->joints[i]));
-        n = first + 1;
+    if (n == 1 || pass->joints[i].joint) {
+        return;
     }
-    for (unsigned int k = first; k < n; k++) {
+    for (unsigned int k = 0; k < n; k++) {
         const struct ct_track *track = &pass->steps[i][k];
 
         ct_track_prefetch(track, ct_track_conn(ct, track));
@@ -622,9 +638,10 @@ begin_stretch(struct stroll *s, struct tw_run *run, const struct tw_op ops[])
                    && ct_joint_allowed(requests, n_requests));
     s->express = (s->joinable && ops[0].stretch.express
                   && all_plain(requests, n_requests));
-    s->ahead = (!n_requests ? 0
-                : s->joinable ? FETCH_CONNECTIONS
-                : MAX(FETCH_CONNECTIONS / n_requests, FETCH_MIN_PACKETS));
+    /* One alone has been fetched. */
+    s->ahead = (n_requests && run->n_steps > 1
+                ? MAX(FETCH_CONNECTIONS / n_requests, FETCH_MIN_PACKETS)
+                : 0);
     for (size_t j = 0; j < MIN(s->ahead, run->batch.count); j++) {
         fetch_connections(s, j);
     }
@@ -664,7 +681,7 @@ tw_stretch_run(struct tw_run *run, struct tw_op ops[])
         enum fate fate;
         size_t at = n;
 
-        if (OVS_LIKELY(j + s.ahead < n_packets)) {
+        if (s.ahead && OVS_LIKELY(j + s.ahead < n_packets)) {
             fetch_connections(&s, j + s.ahead);
         }
         begin_stroll(&s, j);

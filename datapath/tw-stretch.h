@@ -28,6 +28,7 @@ struct tw_run {
     struct tw_pass *pass;
     struct dp_packet_batch batch;
     uint8_t members[NETDEV_MAX_BURST];
+    unsigned int n_steps;       /* Of the program. */
     unsigned int n_meetings;    /* Before this stretch. */
     unsigned int n_found;       /* Packets whose connection was found. */
     unsigned int n_joint;       /* Packets that were in a joint. */
