@@ -24,9 +24,9 @@ static void extract_other(ovs_be16 dl_type, struct tw_track_key *);
 static bool extract_transport(struct dp_packet *, uint8_t proto, bool ipv6,
                               struct tw_track_key *);
 
-/* The context is compared and hashed as words, at once: it is written as words,
- * too, because a load that takes its bytes from more than one store has to wait
- * for all of them. */
+/* The context is compared and hashed as words, at once: it is written as
+ * words, too, because a load that takes its bytes from more than one store has
+ * to wait for all of them. */
 
 /* What stands in memory as 'first', 'second'. */
 static inline uint64_t

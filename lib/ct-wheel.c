@@ -46,10 +46,11 @@ struct ct_wheel {
 static bool run_news(struct ct_wheel *, unsigned int *budget);
 static bool run_ticks(struct ct_wheel *, uint64_t now, unsigned int *budget);
 static void receive(struct ct_wheel *, struct ct_conn *);
+static bool expires(struct ct_wheel *, struct ct_conn *, uint64_t tick);
 static void next_tick(struct ct_wheel *, uint64_t end);
 static uint64_t next_busy_tick(const struct ct_wheel *);
 static void cascade_begin(struct ct_wheel *);
-static void slot_run_one(struct ct_wheel *, uint32_t number, uint64_t now);
+static void slot_run_one(struct ct_wheel *, uint32_t number);
 static struct ct_conn_links *links_of(const struct ct_wheel *,
                                       uint32_t number);
 static void arm(struct ct_wheel *, struct ct_conn *, uint64_t earliest);
@@ -142,9 +143,23 @@ receive(struct ct_wheel *wheel, struct ct_conn *conn)
     if (ct_conn_status(conn) & CT_CONN_STATUS_DEAD) {
         links->prev = PREV_RELEASED;
         wheel->ops->release(wheel->aux, conn);
-    } else {
+    } else if (!expires(wheel, conn, wheel->tick - 1)) {
         arm(wheel, conn, wheel->tick);
     }
+}
+
+/* The deadline of 'conn', which is not armed, is over at 'tick', and it has
+ * ended: it comes back as news, dead. */
+static bool
+expires(struct ct_wheel *wheel, struct ct_conn *conn, uint64_t tick)
+{
+    uint64_t due = tick * CT_WHEEL_TICK_MS;
+
+    if (atomic_load_explicit(&conn->deadline, memory_order_relaxed) > due) {
+        return false;
+    }
+    wheel->ops->expire(wheel->aux, conn, due);
+    return ct_conn_status(conn) & CT_DPIF_STATUS_DYING;
 }
 
 /* Time. */
@@ -174,7 +189,7 @@ run_ticks(struct ct_wheel *wheel, uint64_t now, unsigned int *budget)
         } else if (wheel->cascade) {
             cascade_begin(wheel);
         } else if (wheel->lists[slot]) {
-            slot_run_one(wheel, wheel->lists[slot], now);
+            slot_run_one(wheel, wheel->lists[slot]);
         } else {
             next_tick(wheel, end);
         }
@@ -182,22 +197,18 @@ run_ticks(struct ct_wheel *wheel, uint64_t now, unsigned int *budget)
     return false;
 }
 
-/* The first of the current tick's slot, unless its deadline has moved. */
+/* The first of the current tick's slot, unless its deadline has moved.  When
+ * it expires does not depend on why it was looked at: not before its own
+ * tick. */
 static void
-slot_run_one(struct ct_wheel *wheel, uint32_t number, uint64_t now)
+slot_run_one(struct ct_wheel *wheel, uint32_t number)
 {
     struct ct_conn *conn = ct_conn_from_number(wheel->memory, number);
-    uint64_t deadline = atomic_load_explicit(&conn->deadline,
-                                             memory_order_relaxed);
 
     disarm(wheel, ct_conn_links(conn));
-    if (deadline <= now) {
-        wheel->ops->expire(wheel->aux, conn, now);
-        if (ct_conn_status(conn) & CT_DPIF_STATUS_DYING) {
-            return;             /* It comes back as news, dead. */
-        }
+    if (!expires(wheel, conn, wheel->tick)) {
+        arm(wheel, conn, wheel->tick + 1);
     }
-    arm(wheel, conn, wheel->tick + 1);
 }
 
 /* On to the next tick that may have work, but not beyond 'end' by more than

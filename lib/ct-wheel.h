@@ -32,9 +32,9 @@
 struct ct_wheel;
 
 struct ct_wheel_ops {
-    /* 'conn' is due: end it (which leads to ct_wheel_dead()), unless its
-     * deadline has just moved, or it is DYING already.  One that is not DYING
-     * afterwards is armed again. */
+    /* 'conn' was due at 'now', which may be some time ago: end it (which leads
+     * to ct_wheel_dead()), unless its deadline has just moved, or it is DYING
+     * already.  One that is not DYING afterwards is armed again. */
     void (*expire)(void *aux, struct ct_conn *, long long now);
     /* 'conn' was declared dead and is off the wheel: its memory may be freed
      * after a grace period. */

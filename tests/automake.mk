@@ -224,12 +224,17 @@ check_PROGRAMS += \
 	tests/test-ct-core \
 	tests/test-ct-frag \
 	tests/test-ct-fuzz \
+	tests/test-ct-joint \
 	tests/test-ct-life \
 	tests/test-ct-race
 tests_test_ct_core_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-core.c
+tests_test_ct_joint_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-joint.c
 tests_test_ct_life_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \

@@ -9,6 +9,8 @@
 #include "ct.h"
 #include "ct-counters.h"
 #include "ct-dpif.h"
+#include "ct-joint.h"
+#include "ct-zone.h"
 #include "openvswitch/ofp-print.h"
 #include "packets.h"
 #include "svec.h"
@@ -206,12 +208,42 @@ compare_flows(struct equiv_side *sides[2], struct ds *report)
     return same;
 }
 
+/* What no dump shows, but decides what becomes of packets to come. */
+static void
+format_hidden(struct ct *ct, const struct ct_dpif_entry *entry, struct ds *ds)
+{
+    struct ct_conn *conn = NULL;
+    struct ct_tuple tuple;
+    struct ct_conn copy;
+    enum ct_dir dir;
+
+    if (!ct_tuple_from_dpif(&entry->tuple_orig, &tuple)) {
+        conn = ct_zone_find(ct_zone_get(ct, entry->zone), &tuple, &dir);
+    }
+    if (!conn) {
+        return;
+    }
+    ct_joint_read(conn, &copy);
+    ds_put_format(ds, ",deadline=%"PRIu64",retrans=%u",
+                  (uint64_t) copy.deadline, copy.retrans);
+    ds_put_cstr(ds, ",hidden=");
+    for (size_t i = 0; i < sizeof copy.tcp_last; i++) {
+        ds_put_format(ds, "%02x", ((const uint8_t *) &copy.tcp_last)[i]);
+    }
+    for (int i = 0; i < CT_DIR_MAX; i++) {
+        const struct ct_tcp_window *w = &copy.tcp[i];
+
+        ds_put_format(ds, ",window=%"PRIx32"/%"PRIx32"/%"PRIx32"/%"PRIx32,
+                      w->end, w->max_end, w->max_win, w->max_ack);
+    }
+}
+
 /* All connections, as text without what may differ: ids, buckets. */
 static void
 dump_conns(struct equiv_side *side, struct svec *conns)
 {
-    struct ct_dump *dump = ct_dump_create(equiv_side_dp(side)->ct, NULL,
-                                          NULL);
+    struct ct *ct = equiv_side_dp(side)->ct;
+    struct ct_dump *dump = ct_dump_create(ct, NULL, NULL);
     struct ct_dpif_entry entry;
 
     svec_init(conns);
@@ -221,6 +253,7 @@ dump_conns(struct equiv_side *side, struct svec *conns)
         entry.id = 0;
         entry.bkt = 0;
         ct_dpif_format_entry(&entry, &ds, true, true);
+        format_hidden(ct, &entry, &ds);
         svec_add_nocopy(conns, ds_steal_cstr(&ds));
         ct_dpif_entry_uninit(&entry);
     }

@@ -20,6 +20,7 @@
 
 static void make_real(struct equiv_pipeline *, struct equiv_rng *);
 static void make_wild(struct equiv_pipeline *, struct equiv_rng *);
+static void make_steady(struct equiv_pipeline *, struct equiv_rng *);
 static bool rule_matches(const struct equiv_rule *, const struct flow *,
                          struct flow_wildcards *);
 
@@ -29,9 +30,12 @@ equiv_pipeline_create(uint64_t seed)
     struct equiv_pipeline *p = xzalloc(sizeof *p);
     struct equiv_rng rng = { seed };
 
-    p->wild = equiv_percent(&rng, 40);
+    p->steady = equiv_percent(&rng, 30);
+    p->wild = !p->steady && equiv_percent(&rng, 40);
     p->plain = equiv_percent(&rng, 70);
-    if (p->wild) {
+    if (p->steady) {
+        make_steady(p, &rng);
+    } else if (p->wild) {
         make_wild(p, &rng);
     } else {
         make_real(p, &rng);
@@ -381,6 +385,114 @@ make_real(struct equiv_pipeline *p, struct equiv_rng *rng)
     make_router(p, equiv_percent(rng, 60), rng);
     make_egress(p, rng);
     make_acl(p, 4, 4, rng);
+}
+
+/* One zone behind the other, in which nothing happens to an established
+ * connection, but for what is rare: so that connections are in joints. */
+
+/* By table.  The last zone has timeouts of its own, so that its connections
+ * are never in a joint. */
+static const unsigned int steady_zones[] = {
+    0, 1, 2, 4, 5, EQUIV_TIMEOUT_ZONE
+};
+BUILD_ASSERT_DECL(ARRAY_SIZE(steady_zones) == EQUIV_N_ZONES + 1);
+
+/* The ct() whose packets go on in 'table'.  Sometimes translated. */
+static void
+add_steady_ct(struct equiv_rule *rule, unsigned int table, bool nat)
+{
+    add_ct(rule, steady_zones[table], false,
+           nat ? EQUIV_NAT_BARE : EQUIV_NAT_NONE);
+    add_recirc(rule, table);
+}
+
+/* Between two zones: headers change. */
+static void
+add_steady_hop(struct equiv_rule *rule, struct equiv_rng *rng)
+{
+    if (equiv_percent(rng, 10)) {
+        equiv_acts_add(&rule->acts, EQUIV_SET_ETH, 1)->second = true;
+    }
+    if (equiv_percent(rng, 10)) {
+        equiv_acts_add(&rule->acts, EQUIV_DEC_TTL, 0);
+    }
+}
+
+/* New connections: committed, some with a mark, some translated. */
+static void
+add_steady_commit(struct equiv_rule *rule, unsigned int table, bool nat,
+                  struct equiv_rng *rng)
+{
+    struct equiv_ct *ct = add_ct(rule, steady_zones[table], true,
+                                 nat ? EQUIV_NAT_SRC : EQUIV_NAT_NONE);
+
+    ct->nat_at = EQUIV_NAT_PORT;
+    ct->host = 1 + equiv_below(rng, 3);
+    ct->n_hosts = 1;
+    ct->mark = ct->mark_mask = equiv_percent(rng, 30) ? 1 : 0;
+    ct->label.u32[0] = ct->label_mask.u32[0] = equiv_percent(rng, 20) ? 6 : 0;
+}
+
+/* Packets with a TOS mark their connection, whose packets then go another
+ * way. */
+static void
+add_steady_mark(struct equiv_pipeline *p, unsigned int table,
+                struct equiv_rng *rng)
+{
+    struct equiv_rule *rule = add_state_rule(p, table, CS_ESTABLISHED,
+                                             CS_ESTABLISHED);
+    struct equiv_ct *ct;
+
+    match_set_dl_type(&rule->match, htons(ETH_TYPE_IP));
+    match_set_nw_dscp(&rule->match, 4 * (1 + equiv_below(rng, 3)));
+    ct = add_ct(rule, steady_zones[table], true, EQUIV_NAT_NONE);
+    ct->mark = ct->mark_mask = 2;
+    equiv_acts_add(&rule->acts, EQUIV_OUTPUT, 1);
+
+    rule = add_state_rule(p, table, CS_ESTABLISHED, CS_ESTABLISHED);
+    match_set_ct_mark_masked(&rule->match, 2, 2);
+    equiv_acts_add(&rule->acts, EQUIV_OUTPUT, 2);
+}
+
+static void
+make_steady(struct equiv_pipeline *p, struct equiv_rng *rng)
+{
+    unsigned int n = 2 + equiv_below(rng, EQUIV_N_ZONES - 1);
+    unsigned int nat_table = equiv_percent(rng, 40) ? 1 + equiv_below(rng, n)
+                                                   : 0;
+    bool by_flags = equiv_percent(rng, 20);
+
+    add_steady_ct(add_rule(p, 0), 1, nat_table == 1);
+    for (unsigned int table = 1; table <= n; table++) {
+        for (int state = 0; state < 3; state++) {
+            struct equiv_rule *rule;
+
+            if (!state && equiv_percent(rng, 15)) {
+                add_steady_mark(p, table, rng);
+            }
+            if (!state && !by_flags) {
+                continue;
+            }
+            rule = add_state_rule(p, table,
+                                  state < 2 ? CS_ESTABLISHED : CS_NEW,
+                                  state < 2 ? CS_ESTABLISHED : CS_NEW);
+            if (!state) {
+                match_set_dl_type(&rule->match, htons(ETH_TYPE_IP));
+                match_set_nw_proto(&rule->match, IPPROTO_TCP);
+                match_set_tcp_flags_masked(&rule->match, htons(TCP_PSH),
+                                           htons(TCP_PSH));
+            } else if (state == 2) {
+                add_steady_commit(rule, table, table == nat_table, rng);
+            }
+            add_steady_hop(rule, rng);
+            if (table < n) {
+                add_steady_ct(rule, table + 1, table + 1 == nat_table);
+            } else {
+                equiv_acts_add(&rule->acts, EQUIV_OUTPUT,
+                               1 + equiv_below(rng, EQUIV_N_PORTS));
+            }
+        }
+    }
 }
 
 /* Changing. */

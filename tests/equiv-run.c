@@ -75,6 +75,9 @@ run_init(struct equiv_run *run, const struct equiv_config *config,
     run->traffic = equiv_traffic_create(config->seed + 1);
     rng = rng_of(run, 1);
     run->change_percent = change_percents[equiv_below(&rng, 4)];
+    if (run->pipeline->steady && equiv_percent(&rng, 70)) {
+        run->change_percent = 1;
+    }
     run->singly = equiv_percent(&rng, 20);
     cache_size = 1u << (equiv_percent(&rng, 70) ? 16 : equiv_below(&rng, 10));
     for (int i = 0; i < 2; i++) {

@@ -80,7 +80,9 @@ equiv_traffic_create(uint64_t seed)
     struct equiv_traffic *t = xzalloc(sizeof *t);
 
     t->rng.state = seed;
-    t->n = 6 + equiv_below(&t->rng, MAX_CONVS - 5);
+    t->n = (equiv_percent(&t->rng, 25)
+            ? 2 + equiv_below(&t->rng, 4)
+            : 6 + equiv_below(&t->rng, MAX_CONVS - 5));
     for (size_t i = 0; i < t->n; i++) {
         t->convs[i].id = i;
         conv_open(t, &t->convs[i]);

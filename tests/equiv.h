@@ -193,6 +193,7 @@ struct equiv_table {
 struct equiv_pipeline {
     unsigned int generation;
     bool wild;                  /* Not like a real one. */
+    bool steady;                /* Few things happen. */
     bool plain;                 /* No actions that no program can hold. */
     struct equiv_table tables[EQUIV_N_TABLES];  /* By recirc_id. */
 };
@@ -454,7 +455,7 @@ struct equiv_run {
     unsigned int item;          /* The next. */
     int batch;                  /* The last; -1: none. */
     bool gate_closed;
-    uint64_t last_hits, last_joint;         /* Of the cache that there is now. */
+    uint64_t last_hits, last_joint;     /* Of the cache that there is now. */
     bool sabotaged;
     struct ds recent;           /* Last batch or change, readable. */
     struct equiv_flow_stats *before;    /* Megaflows before it. */
