@@ -407,6 +407,26 @@ find_way(struct tw_passage *p, size_t i)
     return way;
 }
 
+/* Of a joint, the leader is updated; of the others, those that translate are
+ * looked at. */
+static inline void
+fetch_joint(const struct ct *ct, const struct ct_track *steps,
+            const struct tw_program *program, struct tw_pass_joint *joint)
+{
+    const struct ct_track *leader = &steps[program->joint_step
+                                           + ct_joint_step(joint->joint)];
+
+    joint->leader = ct_track_conn(ct, leader);
+    joint->track = *leader;
+    ct_track_prefetch(leader, joint->leader);
+    for (unsigned int k = 0; k < program->n_steps; k++) {
+        if (OVS_UNLIKELY(steps[k].number & CT_TRACK_NAT)
+            && &steps[k] != leader) {
+            ct_track_prefetch_nat(ct_track_conn(ct, &steps[k]));
+        }
+    }
+}
+
 /* Takes the connections out of the track, which may be replaced while the
  * packet is on its way.  Where one will be updated, and no other, it is
  * fetched. */
@@ -417,11 +437,11 @@ take_steps(struct tw_passage *p, size_t i, const struct tw_tracks *tracks,
     const struct ct_track *steps
         = tw_track_steps(tracks, tw_tracks_slot(tracks, way));
     const struct tw_program *program = p->pass.programs[i];
-    struct ct_conn *conn;
+    const struct ct *ct = p->cache->dp->ct;
 
     if (program->n_steps == 1) {
         p->pass.steps[i][0] = steps[0];
-        conn = ct_track_conn(p->cache->dp->ct, steps);
+        ct_track_prefetch(steps, ct_track_conn(ct, steps));
     } else {
         struct tw_pass_joint *joint = &p->pass.joints[i];
 
@@ -435,15 +455,10 @@ take_steps(struct tw_passage *p, size_t i, const struct tw_tracks *tracks,
             return;
         }
         joint->joint = *tw_track_joint(steps, program->n_steps);
-        if (!joint->joint) {
-            return;
+        if (joint->joint) {
+            fetch_joint(ct, steps, program, joint);
         }
-        steps += program->joint_step + ct_joint_step(joint->joint);
-        conn = ct_track_conn(p->cache->dp->ct, steps);
-        joint->leader = conn;
-        joint->track = *steps;
     }
-    ct_track_prefetch(steps, conn);
 }
 
 static void

@@ -140,7 +140,8 @@ ct_joint_pass(struct ct_packet *packet, const struct ct_track_request *r,
     packet->found = true;
     packet->ct_state = (CS_ESTABLISHED
                         | (packet->dir == CT_DIR_REPLY ? CS_REPLY_DIR : 0));
-    return OVS_LIKELY(r->plain) ? CT_TRACK_DONE : ct_track_finish__(packet, r);
+    return (OVS_LIKELY(r->plain) || !(track->number & CT_TRACK_NAT)
+            ? CT_TRACK_DONE : ct_track_finish__(packet, r));
 }
 
 /* Locks 'conn' for a change that is its own: it is in no joint. */
