@@ -83,7 +83,8 @@ main(int argc, char *argv[])
            " changes; %"PRIu64" cache hits, %"PRIu64" joint; %u batches whose "
            "order matters: %s\n", total.n_packets, total.n_batches,
            total.n_sent, total.n_up, total.n_flows, total.n_conns,
-           total.n_changes, total.n_hits, total.n_joint, total.n_order, same ? "no difference" : "DIFFERENT");
+           total.n_changes, total.n_hits, total.n_joint, total.n_order,
+           same ? "no difference" : "DIFFERENT");
     ovsrcu_exit();
     return !same;
 }
