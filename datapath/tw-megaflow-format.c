@@ -125,3 +125,25 @@ log_refused(const struct dpif_flow_put *put, const char *reason)
     VLOG_ERR("failed to put flow: %s (%s)", reason, ds_cstr(&s));
     ds_destroy(&s);
 }
+
+void
+tw_megaflow_format(const struct flow *flow, const struct flow *mask,
+                   struct ds *s)
+{
+    struct odp_flow_key_parms parms = {
+        .flow = flow,
+        .mask = mask,
+        .support = tw_odp_support,
+    };
+    struct ofpbuf key_buf, mask_buf;
+
+    ofpbuf_init(&key_buf, 0);
+    ofpbuf_init(&mask_buf, 0);
+    odp_flow_key_from_flow(&parms, &key_buf);
+    parms.key_buf = &key_buf;
+    odp_flow_key_from_mask(&parms, &mask_buf);
+    odp_flow_format(key_buf.data, key_buf.size, mask_buf.data, mask_buf.size,
+                    NULL, s, false);
+    ofpbuf_uninit(&key_buf);
+    ofpbuf_uninit(&mask_buf);
+}

@@ -7,6 +7,7 @@
 
 struct dpif_flow;
 struct dpif_flow_put;
+struct ds;
 struct flow;
 struct match;
 struct nlattr;
@@ -33,5 +34,9 @@ void tw_megaflow_to_dpif_flow(const struct tw_megaflow *, struct ofpbuf *key,
                               struct ofpbuf *mask, struct dpif_flow *);
 /* Without key, mask and actions. */
 void tw_megaflow_to_terse(const struct tw_megaflow *, struct dpif_flow *);
+
+/* Appends "recirc_id(0),in_port(1),...": 'flow' as far as 'mask' looks. */
+void tw_megaflow_format(const struct flow *flow, const struct flow *mask,
+                        struct ds *);
 
 #endif /* tw-megaflow-format.h */

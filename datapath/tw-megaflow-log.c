@@ -37,28 +37,6 @@ wanted_module(void)
             && !vlog_should_drop(module, VLL_DBG, &rl)) ? module : NULL;
 }
 
-/* Appends "recirc_id(0),in_port(1),...": 'flow' as far as 'mask' looks. */
-static void
-format_flow(const struct flow *flow, const struct flow *mask, struct ds *s)
-{
-    struct odp_flow_key_parms parms = {
-        .flow = flow,
-        .mask = mask,
-        .support = tw_odp_support,
-    };
-    struct ofpbuf key_buf, mask_buf;
-
-    ofpbuf_init(&key_buf, 0);
-    ofpbuf_init(&mask_buf, 0);
-    odp_flow_key_from_flow(&parms, &key_buf);
-    parms.key_buf = &key_buf;
-    odp_flow_key_from_mask(&parms, &mask_buf);
-    odp_flow_format(key_buf.data, key_buf.size, mask_buf.data, mask_buf.size,
-                    NULL, s, false);
-    ofpbuf_uninit(&key_buf);
-    ofpbuf_uninit(&mask_buf);
-}
-
 /* The ufid that flows with this match have in common. */
 static void
 format_mega_ufid(const struct match *match, struct ds *s)
@@ -110,7 +88,7 @@ tw_megaflow_log_change(const struct tw_megaflow *flow,
     ds_put_cstr(&s, " mega_");
     format_mega_ufid(match, &s);
     ds_put_char(&s, ' ');
-    format_flow(&match->flow, &match->wc.masks, &s);
+    tw_megaflow_format(&match->flow, &match->wc.masks, &s);
     if (old) {
         ds_put_cstr(&s, ", old_actions:");
         format_odp_actions(&s, old->nlattrs, old->size, NULL);

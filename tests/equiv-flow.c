@@ -22,6 +22,7 @@
 #include "timeval.h"
 #include "tw-datapath.h"
 #include "tw-megaflow.h"
+#include "tw-megaflow-format.h"
 #include "util.h"
 
 /* Numbers. */
@@ -100,36 +101,13 @@ equiv_flows_count_numbers(void)
     return n_numbers;
 }
 
-static void
-format_match(const struct flow *flow, const struct flow *mask, struct ds *ds)
-{
-    struct odp_flow_key_parms parms = {
-        .flow = flow, .mask = mask,
-        .support = { .max_vlan_headers = 2, .recirc = true, .ct_state = true,
-                     .ct_zone = true, .ct_mark = true, .ct_label = true,
-                     .ct_state_nat = true, .ct_orig_tuple = true,
-                     .ct_orig_tuple6 = true },
-    };
-    struct ofpbuf key_buf, mask_buf;
-
-    ofpbuf_init(&key_buf, 0);
-    ofpbuf_init(&mask_buf, 0);
-    odp_flow_key_from_flow(&parms, &key_buf);
-    parms.key_buf = &key_buf;
-    odp_flow_key_from_mask(&parms, &mask_buf);
-    odp_flow_format(key_buf.data, key_buf.size, mask_buf.data, mask_buf.size,
-                    NULL, ds, false);
-    ofpbuf_uninit(&key_buf);
-    ofpbuf_uninit(&mask_buf);
-}
-
 void
 equiv_flows_format_number(unsigned int number, struct ds *ds)
 {
     const struct identity *id = by_number[number];
 
     ds_put_format(ds, "%u: ", number);
-    format_match(&id->masked, &id->mask, ds);
+    tw_megaflow_format(&id->masked, &id->mask, ds);
 }
 
 /* Packets. */
