@@ -188,16 +188,19 @@ ct_joint_make(struct ct *ct, const struct ct_track tracks[], unsigned int n)
 }
 
 /* Will the same packets always do the same to 'conn' as to 'leader'?  Both are
- * locked. */
+ * locked.  (Comparisons of single bytes could become one of a word, with the
+ * lock in it, which others write.) */
 static bool
 is_alike(const struct ct_conn *conn, const struct ct_conn *leader)
 {
+    uint8_t differ = ((conn->l4_state ^ leader->l4_state)
+                      | (conn->wscale ^ leader->wscale)
+                      | (conn->retrans ^ leader->retrans));
+
     return ((ct_conn_status(conn) & STATUS_ASKED) == STATUS_WANTED
             && ct_l4_find(conn->key.proto)->ordinary
             && conn->key.proto == leader->key.proto
-            && conn->l4_state == leader->l4_state
-            && conn->wscale == leader->wscale
-            && conn->retrans == leader->retrans
+            && !differ
             && !memcmp(conn->l4_flags, leader->l4_flags,
                        sizeof conn->l4_flags)
             && !memcmp(&conn->tcp_last, &leader->tcp_last,
