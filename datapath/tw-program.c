@@ -146,6 +146,35 @@ run_simple(struct tw_thread *thread, const struct tw_program *program,
     tw_output(thread, program->simple_port, &batch, true);
 }
 
+/* Joints are worth it if packets ride in them.  Where the two directions of
+ * a conversation meet different zones, each packet of one dissolves what
+ * packets of the other have made: then most runs make none. */
+#define MIN_RIDES 8
+#define MIN_JOINTS 64
+#define MAX_JOINTS 1024
+
+static bool
+may_join(struct tw_program *program)
+{
+    return (program->n_joints < MIN_JOINTS
+            || program->n_rides >= (uint64_t) MIN_RIDES * program->n_joints
+            || !(++program->n_held_back % MIN_JOINTS));
+}
+
+static void
+count_joints(struct tw_program *program, struct tw_pass *pass,
+             const struct tw_run *run)
+{
+    pass->n_joint += run->n_joint;
+    pass->n_joints += run->n_joints;
+    program->n_rides += run->n_joint;
+    program->n_joints += run->n_joints;
+    if (program->n_joints >= MAX_JOINTS) {
+        program->n_joints /= 2;
+        program->n_rides /= 2;
+    }
+}
+
 uint32_t
 tw_program_run(struct tw_thread *thread, struct tw_program *program,
                struct tw_pass *pass, const uint8_t members[], size_t n)
@@ -160,6 +189,7 @@ tw_program_run(struct tw_thread *thread, struct tw_program *program,
     }
     begin_run(&run, thread, pass);
     run.n_steps = program->n_steps;
+    run.may_join = program->joint && may_join(program);
     for (size_t i = 0; i < n; i++) {
         run.members[i] = members[i];
         dp_packet_batch_add(&run.batch, pass->packets[members[i]]);
@@ -173,13 +203,15 @@ tw_program_run(struct tw_thread *thread, struct tw_program *program,
             break;
         }
     }
-    pass->n_joint += run.n_joint;
-    pass->n_joints += run.n_joints;
+    if (program->joint) {
+        count_joints(program, pass, &run);
+    }
     if (run.n_found) {
         ct_count(thread->dp->ct, CT_C_FOUND, run.n_found);
     }
     return run.left | run.leaving;
 }
+
 static void
 give_hashes(struct tw_run *run)
 {

@@ -211,7 +211,6 @@ joint_matches(const struct stroll *s, bool by_ct)
 
     for (size_t k = s->stretch->first_ct; k < s->stretch->n; k++) {
         const struct tw_op *op = &s->ops[k];
-        const struct ct_request *request = op->ct.request;
 
         switch (op->type) {
         case TW_OP_FLOW:
@@ -224,7 +223,8 @@ joint_matches(const struct stroll *s, bool by_ct)
         case TW_OP_CT:
             conn = step_conn(s, op->ct.step);
             ct_state = ct_joint_state(conn, &s->steps[op->ct.step],
-                                      request->nat.kind != CT_NAT_NONE);
+                                      op->ct.request->nat.kind
+                                      != CT_NAT_NONE);
             break;
         case TW_OP_CT_CLEAR:
         case TW_OP_SET_ETHERNET:
@@ -482,7 +482,7 @@ stroll(struct stroll *s, struct tw_op ops[], size_t n, size_t *at)
             return FATE_STAYS;
         }
     }
-    if (OVS_UNLIKELY(s->joinable && !s->in_joint)) {
+    if (OVS_UNLIKELY(s->joinable && !s->in_joint) && s->run->may_join) {
         make_joint(s);
     }
     return FATE_STAYS;
@@ -575,7 +575,7 @@ fetch_connections(const struct stroll *s, size_t j)
     unsigned int i = run->members[j];
     const struct ct_track *steps = run->pass->steps[i];
 
-    if (OVS_LIKELY(run->pass->joints[i].joint)) {
+    if (s->stretch->joint && OVS_LIKELY(run->pass->joints[i].joint)) {
         return;
     }
     for (unsigned int k = s->first_step; k < s->end_step; k++) {

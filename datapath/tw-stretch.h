@@ -29,6 +29,7 @@ struct tw_run {
     struct dp_packet_batch batch;
     uint8_t members[NETDEV_MAX_BURST];
     unsigned int n_steps;       /* Of the program. */
+    bool may_join;              /* Joints may be made. */
     unsigned int n_meetings;    /* Before this stretch. */
     unsigned int n_found;       /* Packets whose connection was found. */
     unsigned int n_joint;       /* Packets that were in a joint. */

@@ -96,7 +96,8 @@ struct ct_sctp {
     uint8_t last_dir;
 };
 
-/* In a joint, of one that does not lead it (ct-joint.h). */
+/* In a joint, of one that does not lead it (ct-joint.h).  Written under its
+ * lock and its leader's, read under either. */
 struct ct_follower {
     uint32_t leader;            /* Record numbers. */
     uint32_t next;              /* Follower of that leader; 0: none. */
@@ -125,7 +126,7 @@ struct ct_conn {
     union {
         struct ct_tcp_window tcp[CT_DIR_MAX];       /* [L] */
         struct ct_sctp sctp;                        /* [L] */
-        struct ct_follower follower;                /* [L] */
+        struct ct_follower follower;
     };
 };
 BUILD_ASSERT_DECL(sizeof(struct ct_conn) == 128);
@@ -256,6 +257,10 @@ ct_conn_is_live(const struct ct_conn *conn, uint32_t id)
     return (__atomic_load_n(&conn->id, __ATOMIC_ACQUIRE) == id
             && !(ct_conn_status(conn) & CT_DPIF_STATUS_DYING));
 }
+
+/* The same for one in a joint, whose own deadline may be out of date: has the
+ * time of the joint not come at 'now'?  (ct-tracker.c.) */
+bool ct_conn_lives_in_joint__(const struct ct_conn *, long long now);
 
 /* Beside the record (ct-chunk.h): its creation, in 1/8 s since the tracker's
  * own start.  [I] */

@@ -357,31 +357,38 @@ take_over(struct ct_conn *conn, const struct ct_conn *from)
 
 /* Reading. */
 
+/* Its leader, or itself if it is in no joint, locked. */
+static struct ct_conn *
+lock_leader_or_self(struct ct_conn *conn)
+{
+    for (;;) {
+        struct ct_conn *leader = lock_leader(conn);
+
+        if (leader) {
+            return leader;
+        }
+        ct_conn_lock(conn);
+        if (!ct_joint_has(conn)) {
+            return conn;
+        }
+        ct_conn_unlock(conn);
+    }
+}
+
 void
 ct_joint_read(const struct ct_conn *conn_, struct ct_conn *copy)
 {
     struct ct_conn *conn = CONST_CAST(struct ct_conn *, conn_);
-    struct ct_conn *leader;
-    const struct ct_conn *from = conn;
+    struct ct_conn *from = lock_leader_or_self(conn);
 
     memset(copy, 0, sizeof *copy);
     copy->key = conn->key;
-    leader = lock_leader(conn);
-    if (leader && leader != conn) {
+    if (from != conn) {
         memcpy(copy->counters, conn->counters, sizeof copy->counters);
-        from = leader;
-    } else if (!leader) {
-        ct_conn_lock(conn);
-        if (ct_joint_has(conn)) {
-            /* Just now. */
-            ct_conn_unlock(conn);
-            ct_joint_read(conn, copy);
-            return;
-        }
     }
     take_over(copy, from);
     atomic_init(&copy->deadline, atomic_load(&from->deadline));
-    ct_conn_unlock(leader ? leader : conn);
+    ct_conn_unlock(from);
 }
 
 bool
@@ -391,10 +398,13 @@ ct_joint_renew(struct ct_conn *conn, long long now)
     long long deadline;
 
     if (!leader) {
-        return atomic_load(&conn->deadline) > now;
+        return (long long) atomic_load(&conn->deadline) > now;
     }
     deadline = atomic_load_explicit(&leader->deadline, memory_order_relaxed);
-    if (leader != conn && deadline > now) {
+    if (leader != conn && deadline > now
+        && deadline > (long long) atomic_load_explicit(
+                           &conn->deadline, memory_order_relaxed)) {
+        /* Closer it becomes only when the wheel is told. */
         atomic_store_explicit(&conn->deadline, deadline, memory_order_relaxed);
     }
     ct_conn_unlock(leader);

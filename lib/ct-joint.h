@@ -36,7 +36,8 @@ struct ct;
  *
  * Order of locks: a leader's, its followers'.
  *
- * Threads: any, concurrently, in an RCU read-side section. */
+ * Threads: any, concurrently, in an RCU read-side section in which the
+ * connections were found or seen alive. */
 
 /* One joint, and which of a track's steps leads.  0: none. */
 typedef uint64_t ct_joint;
@@ -67,8 +68,8 @@ void ct_joint_dissolve(struct ct *, struct ct_conn *);
  * deadline, and its key, in '*copy', of which nothing else is valid. */
 void ct_joint_read(const struct ct_conn *, struct ct_conn *copy);
 
-/* The deadline of 'conn' is over.  True if it is in a joint that goes on, and
- * has got the deadline of that. */
+/* True if the time of 'conn', or of the joint that it is in, has not come at
+ * 'now'.  Its own deadline is then no earlier than it should be. */
 bool ct_joint_renew(struct ct_conn *, long long now);
 
 static inline unsigned int

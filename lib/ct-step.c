@@ -112,9 +112,11 @@ update_protocol(struct ct_packet *packet)
     packet->timeout = CT_TIMEOUT_KEEP;
     ct_joint_lock(packet->ct, conn);
     verdict = packet->l4->update(packet, conn);
-    if (OVS_LIKELY(verdict == CT_VERDICT_ACCEPT
-                   || verdict == CT_VERDICT_DELETE)) {
+    if (OVS_LIKELY(verdict == CT_VERDICT_ACCEPT)) {
         count_packet(packet);
+    } else if (verdict == CT_VERDICT_DELETE) {
+        count_packet(packet);
+        atomic_store(&conn->deadline, CT_DEADLINE_ENDED);
     } else if (verdict == CT_VERDICT_INVALID) {
         shorten_deadline(packet);
     }
@@ -133,7 +135,6 @@ apply_verdict(struct ct_packet *packet, enum ct_verdict verdict)
         break;
     case CT_VERDICT_DELETE:
         packet->ct_state = conn_state(packet);
-        atomic_store(&packet->conn->deadline, CT_DEADLINE_ENDED);
         ct_conn_end(packet->ct, packet->conn, CT_C_DELETED);
         break;
     case CT_VERDICT_INVALID:

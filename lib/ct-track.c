@@ -19,6 +19,8 @@
 #include "util.h"
 
 static bool has_helper(const struct ct_conn *);
+static bool is_young(const struct ct_conn *, enum ct_dir,
+                     uint64_t min_packets);
 
 uint64_t
 ct_track_epoch(const struct ct *ct)
@@ -43,7 +45,7 @@ ct_track_remember(const struct dp_packet *pkt, uint64_t min_packets,
     enum ct_dir dir = md->reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
 
     if (!conn || md->ct_state & CS_INVALID || md->icmp_related
-        || conn->counters[dir].packets <= min_packets || has_helper(conn)) {
+        || is_young(conn, dir, min_packets) || has_helper(conn)) {
         return false;
     }
     track->number = (ct_conn_number(conn)
@@ -217,4 +219,13 @@ has_helper(const struct ct_conn *conn)
     const struct ct_conn_ext *ext = ct_conn_ext(conn);
 
     return ext && ext->helper[0];
+}
+
+/* One that is in a joint by now is not, and its counters are no numbers of
+ * packets. */
+static bool
+is_young(const struct ct_conn *conn, enum ct_dir dir, uint64_t min_packets)
+{
+    return (!(ct_conn_status(conn) & CT_CONN_STATUS_JOINT)
+            && conn->counters[dir].packets <= min_packets);
 }

@@ -192,7 +192,9 @@ ct_track_step(struct ct_packet *packet, const struct ct_track_request *r,
     enum ct_dir dir = ct_track_dir(track);
     uint64_t timeout = 0;
 
-    if (OVS_UNLIKELY(!ct_track_is_valid__(packet, r, conn, track))) {
+    if (OVS_UNLIKELY(!ct_track_is_valid__(packet, r, conn, track)
+                     || (ct_conn_status(conn) & CT_CONN_STATUS_JOINT
+                         && !ct_conn_lives_in_joint__(conn, packet->now)))) {
         return CT_TRACK_LOST;
     }
     packet->conn = conn;

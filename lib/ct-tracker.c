@@ -202,7 +202,6 @@ ct_conn_end(struct ct *ct, struct ct_conn *conn, enum ct_counter why)
     return true;
 }
 
-/* A follower's own deadline may be an old one. */
 bool
 ct_conn_lives_in_joint__(const struct ct_conn *conn, long long now)
 {

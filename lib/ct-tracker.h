@@ -28,8 +28,8 @@ struct ct_zone;
  *
  * Lock order
  * ----------
- * frag's mutex, maintenance, mutex, a connection's lock, what table, wheel
- * and NAT lock inside.
+ * frag's mutex, maintenance, mutex, a connection's lock, those of its
+ * followers (ct-joint.h), what table, wheel and NAT lock inside.
  *
  * Tags: [I] immutable, [A] atomic, [M] 'mutex', [R] 'maintenance'. */
 
@@ -94,18 +94,19 @@ struct ct {
 bool ct_conn_end(struct ct *, struct ct_conn *, enum ct_counter why);
 
 /* Not ended, and not to be ended at 'now'. */
-bool ct_conn_lives_in_joint__(const struct ct_conn *, long long now);
-
 static inline bool
 ct_conn_lives(const struct ct_conn *conn, long long now)
 {
-    uint16_t status = ct_conn_status(conn);
+    /* Pairs with ct_joint_dissolve(), which first writes the deadline. */
+    uint16_t status = atomic_load_explicit(&conn->status,
+                                           memory_order_acquire);
 
     return (!(status & CT_DPIF_STATUS_DYING)
-            && ((long long) atomic_load_explicit(&conn->deadline,
-                                                 memory_order_relaxed) > now
-                || (OVS_UNLIKELY(status & CT_CONN_STATUS_JOINT)
-                    && ct_conn_lives_in_joint__(conn, now))));
+            && (OVS_UNLIKELY(status & CT_CONN_STATUS_JOINT)
+                ? ct_conn_lives_in_joint__(conn, now)
+                : (long long) atomic_load_explicit(&conn->deadline,
+                                                   memory_order_relaxed)
+                  > now));
 }
 
 void ct_counters_init(struct ct *);

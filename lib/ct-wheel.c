@@ -143,7 +143,7 @@ receive(struct ct_wheel *wheel, struct ct_conn *conn)
     if (ct_conn_status(conn) & CT_CONN_STATUS_DEAD) {
         links->prev = PREV_RELEASED;
         wheel->ops->release(wheel->aux, conn);
-    } else if (!expires(wheel, conn, wheel->tick - 1)) {
+    } else if (!wheel->tick || !expires(wheel, conn, wheel->tick - 1)) {
         arm(wheel, conn, wheel->tick);
     }
 }

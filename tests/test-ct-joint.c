@@ -262,7 +262,7 @@ test_mark(void)
         assert(ride(&ways[1]));
         entry = entry_of(&ways[0], i);
         assert(entry.mark == 7 && entry.labels.u64.lo == 9);
-        }
+    }
 }
 
 /* A zone is flushed: the connections of the others go on. */
@@ -273,7 +273,7 @@ test_end(void)
         uint16_t zone = 1 + i;
         struct way ways[2];
 
-            ct_flush(ct, NULL, NULL);
+        ct_flush(ct, NULL, NULL);
         converse(udp, ways);
         join(ways);
         assert(ride(&ways[0]));
@@ -290,7 +290,7 @@ test_end(void)
                 check_packets(&ways[0], j, 3, 2);
             }
         }
-        }
+    }
 }
 
 /* A joint lives as long as packets come, and its connections end together. */
@@ -334,6 +334,31 @@ test_sooner(void)
     assert(dump_count(-1) == N_ZONES);
     advance(2 * 1000);
     assert(!dump_count(-1) && !ct_get_nconns(ct));
+}
+
+/* Before maintenance comes to it: whose time is over is over in all zones,
+ * whichever is asked first. */
+static void
+test_late(void)
+{
+    for (unsigned int i = 0; i < N_ZONES; i++) {
+        struct ct_request request = in_zone(i, false);
+        struct way ways[2];
+
+        ct_flush(ct, NULL, NULL);
+        converse(segment(tcp, TCP_ACK, 100, 100), ways);
+        join(ways);
+        ways[0].spec.len = 10;
+        assert(ride(&ways[0]));         /* 300 s from now on. */
+        now += 300 * 1000 - 1;
+        assert(ct_conn_lives(conn_of(&ways[0], i), now));
+        now += 1;
+        assert(!ct_conn_lives(conn_of(&ways[0], i), now));
+        assert(!ride(&ways[1]));
+        assert(state(ways[1].spec, &request) == NEW);
+        request = in_zone((i + 1) % N_ZONES, false);
+        assert(state(ways[1].spec, &request) == NEW);
+    }
 }
 
 /* Several threads. */
@@ -448,6 +473,7 @@ static const struct test tests[] = {
     { "end", test_end },
     { "expiry", test_expiry },
     { "sooner", test_sooner },
+    { "late", test_late },
     { "race", test_race },
 };
 
