@@ -58,6 +58,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-port.h \
 	datapath/tw-program.c \
 	datapath/tw-program.h \
+	datapath/tw-programs.c \
+	datapath/tw-programs.h \
 	datapath/tw-recirc.c \
 	datapath/tw-recirc.h \
 	datapath/tw-reconfigure.c \

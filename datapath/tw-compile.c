@@ -15,9 +15,6 @@
 #include "tw-megaflow.h"
 #include "util.h"
 
-/* Programs looked at in one sweep. */
-#define SWEEP 64
-
 /* A program in the making. */
 struct compiler {
     const struct tw_walk *walk;
@@ -42,41 +39,11 @@ static struct tw_program *compile(struct tw_programs *, const struct tw_walk *,
 static void refuse(struct compiler *, enum tw_refusal why);
 static uint32_t chain_hash(const struct tw_walk *, uint64_t again);
 static bool ref_flows(struct tw_program *, const struct tw_walk *);
-static void unref_flows(struct tw_program *);
 static void compile_flow(struct compiler *, unsigned int i);
 static bool divide(struct tw_program *);
 static void find_scope(struct tw_program *);
-static bool has_number(const struct tw_programs *);
-static void add_number(struct tw_programs *, struct tw_program *);
 static void find_simple(struct tw_program *, const struct tw_thread *);
 static struct tw_program *settle(struct tw_program *);
-static bool is_buried(const struct tw_program *);
-static void bury(struct tw_programs *, struct tw_program *);
-static void free_program(struct tw_programs *, struct tw_program *);
-
-void
-tw_programs_init(struct tw_programs *programs)
-{
-    memset(programs, 0, sizeof *programs);
-    hmap_init(&programs->by_chain);
-    programs->n_numbers = 1;
-}
-
-void
-tw_programs_uninit(struct tw_programs *programs)
-{
-    for (uint32_t i = 1; i < programs->n_numbers; i++) {
-        struct tw_program *program = programs->by_number[i];
-
-        if (program) {
-            unref_flows(program);
-            free_cacheline(program);
-        }
-    }
-    free(programs->by_number);
-    free(programs->free_numbers);
-    hmap_destroy(&programs->by_chain);
-}
 
 /* A new program, which 'programs' takes.  NULL, and '*why'. */
 static struct tw_program *
@@ -103,20 +70,18 @@ compile(struct tw_programs *programs, const struct tw_walk *walk,
     if (!c.refused && !divide(c.program)) {
         refuse(&c, TW_REFUSED_LONG);
     }
-    if (!c.refused && !has_number(programs)) {
+    if (!c.refused && !tw_programs_has_room(programs)) {
         refuse(&c, TW_REFUSED_PROGRAMS);
     }
     if (c.refused) {
         *why = c.refused;
-        unref_flows(c.program);
+        tw_program_unref_flows(c.program);
         free(c.program);
         return NULL;
     }
     find_scope(c.program);
     find_simple(c.program, source->thread);
-    c.program = settle(c.program);
-    add_number(programs, c.program);
-    return c.program;
+    return settle(c.program);
 }
 
 struct tw_program *
@@ -132,65 +97,13 @@ tw_compile(struct tw_programs *programs, const struct tw_walk *walk,
         if (!program) {
             return NULL;
         }
-        hmap_insert(&programs->by_chain, &program->node, hash);
+        tw_programs_add(programs, program, hash);
     }
     if (!program->by_context && !source->key->trackable) {
         *why = TW_REFUSED_FIELDS;
         return NULL;
     }
     return program;
-}
-
-void
-tw_program_unname(struct tw_programs *programs, uint16_t number)
-{
-    struct tw_program *program = programs->by_number[number];
-
-    program->n_names--;
-    if (!program->n_names && is_buried(program)) {
-        free_program(programs, program);
-    }
-}
-
-void
-tw_programs_sweep(struct tw_programs *programs, const struct ct *ct,
-                  const struct tw_epoch *now)
-{
-    if (!programs->hand && tw_epoch_equals(&programs->swept, now)) {
-        return;
-    }
-    for (unsigned int i = 0; i < SWEEP; i++) {
-        struct tw_program *program;
-
-        if (++programs->hand >= programs->n_numbers) {
-            programs->hand = 0;
-            programs->swept = *now;
-            return;
-        }
-        program = programs->by_number[programs->hand];
-        if (program && !is_buried(program)
-            && !tw_program_is_valid(program, ct, now)) {
-            bury(programs, program);
-        }
-    }
-}
-
-/* A dead program that has let go of its megaflows. */
-static bool
-is_buried(const struct tw_program *program)
-{
-    return hmap_node_is_null(&program->node);
-}
-
-static void
-bury(struct tw_programs *programs, struct tw_program *program)
-{
-    hmap_remove(&programs->by_chain, &program->node);
-    hmap_node_nullify(&program->node);
-    unref_flows(program);
-    if (!program->n_names) {
-        free_program(programs, program);
-    }
 }
 
 /* The set. */
@@ -266,43 +179,6 @@ find(const struct tw_programs *programs, const struct tw_walk *walk,
     return NULL;
 }
 
-static bool
-has_number(const struct tw_programs *programs)
-{
-    return programs->n_free || programs->n_numbers <= TW_MAX_PROGRAMS;
-}
-
-static void
-add_number(struct tw_programs *programs, struct tw_program *program)
-{
-    if (programs->n_free) {
-        program->number = programs->free_numbers[--programs->n_free];
-    } else {
-        if (programs->n_numbers >= programs->allocated) {
-            programs->allocated = MAX(64, 2 * programs->allocated);
-            programs->by_number = xrealloc(programs->by_number,
-                                           programs->allocated
-                                           * sizeof *programs->by_number);
-        }
-        program->number = programs->n_numbers++;
-    }
-    programs->by_number[program->number] = program;
-}
-
-static void
-free_program(struct tw_programs *programs, struct tw_program *program)
-{
-    if (programs->n_free >= programs->allocated_free) {
-        programs->allocated_free = MAX(64, 2 * programs->allocated_free);
-        programs->free_numbers = xrealloc(programs->free_numbers,
-                                          programs->allocated_free
-                                          * sizeof *programs->free_numbers);
-    }
-    programs->free_numbers[programs->n_free++] = program->number;
-    programs->by_number[program->number] = NULL;
-    free_cacheline(program);
-}
-
 /* The versions first: whoever modifies a flow changes its version behind its
  * actions, so that a program is at worst taken for older than it is. */
 static bool
@@ -319,15 +195,6 @@ ref_flows(struct tw_program *program, const struct tw_walk *walk)
         program->n_flows++;
     }
     return true;
-}
-
-static void
-unref_flows(struct tw_program *program)
-{
-    for (unsigned int i = 0; i < program->n_flows; i++) {
-        tw_megaflow_unref(program->flows[i].flow);
-    }
-    program->n_flows = 0;
 }
 
 /* Compiling. */
