@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/system-dpctl.sh \
 	tests/system-harness.sh \
 	tests/system-nat.sh \
+	tests/system-peers.sh \
 	tests/system-ports.sh \
 	tests/system-throughput.sh \
 	tests/system-traffic.sh \
