@@ -10,6 +10,7 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip6.h>
 
+#include "ct-join.h"
 #include "flow.h"
 #include "hash.h"
 #include "packets.h"
@@ -24,39 +25,12 @@ static void extract_other(ovs_be16 dl_type, struct tw_track_key *);
 static bool extract_transport(struct dp_packet *, uint8_t proto, bool ipv6,
                               struct tw_track_key *);
 
-/* The context is compared and hashed as words, at once: it is written as
- * words, too, because a load that takes its bytes from more than one store has
- * to wait for all of them. */
-
-/* What stands in memory as 'first', 'second'. */
-static inline uint64_t
-join32(uint32_t first, uint32_t second)
-{
-#if WORDS_BIGENDIAN
-    return (uint64_t) first << 32 | second;
-#else
-    return (uint64_t) second << 32 | first;
-#endif
-}
+/* The context is hashed as words, and written as such (ct-join.h). */
 
 static inline uint32_t
-join16(uint16_t first, uint16_t second)
+join4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
-#if WORDS_BIGENDIAN
-    return (uint32_t) first << 16 | second;
-#else
-    return (uint32_t) second << 16 | first;
-#endif
-}
-
-static inline uint32_t
-join8(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
-{
-#if WORDS_BIGENDIAN
-    return join16((uint16_t) a << 8 | b, (uint16_t) c << 8 | d);
-#else
-    return join16((uint16_t) b << 8 | a, (uint16_t) d << 8 | c);
-#endif
+    return ct_join16(ct_join8(a, b), ct_join8(c, d));
 }
 
 static inline void
@@ -68,13 +42,13 @@ set_link(struct tw_track_key *key, const struct eth_header *eth,
     memcpy(&key->context_words[0], eth, sizeof key->context_words[0]);
     memcpy(&rest, (const char *) eth + sizeof key->context_words[0],
            sizeof rest);
-    key->context_words[1] = join32(rest, odp_to_u32(in_port));
+    key->context_words[1] = ct_join32(rest, odp_to_u32(in_port));
 }
 
 static inline void
 set_kind(struct tw_track_key *key, uint32_t tags, uint32_t kind)
 {
-    key->context_words[2] = join32(tags, kind);
+    key->context_words[2] = ct_join32(tags, kind);
 }
 
 void
@@ -84,12 +58,12 @@ tw_track_key_extract(struct dp_packet *packet, uint16_t tunnel,
     const struct eth_header *eth = dp_packet_data(packet);
     size_t size = dp_packet_size(packet);
     ovs_be16 dl_type = eth->eth_type;
-    uint32_t tags = join16(0, tunnel);
+    uint32_t tags = ct_join16(0, tunnel);
     size_t ofs = ETH_HEADER_LEN;
 
     dp_packet_reset_offsets(packet);
     set_link(key, eth, packet->md.in_port.odp_port);
-    set_kind(key, tags, join8(TW_KEY_NONE, 0, 0, 0));
+    set_kind(key, tags, join4(TW_KEY_NONE, 0, 0, 0));
     key->ports = 0;
     key->trackable = false;
     key->tcp_flags = 0;
@@ -100,14 +74,15 @@ tw_track_key_extract(struct dp_packet *packet, uint16_t tunnel,
     }
     if (dl_type == htons(ETH_TYPE_VLAN_8021Q)) {
         const struct vlan_header *vlan = (const void *) (eth + 1);
+        ovs_be16 tci;
 
         ofs += VLAN_HEADER_LEN;
         if (size < ofs || !flow_vlan_limit) {
             return;
         }
-        tags = join16((OVS_FORCE uint16_t) (vlan->vlan_tci | htons(VLAN_CFI)),
-                      tunnel);
-        set_kind(key, tags, join8(TW_KEY_NONE, 0, 0, 0));
+        tci = vlan->vlan_tci | htons(VLAN_CFI);
+        tags = ct_join16((OVS_FORCE uint16_t) tci, tunnel);
+        set_kind(key, tags, join4(TW_KEY_NONE, 0, 0, 0));
         dl_type = vlan->vlan_next_type;
     }
 
@@ -191,7 +166,7 @@ extract_ipv4(struct dp_packet *packet, size_t ofs, struct tw_track_key *key,
                                                key))) {
         kind = TW_KEY_NONE;
     }
-    set_kind(key, tags, join8(kind, ip->ip_proto, ip->ip_tos, ip->ip_ttl));
+    set_kind(key, tags, join4(kind, ip->ip_proto, ip->ip_tos, ip->ip_ttl));
 }
 
 /* RFC 8200 section 3, without extension headers. */
@@ -231,7 +206,7 @@ extract_ipv6(struct dp_packet *packet, size_t ofs, struct tw_track_key *key,
     if (OVS_UNLIKELY(!extract_transport(packet, ip6->ip6_nxt, true, key))) {
         kind = TW_KEY_NONE;
     }
-    set_kind(key, tags, join8(kind, ip6->ip6_nxt, ntohl(tc_flow) >> 20,
+    set_kind(key, tags, join4(kind, ip6->ip6_nxt, ntohl(tc_flow) >> 20,
                               ip6->ip6_hlim));
 }
 

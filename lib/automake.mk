@@ -51,6 +51,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-timeout.h \
 	lib/ct-tracker.c \
 	lib/ct-tracker.h \
+	lib/ct-join.h \
 	lib/ct-joint.c \
 	lib/ct-joint.h \
 	lib/ct-track.c \

@@ -13,6 +13,7 @@
 #include <netinet/ip6.h>
 
 #include "ct-hash.h"
+#include "ct-join.h"
 #include "ct-packet-inline.h"
 #include "dp-packet.h"
 #include "flow.h"
@@ -160,40 +161,8 @@ invalid(struct ct_packet *packet, enum ct_counter reason)
     return false;
 }
 
-/* 'a' and 'b' as they follow each other in memory. */
-static uint64_t
-join(uint32_t a, uint32_t b)
-{
-#ifdef WORDS_BIGENDIAN
-    return (uint64_t) a << 32 | b;
-#else
-    return (uint64_t) b << 32 | a;
-#endif
-}
-
-static uint32_t
-join16(uint16_t a, uint16_t b)
-{
-#ifdef WORDS_BIGENDIAN
-    return (uint32_t) a << 16 | b;
-#else
-    return (uint32_t) b << 16 | a;
-#endif
-}
-
-static uint16_t
-join8(uint8_t a, uint8_t b)
-{
-    const uint8_t bytes[] = { a, b };
-    uint16_t word;
-
-    memcpy(&word, bytes, sizeof word);
-    return word;
-}
-
-/* ct_tuple_to_key() and ct_tuple_invert() in one.  Whole words, because the
- * hash reads the keys as such at once: a load that spans several stores
- * waits for all of them. */
+/* ct_tuple_to_key() and ct_tuple_invert() in one, as words: the hash reads the
+ * keys as such. */
 static void
 make_keys_ipv4(struct ct_packet *packet)
 {
@@ -204,13 +173,15 @@ make_keys_ipv4(struct ct_packet *packet)
     uint16_t dport = (OVS_FORCE uint16_t) t->dst_port;
     uint16_t zone = packet->request->zone;
     uint64_t key[] = {
-        join(src, dst),
-        join(join16(sport, dport), join16(zone, join8(t->proto, t->kind))),
+        ct_join32(src, dst),
+        ct_join32(ct_join16(sport, dport),
+                  ct_join16(zone, ct_join8(t->proto, t->kind))),
     };
     uint64_t inverse[] = {
-        join(dst, src),
-        join(join16(dport, sport),
-             join16(zone, join8(t->proto, ct_kind_inverse(t->kind)))),
+        ct_join32(dst, src),
+        ct_join32(ct_join16(dport, sport),
+                  ct_join16(zone, ct_join8(t->proto,
+                                           ct_kind_inverse(t->kind)))),
     };
 
     memcpy(&packet->key, key, sizeof key);

@@ -142,6 +142,19 @@ scenario_snat_exhausted() {
         "^peer=10.9.9.240 port=3400[0-3]"
 }
 
+# dnat_flows: the virtual address of neighbour_of_vip, port 8080, is the
+# server's, port 80.
+dnat_flows() {
+    flows br0 <<END
+$neighbours
+in_port=1,tcp,nw_dst=10.1.1.100,tp_dst=8080 actions=ct(commit,zone=1,nat(dst=10.1.1.2:80)),2
+in_port=1,tcp6,ipv6_dst=fd01::100,tp_dst=8080 actions=ct(commit,zone=1,nat(dst=[fd01::2]:80)),2
+in_port=2,ct_state=-trk,tcp actions=ct(zone=1,nat,table=1)
+in_port=2,ct_state=-trk,tcp6 actions=ct(zone=1,nat,table=1)
+table=1,ct_state=+trk+est+rpl actions=1
+END
+}
+
 # A virtual address in front of a server.
 scenario_dnat() {
     local vip=$(ip_of $1 10.1.1.100 fd01::100)
@@ -152,14 +165,7 @@ scenario_dnat() {
     two_hosts
     neighbour_of_vip
     serve_http server
-    flows br0 <<END
-$neighbours
-in_port=1,tcp,nw_dst=10.1.1.100,tp_dst=8080 actions=ct(commit,zone=1,nat(dst=10.1.1.2:80)),2
-in_port=1,tcp6,ipv6_dst=fd01::100,tp_dst=8080 actions=ct(commit,zone=1,nat(dst=[fd01::2]:80)),2
-in_port=2,ct_state=-trk,tcp actions=ct(zone=1,nat,table=1)
-in_port=2,ct_state=-trk,tcp6 actions=ct(zone=1,nat,table=1)
-table=1,ct_state=+trk+est+rpl actions=1
-END
+    dnat_flows
     for port in 7001 7002; do
         same "page" "$(get client "$(url $1 10.1.1.100:8080 \
                        fd01::100 | sed 's,]/,]:8080/,')" \

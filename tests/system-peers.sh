@@ -117,14 +117,7 @@ scenario_dnat_bulk() {
     neighbour_of_vip
     serve_http server
     big_file 100000000
-    flows br0 <<END
-$neighbours
-in_port=1,tcp,nw_dst=10.1.1.100,tp_dst=8080 actions=ct(commit,zone=1,nat(dst=10.1.1.2:80)),2
-in_port=1,tcp6,ipv6_dst=fd01::100,tp_dst=8080 actions=ct(commit,zone=1,nat(dst=[fd01::2]:80)),2
-in_port=2,ct_state=-trk,tcp actions=ct(zone=1,nat,table=1)
-in_port=2,ct_state=-trk,tcp6 actions=ct(zone=1,nat,table=1)
-table=1,ct_state=+trk+est+rpl actions=1
-END
+    dnat_flows
     downloads client "$(url $1 10.1.1.100:8080 fd01::100 |
                         sed 's,]/,]:8080/,')big"
     rm www/big
