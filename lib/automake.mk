@@ -49,6 +49,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-step.h \
 	lib/ct-timeout.c \
 	lib/ct-timeout.h \
+	lib/ct-timeout-set.c \
 	lib/ct-tracker.c \
 	lib/ct-tracker.h \
 	lib/ct-joint.c \

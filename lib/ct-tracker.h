@@ -8,6 +8,7 @@
 #include "ct-conn.h"
 #include "ct-counters.h"
 #include "ct-tally.h"
+#include "ct-timeout.h"
 #include "latch.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -46,6 +47,11 @@ struct ct_policy {
     struct ct_timeouts *timeouts;           /* Freed through RCU. */
 };
 
+/* Timeouts that were set for the tracker or a zone, by enum ct_set_by. */
+struct ct_timeout_settings {
+    struct ct_timeout_setting by[CT_N_SET_BY];
+};
+
 struct ct {
     struct ct_conn_memory *memory;          /* [I] */
     struct ct_wheel *wheel;                 /* [I] */
@@ -69,6 +75,10 @@ struct ct {
     struct ovs_list detached;               /* [M] struct ct_generation. */
     uint64_t next_seq;                      /* [M] Of a generation. */
     struct hmap policies;                   /* [M] struct ct_policy. */
+    struct ct_timeout_settings settings;    /* [M] Below policies. */
+    struct ct_timeouts *timeouts;           /* [M] Of zones without policy
+                                             * or settings; NULL: defaults.
+                                             * Freed through RCU. */
 
     /* Counters. */
     ovsthread_key_t counter_key;            /* [I] */
@@ -111,8 +121,8 @@ ct_conn_lives(const struct ct_conn *conn, long long now)
 void ct_counters_init(struct ct *);
 void ct_counters_uninit(struct ct *);
 
-/* The set of policy 'id', or the defaults. */
-const struct ct_timeouts *ct_timeouts_of_policy(const struct ct *, uint32_t id)
+/* Points 'zone' to what is in force there. */
+void ct_timeouts_renew_zone(struct ct *, struct ct_zone *)
     OVS_REQUIRES(ct->mutex);
 void ct_timeouts_uninit(struct ct *);
 

@@ -131,7 +131,7 @@ ct_zone_use_policy(struct ct *ct, struct ct_zone *zone, uint32_t id)
                                           memory_order_relaxed) != id)) {
         ovs_mutex_lock(&ct->mutex);
         atomic_store(&zone->policy_id, id);
-        ovsrcu_set(&zone->timeouts, ct_timeouts_of_policy(ct, id));
+        ct_timeouts_renew_zone(ct, zone);
         ovs_mutex_unlock(&ct->mutex);
     }
 }
@@ -209,6 +209,8 @@ ct_zones_uninit(struct ct *ct)
         struct ct_zone *zone = ct_zones_at(ct, i);
 
         generation_free(ct_zone_generation(zone));
+        free(zone->settings);
+        free(zone->own_timeouts);
         free(zone);
     }
     LIST_FOR_EACH_POP (generation, node, &ct->detached) {
@@ -285,7 +287,7 @@ zone_create(struct ct *ct, uint16_t id)
 
     zone->id = id;
     atomic_init(&zone->policy_id, DEFAULT_TP_ID);
-    ovsrcu_init(&zone->timeouts, &ct_timeouts_default);
+    ct_timeouts_renew_zone(ct, zone);
     ovsrcu_init(&zone->generation, generation_create(ct, zone));
 
     /* Pairs with ct_zone_get() and ct_zones_count(). */

@@ -10,6 +10,8 @@
 #include "ovs-rcu.h"
 
 struct ct;
+struct ct_timeout_settings;
+struct ct_timeouts;
 
 /* A zone: its table, count, limit and timeouts.
  * =============================================
@@ -54,6 +56,9 @@ struct ct_zone {
     _Atomic bool own_limit;                 /* [A] Else the default limit. */
     _Atomic uint32_t policy_id;             /* [A] */
     OVSRCU_TYPE(const struct ct_timeouts *) timeouts;   /* [R] Never NULL. */
+    struct ct_timeout_settings *settings;   /* Under ct->mutex; NULL: none. */
+    struct ct_timeouts *own_timeouts;       /* Under ct->mutex: 'timeouts', if
+                                             * no other zone's. */
 };
 
 /* NULL if there is none. */

@@ -8,6 +8,7 @@
 
 #include "ct-dpif.h"
 #include "ct-request.h"
+#include "ct-timeout.h"
 #include "dp-packet.h"
 
 struct ds;
@@ -102,6 +103,23 @@ int ct_timeout_policy_del(struct ct *, uint32_t id);
  * after it.  Returns EOF after the last. */
 int ct_timeout_policy_next(const struct ct *, uint32_t *id,
                            struct ct_dpif_timeout_policy *);
+
+/* Timeouts that are set by name, for the tracker ('zone' -1) or a zone, by a
+ * command or by configuration: ct-timeout.h tells what is in force where.
+ * ct_timeouts_set() replaces all that was set there by the same.  Existing
+ * connections take them at their next packet. */
+void ct_timeouts_set(struct ct *, int zone, enum ct_set_by,
+                     const struct ct_timeout_setting *);
+void ct_timeouts_get_setting(const struct ct *, int zone, enum ct_set_by,
+                             struct ct_timeout_setting *);
+/* Forgets what commands have set, in 'zone'; everywhere if it is -1. */
+void ct_timeouts_reset(struct ct *, int zone);
+/* What is in force, and where that comes from ('layers' has CT_N_TIMEOUTS
+ * members). */
+void ct_timeouts_get(const struct ct *, int zone, struct ct_timeouts *,
+                     enum ct_layer layers[]);
+/* Has the zone a policy, or was anything set for it? */
+bool ct_timeouts_zone_is_set(const struct ct *, uint16_t zone);
 
 /* Flush everything (zone NULL), a zone, or the one connection that has
  * 'tuple' as its original or reply tuple in '*zone' (0 if NULL): ENOENT if

@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/system-harness.sh \
 	tests/system-nat.sh \
 	tests/system-ports.sh \
+	tests/system-settings.sh \
 	tests/system-throughput.sh \
 	tests/system-traffic.sh \
 	tests/system-traffic-device.sh \

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The dpif provider: the "trackway/..." commands of ovs-appctl that show and
+ * set what the connection tracker has, for a datapath or a zone of it. */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ct.h"
+#include "dpif-tw.h"
+#include "openvswitch/dynamic-string.h"
+#include "sset.h"
+#include "svec.h"
+#include "tw-datapath.h"
+#include "unixctl.h"
+#include "util.h"
+
+/* The words behind a command: [DP] [zone=N] WORD... */
+struct args {
+    const char *dp;             /* NULL: all datapaths. */
+    int zone;                   /* -1: none. */
+    struct svec words;          /* The others. */
+};
+
+/* What a command does with each datapath that it is about.  Returns NULL, or
+ * what is wrong, which the caller frees; then nothing has changed. */
+typedef char *ct_command_func(struct ct *, const struct args *, struct ds *);
+
+static ct_command_func timeout_show, timeout_set, timeout_reset;
+
+static const struct command {
+    const char *name;
+    const char *usage;
+    ct_command_func *run;
+    bool show;                  /* With a title for each datapath. */
+    bool words;                 /* Takes other words. */
+} commands[] = {
+    { "trackway/timeout-show", "[dp] [zone=N]", timeout_show, true, false },
+    { "trackway/timeout-set", "[dp] [zone=N] NAME=SECONDS...", timeout_set,
+      false, true },
+    { "trackway/timeout-reset", "[dp] [zone=N]", timeout_reset, false,
+      false },
+};
+
+static unixctl_cb_func run_command;
+static char *parse_args(const struct command *, int argc, const char *argv[],
+                        struct args *);
+static char *run_all(const struct command *, const struct args *, struct ds *);
+
+void
+dpif_tw_ct_unixctl_init(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        const struct command *c = &commands[i];
+
+        unixctl_command_register(c->name, c->usage, 0,
+                                 c->words ? INT_MAX : 2, run_command,
+                                 CONST_CAST(struct command *, c));
+    }
+}
+
+static void
+run_command(struct unixctl_conn *conn, int argc, const char *argv[],
+            void *command)
+{
+    struct ds reply = DS_EMPTY_INITIALIZER;
+    struct args args;
+    char *error;
+
+    svec_init(&args.words);
+    error = parse_args(command, argc, argv, &args);
+    if (!error) {
+        error = run_all(command, &args, &reply);
+    }
+    if (error) {
+        unixctl_command_reply_error(conn, error);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&reply));
+    }
+    svec_destroy(&args.words);
+    ds_destroy(&reply);
+    free(error);
+}
+
+/* A word without '=' in the first place is a datapath, unless it is one that
+ * the command knows. */
+static bool
+names_datapath(const char *word)
+{
+    return !strchr(word, '=') && strcmp(word, "on") && strcmp(word, "off");
+}
+
+static char *
+parse_zone(const char *word, int *zone)
+{
+    const char *digits = word + strlen("zone=");
+
+    return (*digits < '0' || *digits > '9'
+            || !str_to_int(digits, 10, zone) || *zone > UINT16_MAX
+            ? xasprintf("%s: not a zone from 0 to %d", word, UINT16_MAX)
+            : NULL);
+}
+
+static char *
+parse_args(const struct command *command, int argc, const char *argv[],
+           struct args *args)
+{
+    args->dp = NULL;
+    args->zone = -1;
+    for (int i = 1; i < argc; i++) {
+        char *error = NULL;
+
+        if (i == 1 && names_datapath(argv[i])) {
+            args->dp = argv[i];
+        } else if (!strncmp(argv[i], "zone=", strlen("zone="))) {
+            error = parse_zone(argv[i], &args->zone);
+        } else if (command->words) {
+            svec_add(&args->words, argv[i]);
+        } else {
+            error = xasprintf("%s: not expected (%s)", argv[i],
+                              command->usage);
+        }
+        if (error) {
+            return error;
+        }
+    }
+    return NULL;
+}
+
+/* As NAME, or TYPE@NAME. */
+static bool
+is_named(const struct tw_datapath *dp, const char *name)
+{
+    size_t len = strlen(dp->type);
+
+    return (!strcmp(dp->name, name)
+            || (!strncmp(name, dp->type, len) && name[len] == '@'
+                && !strcmp(dp->name, name + len + 1)));
+}
+
+static char *
+run_one(const struct command *command, struct tw_datapath *dp,
+        const struct args *args, struct ds *ds)
+{
+    if (command->show) {
+        ds_put_format(ds, "%s@%s", dp->type, dp->name);
+        if (args->zone >= 0) {
+            ds_put_format(ds, " zone %d", args->zone);
+        }
+        ds_put_cstr(ds, ":\n");
+    }
+    return command->run(dp->ct, args, ds);
+}
+
+static char *
+run_all(const struct command *command, const struct args *args, struct ds *ds)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    const char **sorted;
+    char *error = NULL;
+    size_t n = 0;
+
+    tw_datapath_names(&names);
+    sorted = sset_sort(&names);
+    for (size_t i = 0; i < sset_count(&names) && !error; i++) {
+        struct tw_datapath *dp = tw_datapath_find(sorted[i]);
+
+        if (dp && (!args->dp || is_named(dp, args->dp))) {
+            error = run_one(command, dp, args, ds);
+            n++;
+        }
+        tw_datapath_unref(dp);
+    }
+    free(sorted);
+    sset_destroy(&names);
+    return error || n ? error : xstrdup("no such datapath");
+}
+
+/* Timeouts. */
+
+static void
+put_zones_set(const struct ct *ct, struct ds *ds)
+{
+    bool any = false;
+
+    for (int zone = 0; zone <= UINT16_MAX; zone++) {
+        if (ct_timeouts_zone_is_set(ct, zone)) {
+            ds_put_format(ds, any ? ",%d" : "  zones with timeouts of their "
+                          "own: %d", zone);
+            any = true;
+        }
+    }
+    if (any) {
+        ds_put_char(ds, '\n');
+    }
+}
+
+static char *
+timeout_show(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    enum ct_layer layers[CT_N_TIMEOUTS];
+    struct ct_timeouts set;
+
+    ct_timeouts_get(ct, args->zone, &set, layers);
+    for (int i = 0; i < CT_N_TIMEOUTS; i++) {
+        ds_put_format(ds, "  %s=%"PRIu64" (%s)\n", ct_timeout_name(i),
+                      set.ms[i] / 1000, ct_layer_name(layers[i]));
+    }
+    if (args->zone < 0) {
+        put_zones_set(ct, ds);
+    }
+    return NULL;
+}
+
+static char *
+timeout_set(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
+{
+    struct ct_timeout_setting setting;
+
+    if (svec_is_empty(&args->words)) {
+        return xstrdup("NAME=SECONDS expected");
+    }
+    ct_timeouts_get_setting(ct, args->zone, CT_SET_BY_COMMAND, &setting);
+    for (size_t i = 0; i < args->words.n; i++) {
+        char *error = ct_timeouts_parse(args->words.names[i], &setting);
+
+        if (error) {
+            return error;
+        }
+    }
+    ct_timeouts_set(ct, args->zone, CT_SET_BY_COMMAND, &setting);
+    return NULL;
+}
+
+static char *
+timeout_reset(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
+{
+    ct_timeouts_reset(ct, args->zone);
+    return NULL;
+}

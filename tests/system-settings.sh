@@ -1,0 +1,148 @@
+# -*- shell-script -*-
+# SPDX-License-Identifier: Apache-2.0
+#
+# Scenarios: timeouts, switches and counters of the tracker, by the commands
+# trackway/... and by other_config.
+
+# two_ports: udp to port 9 of `server', which answers nothing, in zone 5; to
+# port 10 in zone 6.
+two_ports() {
+    stock_lacks "trackway/ commands"
+    two_hosts
+    flows br0 <<END
+$neighbours
+priority=50,in_port=1,udp,tp_dst=9 actions=ct(commit,zone=5),2
+priority=50,in_port=1,udp,tp_dst=10 actions=ct(commit,zone=6),2
+END
+    serve server sink.log $tool sink 9
+}
+
+# time_left ZONE PORT: what a packet gives its connection.
+time_left() {
+    ask client udp 10.1.1.2 $2 --mute --sport 4000
+    dump_conntrack -s zone=$1 |
+        sed -n 's/^udp,.*sport=4000.*timeout=\([0-9]*\).*/\1/p'
+}
+
+# time_is_left ZONE PORT SECONDS: or one less, as time goes by.
+time_is_left() {
+    within "time in zone $1" "$(time_left $1 $2)" $(($3 - 1)) $3
+}
+
+# has_left ZONE PORT SECONDS: whether it is so, for poll.
+has_left() {
+    local left
+
+    left=$(time_left $1 $2)
+    test "$left" = $3 || test "$left" = $(($3 - 1))
+}
+
+# timeout_of NAME [zone=N]: value and origin.
+timeout_of() {
+    ovs-appctl trackway/timeout-show $2 | sed -n "s/^  $1=//p"
+}
+
+is_timeout() {
+    test "$(timeout_of "$1")" = "$2"
+}
+
+# Names and defaults are those of the kernel's sysctls.
+scenario_timeout_names() {
+    local file name dir=/proc/sys/net/netfilter
+
+    two_ports
+    test -e $dir/nf_conntrack_generic_timeout ||
+        skip "no nf_conntrack in this kernel"
+    for file in $dir/nf_conntrack_*_timeout*; do
+        name=${file##*/nf_conntrack_} name=${name/_timeout/}
+        case $name in
+        frag6)      continue ;;     # OVS reassembles.
+        dccp_*)     continue ;;     # As any other protocol here.
+        sctp_heartbeat_acked) continue ;;   # Gone since Linux 6.
+        udp_stream) ;;              # 180 up to Linux 4.19, 120 since.
+        *)
+            same "$name" "$(timeout_of $name)" "$(cat $file) (default)"
+            continue ;;
+        esac
+        same "$name" "$(timeout_of $name)" "180 (default)"
+    done
+}
+
+scenario_timeouts() {
+    two_ports
+    time_is_left 5 9 30
+    ovs-appctl trackway/timeout-set udp=50 zone=5
+    ovs-appctl trackway/timeout-set ovs-trackway udp=70,generic=80
+    time_is_left 5 9 50
+    time_is_left 6 10 70
+    same "zone 5" "$(timeout_of udp zone=5)" "50 (zone, command)"
+    same "zone 6" "$(timeout_of udp zone=6)" "70 (datapath, command)"
+    same "zone 5" "$(timeout_of generic zone=5)" "80 (datapath, command)"
+    matches "zones" "$(ovs-appctl trackway/timeout-show)" \
+        "zones with timeouts of their own: 5$"
+
+    complains "no timeout has this name" \
+        ovs-appctl trackway/timeout-set zone=5 sctp_closed=3 upd=20
+    complains "not a number of seconds" \
+        ovs-appctl trackway/timeout-set zone=5 sctp_closed=3 udp=0
+    complains "NAME=SECONDS" ovs-appctl trackway/timeout-set zone=5
+    complains "not a zone" ovs-appctl trackway/timeout-set zone=65536 udp=1
+    complains "not a zone" ovs-appctl trackway/timeout-show zone=x
+    complains "no such datapath" ovs-appctl trackway/timeout-set nowhere udp=1
+    complains "not expected" ovs-appctl trackway/timeout-show zone=1 udp=1
+    same "zone 5" "$(timeout_of sctp_closed zone=5)" "10 (default)"
+    same "zone 5" "$(timeout_of udp zone=5)" "50 (zone, command)"
+
+    ovs-appctl trackway/timeout-reset zone=5
+    time_is_left 5 9 70
+    ovs-appctl trackway/timeout-reset
+    time_is_left 5 9 30
+}
+
+# set_config KEY=VALUE...: other_config, and waits for the daemon.
+set_config() {
+    local pair
+
+    for pair; do
+        ovs-vsctl set Open_vSwitch . other_config:"${pair%%=*}"="\"${pair#*=}\""
+    done
+}
+
+scenario_timeouts_config() {
+    two_ports
+    set_config ct-timeouts=udp=70,udp_stream=99 ct-timeouts-zone-5=udp=50
+    time_is_left 5 9 50
+    time_is_left 6 10 70
+    same "zone 5" "$(timeout_of udp zone=5)" "50 (zone, other_config)"
+    same "zone 6" "$(timeout_of udp zone=6)" "70 (datapath, other_config)"
+
+    # A policy is over the datapath's, and under the zone's.
+    set_zone_timeouts 5 udp_first=40 udp_single=40 icmp_first=41
+    set_zone_timeouts 6 udp_first=60 udp_single=60
+    poll 5 has_left 6 10 60
+    poll 5 has_left 5 9 50
+    same "zone 5" "$(timeout_of icmp zone=5)" "41 (zone's policy)"
+    same "zone 5" "$(timeout_of udp_stream zone=5)" \
+        "99 (datapath, other_config)"
+
+    # Bad input: what was there stays, and the log says why.
+    allow_log 'other_config:ct-'
+    set_config ct-timeouts=udp=20,icmp=never ct-timeouts-zone-5=udp \
+        ct-timeouts-zone-66000=udp=1
+    same "datapath" "$(timeout_of udp)" "70 (datapath, other_config)"
+    same "zone 5" "$(timeout_of udp zone=5)" "50 (zone, other_config)"
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        "ERR.*other_config:ct-timeouts: icmp=never: not a number"
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        "ERR.*other_config:ct-timeouts-zone-5: udp: NAME=SECONDS expected"
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        "ERR.*other_config:ct-timeouts-zone-66000: the tracker knows no such"
+
+    # It survives a restart, and goes when it is taken away.
+    set_config ct-timeouts=udp=75
+    stop_vswitchd
+    start_vswitchd
+    poll 10 is_timeout udp "75 (datapath, other_config)"
+    ovs-vsctl clear Open_vSwitch . other_config
+    same "datapath" "$(timeout_of udp)" "30 (default)"
+}
