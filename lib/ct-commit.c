@@ -14,6 +14,7 @@
 #include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-nat.h"
+#include "ct-refuse.h"
 #include "ct-tracker.h"
 #include "ct-wheel.h"
 #include "ct-zone.h"
@@ -55,16 +56,18 @@ ct_commit(struct ct_packet *packet)
     const struct ct_request *request = packet->request;
 
     if (!helper_exists(request->helper)) {
-        ct_count(ct, CT_C_DROP_HELPER, 1);
+        ct_refuse(packet, CT_C_DROP_HELPER);
         return CT_COMMIT_DROP;
     }
     packet->zone = ct_zone_get_or_create(ct, request->zone);
     ct_zone_use_policy(ct, packet->zone, request->timeout_policy);
 
+    enum ct_counter why;
     struct ct_generation *generation = ct_zone_reserve(ct, packet->zone,
                                                        packet->hash,
-                                                       packet->now);
+                                                       packet->now, &why);
     if (!generation) {
+        ct_refuse(packet, why);
         return CT_COMMIT_DROP;
     }
 
@@ -119,7 +122,7 @@ insert_mapped(struct ct_packet *packet, struct ct_generation *generation)
         ct_tuple_invert(&packet->tuple, &reply);
         result = try_mapping(packet, generation, NULL, &reply);
         if (result == TAKEN) {
-            ct_count(packet->ct, CT_C_DROP_CLASH, 1);
+            ct_refuse(packet, CT_C_DROP_CLASH);
             result = CT_COMMIT_DROP;
         }
         return result;
@@ -154,7 +157,7 @@ try_mapping(struct ct_packet *packet, struct ct_generation *generation,
 
     if (error == ENOMEM) {
         abandon(packet->ct, conn);
-        ct_count(packet->ct, CT_C_DROP_MEMORY, 1);
+        ct_refuse(packet, CT_C_DROP_MEMORY);
         return CT_COMMIT_DROP;
     }
     discard(packet->ct, conn);
@@ -180,7 +183,7 @@ make_conn(struct ct_packet *packet, const struct ct_tuple *reply,
                                          &packet->tuple, reply);
 
     if (!conn) {
-        ct_count(ct, CT_C_DROP_MEMORY, 1);
+        ct_refuse(packet, CT_C_DROP_MEMORY);
         *result = CT_COMMIT_DROP;
         return NULL;
     }

@@ -11,6 +11,7 @@
 
 #include <netinet/in.h>
 
+#include "ct-refuse.h"
 #include "dp-packet.h"
 #include "packets.h"
 
@@ -92,7 +93,7 @@ ct_l4_checksum_ok(const struct ct_packet *packet, bool pseudo_header)
 enum ct_verdict
 ct_l4_invalid(const struct ct_packet *packet, enum ct_counter reason)
 {
-    ct_count(packet->ct, reason, 1);
+    ct_refuse(packet, reason);
     return CT_VERDICT_INVALID;
 }
 

@@ -14,6 +14,7 @@
 #include "ct-l4.h"
 #include "ct-metadata.h"
 #include "ct-nat.h"
+#include "ct-refuse.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
 #include "util.h"
@@ -184,7 +185,7 @@ open_conn(struct ct_packet *packet)
         return true;
     }
     if (packet->is_icmp_error) {
-        ct_count(packet->ct, CT_C_INVALID_ICMP_ERROR, 1);
+        ct_refuse(packet, CT_C_INVALID_ICMP_ERROR);
         set_invalid(packet);
         return true;
     }
@@ -218,7 +219,7 @@ open_conn(struct ct_packet *packet)
             break;
         }
     }
-    ct_count(packet->ct, CT_C_DROP_CLASH, 1);
+    ct_refuse(packet, CT_C_DROP_CLASH);
     return false;
 }
 

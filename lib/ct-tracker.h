@@ -19,6 +19,7 @@ struct ct_frag;
 struct ct_nat;
 struct ct_wheel;
 struct ct_zone;
+struct ct_zone_counters;
 
 /* What one tracker is made of.
  * ============================
@@ -86,6 +87,9 @@ struct ct {
     struct ovs_list counter_blocks;         /* counter_mutex. */
     uint64_t counters_gone[CT_N_COUNTERS];  /* counter_mutex: of threads that
                                              * have ended. */
+
+    struct ct_zone_counters *_Atomic *zone_counters;    /* [A] By id. */
+    _Atomic bool *log_zones;                /* [A] By id: ct-refuse.c. */
 
     /* Maintenance. */
     pthread_t thread;                       /* [I] */

@@ -84,7 +84,7 @@ ct_zone_find(const struct ct_zone *zone, const struct ct_tuple *tuple,
 
 struct ct_generation *
 ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed,
-                long long now)
+                long long now, enum ct_counter *why)
 {
     struct ct_generation *generation = ct_zone_generation(zone);
     uint32_t limit = zone_limit(ct, zone);
@@ -93,12 +93,12 @@ ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed,
     ct_tally_add(&ct->n_conns, 1);
     if (limit && ct_tally_sum(&generation->count) > limit) {
         ct_zone_unreserve(ct, generation);
-        ct_count(ct, CT_C_DROP_LIMIT, 1);
+        *why = CT_C_DROP_LIMIT;
         return NULL;
     }
     if (OVS_UNLIKELY(is_full(ct)) && !ct_evict(ct, zone, seed, now)) {
         ct_zone_unreserve(ct, generation);
-        ct_count(ct, CT_C_DROP_FULL, 1);
+        *why = CT_C_DROP_FULL;
         return NULL;
     }
     return generation;

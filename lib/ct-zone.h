@@ -4,6 +4,7 @@
 #define CT_ZONE_H 1
 
 #include "ct-conn.h"
+#include "ct-counters.h"
 #include "ct-table.h"
 #include "ct-tally.h"
 #include "openvswitch/list.h"
@@ -88,11 +89,12 @@ ct_zone_table(const struct ct_zone *zone)
 }
 
 /* Counts one connection more, for insertion into the table of the generation
- * that it returns; NULL, and the packet's drop counted, if the zone's limit
- * or the tracker's maximum stands against it.  'seed' chooses who gives way
- * when the tracker is full. */
+ * that it returns; NULL, and the reason in '*why', if the zone's limit or the
+ * tracker's maximum stands against it.  'seed' chooses who gives way when the
+ * tracker is full. */
 struct ct_generation *ct_zone_reserve(struct ct *, struct ct_zone *,
-                                      uint64_t seed, long long now);
+                                      uint64_t seed, long long now,
+                                      enum ct_counter *why);
 void ct_zone_unreserve(struct ct *, struct ct_generation *);
 
 /* Takes 'conn' out of whatever table it is in. */

@@ -141,5 +141,13 @@ struct ipf *ct_ipf(struct ct *);
 
 /* Counters (ct-counters.h) as "name: value" lines with their sentences. */
 void ct_format_counters(const struct ct *, struct ds *);
+/* Those that a zone has, and whether one of them has ever counted. */
+void ct_format_zone_counters(const struct ct *, uint16_t zone, struct ds *);
+bool ct_zone_has_counters(const struct ct *, uint16_t zone);
+
+/* Are packets that are dropped or invalid in 'zone' logged (ct-refuse.h)?
+ * Off by default; -1: in all zones. */
+void ct_log_refused_set(struct ct *, int zone, bool on);
+bool ct_log_refused(const struct ct *, uint16_t zone);
 
 #endif /* ct.h */

@@ -30,6 +30,7 @@ struct args {
 typedef char *ct_command_func(struct ct *, const struct args *, struct ds *);
 
 static ct_command_func timeout_show, timeout_set, timeout_reset;
+static ct_command_func counters_show, log_invalid;
 
 static const struct command {
     const char *name;
@@ -43,6 +44,9 @@ static const struct command {
       false, true },
     { "trackway/timeout-reset", "[dp] [zone=N]", timeout_reset, false,
       false },
+    { "trackway/ct-counters", "[dp] [zone=N]", counters_show, true, false },
+    { "trackway/log-invalid", "[dp] [on|off] [zone=N]", log_invalid, false,
+      true },
 };
 
 static unixctl_cb_func run_command;
@@ -179,24 +183,35 @@ run_all(const struct command *command, const struct args *args, struct ds *ds)
     return error || n ? error : xstrdup("no such datapath");
 }
 
-/* Timeouts. */
+typedef bool zone_predicate(const struct ct *, uint16_t zone);
 
-static void
-put_zones_set(const struct ct *ct, struct ds *ds)
+/* Numbers of the zones for which 'is' is true, with commas.  How many. */
+static int
+put_zones(const struct ct *ct, zone_predicate *is, struct ds *ds)
 {
-    bool any = false;
+    int n = 0;
 
     for (int zone = 0; zone <= UINT16_MAX; zone++) {
-        if (ct_timeouts_zone_is_set(ct, zone)) {
-            ds_put_format(ds, any ? ",%d" : "  zones with timeouts of their "
-                          "own: %d", zone);
-            any = true;
+        if (is(ct, zone)) {
+            ds_put_format(ds, n++ ? ",%d" : "%d", zone);
         }
     }
-    if (any) {
-        ds_put_char(ds, '\n');
-    }
+    return n;
 }
+
+static void
+put_zone_line(const struct ct *ct, zone_predicate *is, const char *title,
+              struct ds *ds)
+{
+    struct ds zones = DS_EMPTY_INITIALIZER;
+
+    if (put_zones(ct, is, &zones)) {
+        ds_put_format(ds, "%s: %s\n", title, ds_cstr(&zones));
+    }
+    ds_destroy(&zones);
+}
+
+/* Timeouts. */
 
 static char *
 timeout_show(struct ct *ct, const struct args *args, struct ds *ds)
@@ -210,7 +225,8 @@ timeout_show(struct ct *ct, const struct args *args, struct ds *ds)
                       set.ms[i] / 1000, ct_layer_name(layers[i]));
     }
     if (args->zone < 0) {
-        put_zones_set(ct, ds);
+        put_zone_line(ct, ct_timeouts_zone_is_set,
+                      "  zones with timeouts of their own", ds);
     }
     return NULL;
 }
@@ -239,5 +255,52 @@ static char *
 timeout_reset(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
 {
     ct_timeouts_reset(ct, args->zone);
+    return NULL;
+}
+
+/* Counters, and the log of what they count. */
+
+static char *
+counters_show(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    if (args->zone >= 0) {
+        ct_format_zone_counters(ct, args->zone, ds);
+        return NULL;
+    }
+    ct_format_counters(ct, ds);
+    put_zone_line(ct, ct_zone_has_counters, "zones with counters", ds);
+    return NULL;
+}
+
+static void
+log_invalid_show(const struct ct *ct, struct ds *ds)
+{
+    struct ds zones = DS_EMPTY_INITIALIZER;
+    int n = put_zones(ct, ct_log_refused, &zones);
+
+    if (!n) {
+        ds_put_cstr(ds, "off\n");
+    } else if (n > UINT16_MAX) {
+        ds_put_cstr(ds, "on\n");
+    } else {
+        ds_put_format(ds, "on in zones %s\n", ds_cstr(&zones));
+    }
+    ds_destroy(&zones);
+}
+
+static char *
+log_invalid(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    const struct svec *words = &args->words;
+
+    if (!words->n && args->zone < 0) {
+        log_invalid_show(ct, ds);
+        return NULL;
+    }
+    if (words->n != 1 || (strcmp(words->names[0], "on")
+                          && strcmp(words->names[0], "off"))) {
+        return xstrdup("\"on\" or \"off\" expected");
+    }
+    ct_log_refused_set(ct, args->zone, !strcmp(words->names[0], "on"));
     return NULL;
 }

@@ -146,3 +146,61 @@ scenario_timeouts_config() {
     ovs-vsctl clear Open_vSwitch . other_config
     same "datapath" "$(timeout_of udp)" "30 (default)"
 }
+
+# zone_counter NAME ZONE
+zone_counter() {
+    ovs-appctl trackway/ct-counters zone=$2 | sed -n "s/^$1: \([0-9]*\) .*/\1/p"
+}
+
+# stray TCP-FLAGS PORT: one from `client', of no connection.
+stray() {
+    in_ns client $tool segment 10.1.1.1 10.1.1.2 4000 $2 --flags $1
+}
+
+# Counters of a zone, and the log of what they count.
+scenario_zone_counters() {
+    local lines
+
+    stock_lacks "trackway/ commands"
+    two_hosts
+    flows br0 <<END
+$neighbours
+priority=50,in_port=1,tcp,tp_dst=9 actions=ct(table=1,zone=5)
+priority=50,in_port=1,tcp,tp_dst=10 actions=ct(table=1,zone=6)
+table=1 actions=drop
+END
+    same "log" "$(ovs-appctl trackway/log-invalid)" off
+    stray R 9
+    poll 5 zone_counter_is invalid-tcp-new 5 1
+    refute grep ct_refuse "$NS_DIR"/ovs-vswitchd.log
+
+    ovs-appctl trackway/log-invalid on zone=6
+    same "log" "$(ovs-appctl trackway/log-invalid)" "on in zones 6"
+    stray R 9
+    stray R 10
+    stray SF 10
+    poll 5 zone_counter_is invalid-tcp-new 5 2
+    poll 5 zone_counter_is invalid-tcp-new 6 1
+    poll 5 zone_counter_is invalid-tcp-flags 6 1
+    same "tracker's" "$(counter invalid-tcp-new)" 3
+    matches "zones" "$(ovs-appctl trackway/ct-counters ovs-trackway)" \
+        "^zones with counters: 5,6$"
+    lines=$(grep ct_refuse "$NS_DIR"/ovs-vswitchd.log)
+    same "lines" "$(grep -c . <<<"$lines")" 2
+    matches "log" "$lines" "invalid-tcp-new in zone 6: a first segment that opens no connection: tcp,src=10.1.1.1,dst=10.1.1.2,sport=4000,dport=10,flags=R,seq=1,ack=1,win=1000,len=40$"
+    matches "log" "$lines" "invalid-tcp-flags in zone 6: .*flags=SF,"
+
+    ovs-appctl trackway/log-invalid on
+    same "log" "$(ovs-appctl trackway/log-invalid)" on
+    stray R 9
+    poll 5 zone_counter_is invalid-tcp-new 5 3
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        "invalid-tcp-new in zone 5"
+    ovs-appctl trackway/log-invalid off
+    same "log" "$(ovs-appctl trackway/log-invalid ovs-trackway)" off
+    complains '"on" or "off"' ovs-appctl trackway/log-invalid zone=5
+}
+
+zone_counter_is() {
+    test "$(zone_counter $1 $2)" = $3
+}

@@ -447,6 +447,43 @@ test_late_label(void)
     }
 }
 
+/* Each zone has its own counters of what was refused there, and they add up to
+ * the tracker's. */
+static void
+test_zone_counters(void)
+{
+    const struct ct_request look5 = { .zone = 5 }, look6 = { .zone = 6 };
+    const struct test_spec xmas = segment(tcp, TCP_SYN | TCP_FIN, 1, 0);
+    const struct test_spec rst = segment(tcp, TCP_RST, 1, 0);
+
+    assert(!ct_zone_has_counters(ct, 5));
+    assert(state(udp, &look5) == NEW);
+    assert(!ct_zone_has_counters(ct, 5));
+
+    assert(state(xmas, &look5) == INV && state(rst, &look5) == INV);
+    assert(state(rst, &look6) == INV && state(rst, &look6) == INV);
+    ct_zone_limit_set(ct, 7, 2);
+    assert(commit_many(7, 1, 5) == 2);
+
+    assert(ct_zone_counter_get(ct, 5, CT_C_INVALID_TCP_FLAGS) == 1);
+    assert(ct_zone_counter_get(ct, 5, CT_C_INVALID_TCP_NEW) == 1);
+    assert(!ct_zone_counter_get(ct, 6, CT_C_INVALID_TCP_FLAGS));
+    assert(ct_zone_counter_get(ct, 6, CT_C_INVALID_TCP_NEW) == 2);
+    assert(ct_counter_get(ct, CT_C_INVALID_TCP_NEW) == 3);
+    assert(ct_zone_counter_get(ct, 7, CT_C_DROP_LIMIT) == 3);
+
+    /* Who gives way is counted where it was. */
+    ct_set_maxconns(ct, 2);
+    commit_many(8, 1, 100);
+    assert(ct_zone_counter_get(ct, 7, CT_C_EARLY_DROP) == 2
+           && ct_zone_counter_get(ct, 8, CT_C_EARLY_DROP) > 2);
+    assert(ct_zone_counter_get(ct, 7, CT_C_EARLY_DROP)
+           + ct_zone_counter_get(ct, 8, CT_C_EARLY_DROP)
+           == ct_counter_get(ct, CT_C_EARLY_DROP));
+    assert(ct_zone_counter_get(ct, 8, CT_C_DROP_FULL)
+           == ct_counter_get(ct, CT_C_DROP_FULL));
+}
+
 static const struct test tests[] = {
     { "limits", test_limits },
     { "full", test_full },
@@ -454,6 +491,7 @@ static const struct test tests[] = {
     { "timeout-layers", test_timeout_layers },
     { "timeout-set", test_timeout_set },
     { "expired-on-sight", test_expired_on_sight },
+    { "zone-counters", test_zone_counters },
     { "dump", test_dump },
     { "flush-tuple", test_flush_tuple },
     { "flush-frees", test_flush_frees },
