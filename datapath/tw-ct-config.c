@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ct.h"
+#include "ct-switch.h"
 #include "openvswitch/vlog.h"
 #include "smap.h"
 #include "tw-datapath.h"
@@ -26,10 +27,11 @@ VLOG_DEFINE_THIS_MODULE(tw_ct_config);
  * for this function. */
 typedef bool set_func(struct tw_datapath *, const char *key,
                       const char *value);
-static set_func set_timeouts;
+static set_func set_timeouts, set_switch;
 
 static set_func *const setters[] = {
     set_timeouts,
+    set_switch,
 };
 
 static void set_one(struct tw_datapath *, const char *key, const char *value);
@@ -122,5 +124,43 @@ set_timeouts(struct tw_datapath *dp, const char *key, const char *value)
     }
     ct_timeouts_set(dp->ct, zone, CT_SET_BY_CONFIG, &setting);
     VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
+    return true;
+}
+
+/* The key of 'name' has "ct-" in front, and dashes. */
+static bool
+is_switch_key(const char *key, const char *name)
+{
+    key += strlen(PREFIX);
+    for (; *key && *name; key++, name++) {
+        if (*key != (*name == '_' ? '-' : *name)) {
+            return false;
+        }
+    }
+    return !*key && !*name;
+}
+
+static bool
+set_switch(struct tw_datapath *dp, const char *key, const char *value)
+{
+    enum ct_switch s = 0;
+    int number = -1;
+    char *error;
+
+    while (!is_switch_key(key, ct_switch_name(s))) {
+        if (++s == CT_N_SWITCHES) {
+            return false;
+        }
+    }
+    error = value ? ct_switch_parse(s, value, &number) : NULL;
+    if (error) {
+        VLOG_ERR("%s: other_config:%s: %s; nothing changed", dp->name, key,
+                 error);
+        free(error);
+        return true;
+    }
+    ct_switch_set(dp->ct, s, CT_SET_BY_CONFIG, number);
+    VLOG_INFO("%s: %s is %u", dp->name, ct_switch_name(s),
+              ct_switch_get(dp->ct, s));
     return true;
 }

@@ -11,6 +11,8 @@ struct tw_datapath;
  *
  *    ct-timeouts             NAME=SECONDS,...
  *    ct-timeouts-zone-N      the same, for zone N
+ *    ct-tcp-loose, ...       a switch: "ct-" and its name (ct-switch.h), with
+ *                            dashes
  *
  * A value that cannot be understood is logged as an error, and what was in
  * force before stays.  A key that is taken away is as if it had never been

@@ -49,6 +49,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-request.h \
 	lib/ct-step.c \
 	lib/ct-step.h \
+	lib/ct-switch.c \
+	lib/ct-switch.h \
 	lib/ct-timeout.c \
 	lib/ct-timeout.h \
 	lib/ct-timeout-set.c \

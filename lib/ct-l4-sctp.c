@@ -198,7 +198,7 @@ sctp_parse(struct ct_packet *packet)
         ct_l4_invalid(packet, CT_C_INVALID_L4);
         return false;
     }
-    if (!crc_ok(packet)) {
+    if (!crc_ok(packet) && !ct_l4_checksum_ignored(packet)) {
         ct_l4_invalid(packet, CT_C_INVALID_CHECKSUM);
         return false;
     }

@@ -11,6 +11,7 @@
 #include "ct-l4-tcp.h"
 
 #include "ct-cursor.h"
+#include "ct-switch.h"
 #include "ct-tcp-window.h"
 #include "packets.h"
 
@@ -189,10 +190,14 @@ tcp_parse(struct ct_packet *packet)
 static enum ct_verdict
 tcp_may_open(const struct ct_packet *packet)
 {
+    uint8_t next = transitions[CT_DIR_ORIGINAL][packet->tcp.index]
+                              [CT_TCP_NONE];
+
     /* A SYN, and an ACK too: connections that began before the tracker did
-     * are picked up, as by the kernel (nf_conntrack_tcp_loose). */
-    return (transitions[CT_DIR_ORIGINAL][packet->tcp.index][CT_TCP_NONE]
-            == CT_TCP_INVALID
+     * are picked up, unless tcp_loose is off. */
+    return (next == CT_TCP_INVALID
+            || (next != CT_TCP_SYN_SENT
+                && !ct_switch_get(packet->ct, CT_SWITCH_TCP_LOOSE))
             ? ct_l4_invalid(packet, CT_C_INVALID_TCP_NEW)
             : CT_VERDICT_ACCEPT);
 }
@@ -500,7 +505,9 @@ validate_rst(struct step *s)
              * number to go by. */
             return CT_VERDICT_ACCEPT;
         }
-        if (ct_tcp_before(seq, s->conn->tcp[!s->dir].max_ack)) {
+        if (ct_tcp_before(seq, s->conn->tcp[!s->dir].max_ack)
+            && !ct_switch_get(s->packet->ct,
+                              CT_SWITCH_TCP_IGNORE_INVALID_RST)) {
             return ct_l4_invalid(s->packet, CT_C_INVALID_TCP_WINDOW);
         }
         if (!rst_may_be_challenged(s)) {
@@ -608,7 +615,9 @@ conversation_timeout(const struct step *s)
     const struct ct_conn *conn = s->conn;
     enum ct_timeout t = state_timeouts[s->next];
 
-    if (OVS_UNLIKELY(conn->retrans >= CT_TCP_MAX_RETRANS)
+    if (OVS_UNLIKELY(conn->retrans)
+        && conn->retrans >= ct_switch_get(s->packet->ct,
+                                          CT_SWITCH_TCP_MAX_RETRANS)
         && shorter(s, t, CT_TIMEOUT_TCP_RETRANS) != t) {
         return CT_TIMEOUT_TCP_RETRANS;
     }

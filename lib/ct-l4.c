@@ -12,9 +12,11 @@
 #include <netinet/in.h>
 
 #include "ct-refuse.h"
+#include "ct-switch.h"
 #include "dp-packet.h"
 #include "packets.h"
 
+static inline bool checksum_ok(const struct ct_packet *, bool pseudo_header);
 static inline uint64_t checksum_add(uint64_t sum, const void *, size_t);
 static uint16_t checksum_fold(uint64_t sum);
 
@@ -53,6 +55,19 @@ ct_l4_checksum_offloaded(const struct ct_packet *packet, bool *ok)
 
 bool
 ct_l4_checksum_ok(const struct ct_packet *packet, bool pseudo_header)
+{
+    return (OVS_LIKELY(checksum_ok(packet, pseudo_header))
+            || ct_l4_checksum_ignored(packet));
+}
+
+bool
+ct_l4_checksum_ignored(const struct ct_packet *packet)
+{
+    return !ct_switch_get(packet->ct, CT_SWITCH_CHECKSUM);
+}
+
+static inline bool
+checksum_ok(const struct ct_packet *packet, bool pseudo_header)
 {
     uint64_t sum = 0;
     bool ok;

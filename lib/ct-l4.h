@@ -81,8 +81,11 @@ const struct ct_l4 *ct_l4_find(uint8_t proto);
 
 /* Is the Internet checksum (RFC 1071) over the transport header and payload
  * good, with or without the pseudo-header?  Believes the device where it
- * looked, or where the packet is still to get its checksum from one. */
+ * looked, or where the packet is still to get its checksum from one.  True if
+ * nobody wants to know (CT_SWITCH_CHECKSUM). */
 bool ct_l4_checksum_ok(const struct ct_packet *, bool pseudo_header);
+/* Is one that is not good no reason to call the packet invalid? */
+bool ct_l4_checksum_ignored(const struct ct_packet *);
 /* Has the device answered that already?  '*ok' is what it said. */
 bool ct_l4_checksum_offloaded(const struct ct_packet *, bool *ok);
 

@@ -54,6 +54,7 @@ ct_create(void)
     ct->log_zones = xcalloc(CT_N_ZONES, sizeof *ct->log_zones);
     atomic_init(&ct->maxconns, CT_DEFAULT_MAXCONNS);
     atomic_init(&ct->tcp_seq_chk, true);
+    ct_switches_init(ct);
     ct->start_msec = time_msec();
     ct->start_wall_msec = time_wall_msec();
     atomic_init(&ct->last_run, ct->start_msec);

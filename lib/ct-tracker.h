@@ -7,6 +7,7 @@
 
 #include "ct-conn.h"
 #include "ct-counters.h"
+#include "ct-switch.h"
 #include "ct-tally.h"
 #include "ct-timeout.h"
 #include "latch.h"
@@ -65,6 +66,7 @@ struct ct {
     _Atomic uint32_t maxconns;              /* [A] */
     _Atomic uint32_t default_limit;         /* [A] 0: none. */
     _Atomic bool tcp_seq_chk;               /* [A] */
+    _Atomic uint8_t switches[CT_N_SWITCHES];    /* [A] In force. */
 
     /* Zones. */
     _Atomic uint64_t flush_epoch;           /* [A] Of zones: odd during one. */
@@ -76,6 +78,7 @@ struct ct {
     struct ovs_list detached;               /* [M] struct ct_generation. */
     uint64_t next_seq;                      /* [M] Of a generation. */
     struct hmap policies;                   /* [M] struct ct_policy. */
+    int switches_set[CT_N_SET_BY][CT_N_SWITCHES];   /* [M] -1: not. */
     struct ct_timeout_settings settings;    /* [M] Below policies. */
     struct ct_timeouts *timeouts;           /* [M] Of zones without policy
                                              * or settings; NULL: defaults.

@@ -89,7 +89,7 @@ struct ct_zone_limit_info {
 void ct_zone_limit_get(const struct ct *, int zone,
                        struct ct_zone_limit_info *);
 
-/* Switches. */
+/* Switches; beside this one there are those of ct-switch.h. */
 void ct_set_tcp_seq_chk(struct ct *, bool);
 bool ct_get_tcp_seq_chk(const struct ct *);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ct.h"
+#include "ct-switch.h"
 #include "dpif-tw.h"
 #include "openvswitch/dynamic-string.h"
 #include "sset.h"
@@ -31,6 +32,7 @@ typedef char *ct_command_func(struct ct *, const struct args *, struct ds *);
 
 static ct_command_func timeout_show, timeout_set, timeout_reset;
 static ct_command_func counters_show, log_invalid;
+static ct_command_func switch_show, switch_set, switch_reset;
 
 static const struct command {
     const char *name;
@@ -44,6 +46,9 @@ static const struct command {
       false, true },
     { "trackway/timeout-reset", "[dp] [zone=N]", timeout_reset, false,
       false },
+    { "trackway/ct-show", "[dp]", switch_show, true, false },
+    { "trackway/ct-set", "[dp] NAME=VALUE...", switch_set, false, true },
+    { "trackway/ct-reset", "[dp]", switch_reset, false, false },
     { "trackway/ct-counters", "[dp] [zone=N]", counters_show, true, false },
     { "trackway/log-invalid", "[dp] [on|off] [zone=N]", log_invalid, false,
       true },
@@ -256,6 +261,88 @@ timeout_reset(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
 {
     ct_timeouts_reset(ct, args->zone);
     return NULL;
+}
+
+/* Switches, which zones do not have. */
+
+static char *
+no_zone(const struct args *args)
+{
+    return (args->zone < 0 ? NULL
+            : xstrdup("switches are for all zones of a datapath"));
+}
+
+static char *
+switch_show(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    for (int i = 0; i < CT_N_SWITCHES; i++) {
+        enum ct_set_by by = CT_SET_BY_CONFIG;
+        bool set = ct_switch_set_by(ct, i, &by);
+
+        ds_put_format(ds, "  %s=%u (%s): %s\n", ct_switch_name(i),
+                      ct_switch_get(ct, i),
+                      !set ? "default"
+                      : by == CT_SET_BY_COMMAND ? "command" : "other_config",
+                      ct_switch_help(i));
+    }
+    return no_zone(args);
+}
+
+/* Of 'word', NAME=VALUE. */
+static char *
+parse_switch(const char *word, enum ct_switch *s, int *value)
+{
+    const char *eq = strchr(word, '=');
+    char *name = eq ? xmemdup0(word, eq - word) : NULL;
+    char *error;
+
+    if (!name) {
+        error = xasprintf("%s: NAME=VALUE expected", word);
+    } else if (!ct_switch_from_name(name, s)) {
+        error = xasprintf("%s: no switch has this name", word);
+    } else {
+        error = ct_switch_parse(*s, eq + 1, value);
+    }
+    free(name);
+    return error;
+}
+
+static char *
+switch_set(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
+{
+    int values[CT_N_SWITCHES];
+    char *error = no_zone(args);
+
+    for (int i = 0; i < CT_N_SWITCHES; i++) {
+        values[i] = -1;
+    }
+    for (size_t i = 0; i < args->words.n && !error; i++) {
+        enum ct_switch s = 0;
+        int value = -1;
+
+        error = parse_switch(args->words.names[i], &s, &value);
+        values[s] = value;
+    }
+    if (!error && !args->words.n) {
+        error = xstrdup("NAME=VALUE expected");
+    }
+    for (int i = 0; i < CT_N_SWITCHES && !error; i++) {
+        if (values[i] >= 0) {
+            ct_switch_set(ct, i, CT_SET_BY_COMMAND, values[i]);
+        }
+    }
+    return error;
+}
+
+static char *
+switch_reset(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
+{
+    char *error = no_zone(args);
+
+    for (int i = 0; i < CT_N_SWITCHES && !error; i++) {
+        ct_switch_set(ct, i, CT_SET_BY_COMMAND, -1);
+    }
+    return error;
 }
 
 /* Counters, and the log of what they count. */

@@ -227,7 +227,8 @@ check_PROGRAMS += \
 	tests/test-ct-fuzz \
 	tests/test-ct-joint \
 	tests/test-ct-life \
-	tests/test-ct-race
+	tests/test-ct-race \
+	tests/test-ct-switch
 tests_test_ct_core_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
@@ -236,6 +237,10 @@ tests_test_ct_joint_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-joint.c
+tests_test_ct_switch_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-switch.c
 tests_test_ct_life_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \

@@ -147,14 +147,83 @@ scenario_timeouts_config() {
     same "datapath" "$(timeout_of udp)" "30 (default)"
 }
 
+# switch_of NAME: value and origin.
+switch_of() {
+    ovs-appctl trackway/ct-show | sed -n "s/^  $1=\([^:]*\): .*/\1/p"
+}
+
+# Names and defaults are those of the kernel's sysctls; commands and
+# other_config set them, and packets feel it.
+scenario_switches() {
+    local name dir=/proc/sys/net/netfilter
+
+    stock_lacks "trackway/ commands"
+    two_hosts
+    flows br0 <<END
+$neighbours
+priority=50,in_port=1,tcp actions=ct(table=1,zone=5)
+table=1,ct_state=+trk-inv,tcp actions=2
+END
+    for name in tcp_loose tcp_be_liberal tcp_max_retrans \
+                tcp_ignore_invalid_rst checksum; do
+        test ! -e $dir/nf_conntrack_$name ||
+            same "$name" "$(switch_of $name)" \
+                "$(cat $dir/nf_conntrack_$name) (default)"
+    done
+
+    stray A 9
+    ovs-appctl trackway/ct-set ovs-trackway tcp_loose=off
+    stray A 9
+    poll 5 zone_counter_is invalid-tcp-new 5 1
+    ovs-appctl trackway/ct-reset
+    stray A 9 --badcsum
+    poll 5 zone_counter_is invalid-checksum 5 1
+    ovs-vsctl set Open_vSwitch . other_config:ct-checksum=false \
+        other_config:ct-tcp-max-retrans=7
+    stray A 9 --badcsum
+    same "checksum" "$(switch_of checksum)" "0 (other_config)"
+    same "tcp_max_retrans" "$(switch_of tcp_max_retrans)" "7 (other_config)"
+    ovs-appctl trackway/ct-set checksum=1
+    stray A 9 --badcsum
+    poll 5 zone_counter_is invalid-checksum 5 2
+    ovs-appctl trackway/ct-reset
+    stray A 9 --badcsum
+    # What came last was counted last.
+    ovs-appctl trackway/ct-set tcp_loose=0
+    stray A 9
+    poll 5 zone_counter_is invalid-tcp-new 5 2
+    same "checksums" "$(zone_counter invalid-checksum 5)" 2
+
+    complains "no switch" ovs-appctl trackway/ct-set tcp_loose=1 tcp_lose=1
+    complains "neither on nor off" ovs-appctl trackway/ct-set \
+        checksum=0 tcp_loose=2
+    complains "from 1 to 255" ovs-appctl trackway/ct-set tcp_max_retrans=0
+    complains "NAME=VALUE" ovs-appctl trackway/ct-set ovs-trackway
+    complains "all zones" ovs-appctl trackway/ct-set zone=1 checksum=0
+    same "tcp_loose" "$(switch_of tcp_loose)" "0 (command)"
+    allow_log 'other_config:ct-'
+    ovs-vsctl set Open_vSwitch . other_config:ct-checksum=maybe \
+        other_config:ct-chekcsum=false
+    same "checksum" "$(switch_of checksum)" "0 (other_config)"
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        "ERR.*other_config:ct-checksum: checksum=maybe: neither on nor off"
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        "ERR.*other_config:ct-chekcsum: the tracker knows no such key"
+    ovs-vsctl clear Open_vSwitch . other_config
+    same "checksum" "$(switch_of checksum)" "1 (default)"
+}
+
 # zone_counter NAME ZONE
 zone_counter() {
     ovs-appctl trackway/ct-counters zone=$2 | sed -n "s/^$1: \([0-9]*\) .*/\1/p"
 }
 
-# stray TCP-FLAGS PORT: one from `client', of no connection.
+# stray TCP-FLAGS PORT OPTION...: one from `client', of no connection.
 stray() {
-    in_ns client $tool segment 10.1.1.1 10.1.1.2 4000 $2 --flags $1
+    local flags=$1 port=$2
+
+    shift 2
+    in_ns client $tool segment 10.1.1.1 10.1.1.2 4000 $port --flags $flags "$@"
 }
 
 # Counters of a zone, and the log of what they count.
