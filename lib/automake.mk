@@ -44,6 +44,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-packet.c \
 	lib/ct-packet.h \
 	lib/ct-packet-inline.h \
+	lib/ct-pressure.c \
+	lib/ct-pressure.h \
 	lib/ct-refuse.c \
 	lib/ct-refuse.h \
 	lib/ct-request.h \

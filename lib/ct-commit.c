@@ -14,6 +14,7 @@
 #include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-nat.h"
+#include "ct-pressure.h"
 #include "ct-refuse.h"
 #include "ct-tracker.h"
 #include "ct-wheel.h"
@@ -63,9 +64,7 @@ ct_commit(struct ct_packet *packet)
     ct_zone_use_policy(ct, packet->zone, request->timeout_policy);
 
     enum ct_counter why;
-    struct ct_generation *generation = ct_zone_reserve(ct, packet->zone,
-                                                       packet->hash,
-                                                       packet->now, &why);
+    struct ct_generation *generation = ct_zone_reserve(packet, &why);
     if (!generation) {
         ct_refuse(packet, why);
         return CT_COMMIT_DROP;
@@ -225,8 +224,9 @@ first_packet(struct ct_packet *packet, struct ct_conn *conn,
 
     enum ct_timeout timeout = (packet->timeout == CT_TIMEOUT_KEEP
                                ? CT_TIMEOUT_GENERIC : packet->timeout);
+    uint64_t ms = ct_l4_timeouts(packet)->ms[timeout];
     atomic_init(&conn->deadline,
-                packet->now + ct_l4_timeouts(packet)->ms[timeout]);
+                packet->now + ct_pressure_shorten(packet, conn, ms));
     conn->counters[CT_DIR_ORIGINAL].packets = 1;
     conn->counters[CT_DIR_ORIGINAL].bytes = packet->ip_len;
     return true;

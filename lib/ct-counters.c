@@ -111,7 +111,9 @@ ct_zone_counter_get(const struct ct *ct, uint16_t zone,
 bool
 ct_counter_is_zones(enum ct_counter counter)
 {
-    return counter >= CT_C_INVALID_L3 || counter == CT_C_EARLY_DROP;
+    return (counter >= CT_C_INVALID_L3 || counter == CT_C_EARLY_DROP
+            || counter == CT_C_HALF_OPEN_DROP
+            || counter == CT_C_HALF_OPEN_SHORT);
 }
 
 bool

@@ -27,6 +27,10 @@
     CT_COUNTER(DELETED, "deleted", "connections flushed or replaced")        \
     CT_COUNTER(EARLY_DROP, "early-drop",                                     \
                "connections that gave way to new ones")                      \
+    CT_COUNTER(HALF_OPEN_DROP, "half-open-drop",                             \
+               "half-open connections that gave way to new ones")            \
+    CT_COUNTER(HALF_OPEN_SHORT, "half-open-short",                           \
+               "half-open connections given less time, as a limit is near")  \
     CT_COUNTER(CLASH, "clash", "commits that another thread had just made")  \
     CT_COUNTER(INVALID_L3, "invalid-l3",                                     \
                "IP header truncated, damaged or with a bad checksum")        \

@@ -255,6 +255,15 @@ sctp_update(struct ct_packet *packet, struct ct_conn *conn)
     return CT_VERDICT_ACCEPT;
 }
 
+/* An INIT makes it CLOSED. */
+static bool
+sctp_half_open(const struct ct_conn *conn)
+{
+    return (conn->l4_state == STATE_CLOSED
+            || conn->l4_state == STATE_COOKIE_WAIT
+            || conn->l4_state == STATE_COOKIE_ECHOED);
+}
+
 static bool
 sctp_can_early_drop(const struct ct_conn *conn)
 {
@@ -567,5 +576,6 @@ const struct ct_l4 ct_l4_sctp = {
     .open = sctp_open,
     .update = sctp_update,
     .can_early_drop = sctp_can_early_drop,
+    .half_open = sctp_half_open,
     .describe = sctp_describe,
 };

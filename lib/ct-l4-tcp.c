@@ -259,6 +259,14 @@ tcp_can_early_drop(const struct ct_conn *conn)
     }
 }
 
+/* Also one that was picked up, and that only one end has been heard of. */
+static bool
+tcp_half_open(const struct ct_conn *conn)
+{
+    return (conn->l4_state <= CT_TCP_ESTABLISHED
+            || conn->l4_state == CT_TCP_SYN_SENT2);
+}
+
 static void
 tcp_describe(const struct ct_conn *conn, struct ct_dpif_protoinfo *info)
 {
@@ -662,5 +670,6 @@ const struct ct_l4 ct_l4_tcp = {
     .update = tcp_update,
     .ordinary = ct_tcp_ordinary,
     .can_early_drop = tcp_can_early_drop,
+    .half_open = tcp_half_open,
     .describe = tcp_describe,
 };

@@ -121,6 +121,16 @@ ct_l4_set_assured(struct ct_conn *conn)
     }
 }
 
+bool
+ct_l4_is_half_open(const struct ct_conn *conn)
+{
+    const struct ct_l4 *l4 = ct_l4_find(conn->key.proto);
+
+    return (l4->half_open
+            && !(ct_conn_status(conn) & CT_DPIF_STATUS_ASSURED)
+            && l4->half_open(conn));
+}
+
 enum ct_verdict
 ct_l4_always_opens(const struct ct_packet *packet OVS_UNUSED)
 {

@@ -13,10 +13,10 @@
  *
  * What
  * ----
- * What the tracker does otherwise if it is told to: the kernel's sysctls
- * net.netfilter.nf_conntrack_* of the same names, with their defaults.  A
- * command's value is over that of the configuration, and that over the
- * default.
+ * What the tracker does otherwise if it is told to.  But for half_open_drop
+ * they are the kernel's sysctls net.netfilter.nf_conntrack_* of the same
+ * names, with their defaults.  A command's value is over that of the
+ * configuration, and that over the default.
  *
  * CT_SWITCH(ENUM, "name", default, least, most, "a sentence")
  *
@@ -33,7 +33,9 @@
     CT_SWITCH(TCP_IGNORE_INVALID_RST, "tcp_ignore_invalid_rst", 0, 0, 1,     \
               "a RST before what was acknowledged is not invalid")           \
     CT_SWITCH(CHECKSUM, "checksum", 1, 0, 1,                                 \
-              "packets with a bad transport checksum are invalid")
+              "packets with a bad transport checksum are invalid")           \
+    CT_SWITCH(HALF_OPEN_DROP, "half_open_drop", 1, 0, 1,                     \
+              "half-open connections give way when a limit is reached")
 
 enum ct_switch {
 #define CT_SWITCH(ENUM, NAME, DEFAULT, MIN, MAX, HELP) CT_SWITCH_##ENUM,

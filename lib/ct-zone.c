@@ -15,6 +15,8 @@
 #include "ct.h"
 #include "ct-evict.h"
 #include "ct-hash.h"
+#include "ct-packet.h"
+#include "ct-pressure.h"
 #include "ct-tracker.h"
 #include "util.h"
 
@@ -83,20 +85,24 @@ ct_zone_find(const struct ct_zone *zone, const struct ct_tuple *tuple,
 }
 
 struct ct_generation *
-ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed,
-                long long now, enum ct_counter *why)
+ct_zone_reserve(const struct ct_packet *packet, enum ct_counter *why)
 {
+    struct ct *ct = packet->ct;
+    struct ct_zone *zone = packet->zone;
     struct ct_generation *generation = ct_zone_generation(zone);
     uint32_t limit = zone_limit(ct, zone);
+    int64_t count;
 
     ct_tally_add(&generation->count, 1);
     ct_tally_add(&ct->n_conns, 1);
-    if (limit && ct_tally_sum(&generation->count) > limit) {
+    count = limit ? ct_tally_sum(&generation->count) : 0;
+    ct_pressure_note(ct, zone, count, limit);
+    if (limit && count > limit && !ct_evict_half_open(packet)) {
         ct_zone_unreserve(ct, generation);
         *why = CT_C_DROP_LIMIT;
         return NULL;
     }
-    if (OVS_UNLIKELY(is_full(ct)) && !ct_evict(ct, zone, seed, now)) {
+    if (OVS_UNLIKELY(is_full(ct)) && !ct_evict(packet)) {
         ct_zone_unreserve(ct, generation);
         *why = CT_C_DROP_FULL;
         return NULL;

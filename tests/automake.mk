@@ -223,6 +223,7 @@ TESTSUITE_AT += tests/tw-track.at
 # The tracker as a whole.
 check_PROGRAMS += \
 	tests/test-ct-core \
+	tests/test-ct-flood \
 	tests/test-ct-frag \
 	tests/test-ct-fuzz \
 	tests/test-ct-joint \
@@ -241,6 +242,10 @@ tests_test_ct_switch_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-switch.c
+tests_test_ct_flood_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-flood.c
 tests_test_ct_life_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
