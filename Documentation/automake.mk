@@ -11,6 +11,7 @@ DOC_SOURCE = \
 	Documentation/intro.rst \
 	Documentation/performance.rst \
 	Documentation/testing.rst \
+	Documentation/tuning.rst \
 	Documentation/track-cache.rst \
 	Documentation/traffic.rst \
 	Documentation/tutorial.rst

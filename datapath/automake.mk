@@ -21,6 +21,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-context.h \
 	datapath/tw-ct.c \
 	datapath/tw-ct.h \
+	datapath/tw-ct-config.c \
+	datapath/tw-ct-config.h \
 	datapath/tw-datapath.c \
 	datapath/tw-datapath.h \
 	datapath/tw-drop.c \

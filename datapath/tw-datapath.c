@@ -22,6 +22,7 @@
 #include "tnl-ports.h"
 #include "tw-bond.h"
 #include "tw-cache.h"
+#include "tw-ct-config.h"
 #include "tw-megaflow.h"
 #include "tw-meter.h"
 #include "tw-port.h"
@@ -245,6 +246,7 @@ tw_datapath_set_config(struct tw_datapath *dp, const struct smap *other_config)
     ovs_rwlock_unlock(&dp->port_rwlock);
     set_max_sleep(dp, other_config);
     set_cache(dp, other_config);
+    tw_ct_config_set(dp, other_config);
 }
 
 static int
@@ -260,6 +262,7 @@ datapath_create(const char *name, const char *type, bool dummy,
     ovs_refcount_init(&dp->ref_cnt);
     atomic_flag_clear(&dp->destroyed);
     dp->ct = ct_create();
+    smap_init(&dp->ct_config);
 
     ovs_rwlock_init(&dp->port_rwlock);
     hmap_init(&dp->ports);
@@ -317,6 +320,7 @@ datapath_free(struct tw_datapath *dp)
     tw_upcall_uninit(dp);
     tw_megaflow_uninit(dp);
     ct_destroy(dp->ct);
+    smap_destroy(&dp->ct_config);
 
     seq_destroy(dp->port_seq);
     hmap_destroy(&dp->ports);

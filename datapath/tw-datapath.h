@@ -10,12 +10,12 @@
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "seq.h"
+#include "smap.h"
 
 #include "tw-schedule.h"
 #include "tw-stats.h"
 
 struct ct;
-struct smap;
 struct sset;
 
 /* The whole: what one datapath consists of.
@@ -75,6 +75,9 @@ struct tw_datapath {
     atomic_uint64_t cache_size;             /* [A] Tracks of a thread; 0: the
                                              * cache is off. */
 
+    struct smap ct_config;                  /* [M] tw-ct-config.h: as it was
+                                             * when last looked at. */
+
     /* Packet threads (tw-thread.h). */
     struct cmap threads;                    /* [R] port_rwlock; by core. */
     struct tw_stats retired OVS_GUARDED_BY(port_rwlock); /* Of ended ones. */
@@ -126,7 +129,8 @@ bool tw_datapath_run(struct tw_datapath *);
 void tw_datapath_wait(struct tw_datapath *);
 
 /* other_config of Open_vSwitch: pmd-cpu-mask, pmd-rxq-assign,
- * pmd-rxq-isolate, pmd-maxsleep, track-cache, track-cache-size. */
+ * pmd-rxq-isolate, pmd-maxsleep, track-cache, track-cache-size, and what
+ * tw-ct-config.h lists. */
 void tw_datapath_set_config(struct tw_datapath *, const struct smap *);
 
 #endif /* tw-datapath.h */

@@ -186,6 +186,7 @@ begin_ct(struct stroll *s, const struct tw_op_ct *op)
         .ct = thread->dp->ct,
         .now = tw_thread_now_ms(thread),
         .dl_type = dl_type_of(s->key),
+        .request = op->request,
     };
 
     if (OVS_UNLIKELY(!ct_track_begin(&s->ct, s->packet, &context))) {

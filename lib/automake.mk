@@ -44,11 +44,18 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-packet.c \
 	lib/ct-packet.h \
 	lib/ct-packet-inline.h \
+	lib/ct-pressure.c \
+	lib/ct-pressure.h \
+	lib/ct-refuse.c \
+	lib/ct-refuse.h \
 	lib/ct-request.h \
 	lib/ct-step.c \
 	lib/ct-step.h \
+	lib/ct-switch.c \
+	lib/ct-switch.h \
 	lib/ct-timeout.c \
 	lib/ct-timeout.h \
+	lib/ct-timeout-set.c \
 	lib/ct-tracker.c \
 	lib/ct-tracker.h \
 	lib/ct-join.h \

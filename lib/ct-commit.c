@@ -14,6 +14,8 @@
 #include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-nat.h"
+#include "ct-pressure.h"
+#include "ct-refuse.h"
 #include "ct-tracker.h"
 #include "ct-wheel.h"
 #include "ct-zone.h"
@@ -55,16 +57,16 @@ ct_commit(struct ct_packet *packet)
     const struct ct_request *request = packet->request;
 
     if (!helper_exists(request->helper)) {
-        ct_count(ct, CT_C_DROP_HELPER, 1);
+        ct_refuse(packet, CT_C_DROP_HELPER);
         return CT_COMMIT_DROP;
     }
     packet->zone = ct_zone_get_or_create(ct, request->zone);
     ct_zone_use_policy(ct, packet->zone, request->timeout_policy);
 
-    struct ct_generation *generation = ct_zone_reserve(ct, packet->zone,
-                                                       packet->hash,
-                                                       packet->now);
+    enum ct_counter why;
+    struct ct_generation *generation = ct_zone_reserve(packet, &why);
     if (!generation) {
+        ct_refuse(packet, why);
         return CT_COMMIT_DROP;
     }
 
@@ -119,7 +121,7 @@ insert_mapped(struct ct_packet *packet, struct ct_generation *generation)
         ct_tuple_invert(&packet->tuple, &reply);
         result = try_mapping(packet, generation, NULL, &reply);
         if (result == TAKEN) {
-            ct_count(packet->ct, CT_C_DROP_CLASH, 1);
+            ct_refuse(packet, CT_C_DROP_CLASH);
             result = CT_COMMIT_DROP;
         }
         return result;
@@ -154,7 +156,7 @@ try_mapping(struct ct_packet *packet, struct ct_generation *generation,
 
     if (error == ENOMEM) {
         abandon(packet->ct, conn);
-        ct_count(packet->ct, CT_C_DROP_MEMORY, 1);
+        ct_refuse(packet, CT_C_DROP_MEMORY);
         return CT_COMMIT_DROP;
     }
     discard(packet->ct, conn);
@@ -180,7 +182,7 @@ make_conn(struct ct_packet *packet, const struct ct_tuple *reply,
                                          &packet->tuple, reply);
 
     if (!conn) {
-        ct_count(ct, CT_C_DROP_MEMORY, 1);
+        ct_refuse(packet, CT_C_DROP_MEMORY);
         *result = CT_COMMIT_DROP;
         return NULL;
     }
@@ -222,8 +224,9 @@ first_packet(struct ct_packet *packet, struct ct_conn *conn,
 
     enum ct_timeout timeout = (packet->timeout == CT_TIMEOUT_KEEP
                                ? CT_TIMEOUT_GENERIC : packet->timeout);
+    uint64_t ms = ct_l4_timeouts(packet)->ms[timeout];
     atomic_init(&conn->deadline,
-                packet->now + ct_l4_timeouts(packet)->ms[timeout]);
+                packet->now + ct_pressure_shorten(packet, conn, ms));
     conn->counters[CT_DIR_ORIGINAL].packets = 1;
     conn->counters[CT_DIR_ORIGINAL].bytes = packet->ip_len;
     return true;

@@ -20,6 +20,11 @@ struct ct_counter_block {
     _Atomic uint64_t n[CT_N_COUNTERS];
 };
 
+/* A zone's, written by all threads. */
+struct ct_zone_counters {
+    _Atomic uint64_t n[CT_N_COUNTERS];
+};
+
 static const struct {
     const char *name, *help;
 } counters[CT_N_COUNTERS] = {
@@ -29,6 +34,8 @@ static const struct {
 };
 
 static struct ct_counter_block *block_create(struct ct *);
+static struct ct_zone_counters *zone_counters_create(struct ct *,
+                                                     uint16_t zone);
 static void block_retire(void *);
 
 const char *
@@ -72,6 +79,61 @@ ct_counter_get(const struct ct *ct, enum ct_counter counter)
     return sum;
 }
 
+static struct ct_zone_counters *
+zone_counters(const struct ct *ct, uint16_t zone)
+{
+    return atomic_load_explicit(&ct->zone_counters[zone],
+                                memory_order_acquire);
+}
+
+void
+ct_count_in_zone(struct ct *ct, uint16_t zone, enum ct_counter counter,
+                 uint64_t n)
+{
+    struct ct_zone_counters *z = zone_counters(ct, zone);
+
+    if (OVS_UNLIKELY(!z)) {
+        z = zone_counters_create(ct, zone);
+    }
+    atomic_fetch_add_explicit(&z->n[counter], n, memory_order_relaxed);
+}
+
+uint64_t
+ct_zone_counter_get(const struct ct *ct, uint16_t zone,
+                    enum ct_counter counter)
+{
+    const struct ct_zone_counters *z = zone_counters(ct, zone);
+
+    return (z ? atomic_load_explicit(&z->n[counter], memory_order_relaxed)
+            : 0);
+}
+
+bool
+ct_counter_is_zones(enum ct_counter counter)
+{
+    return (counter >= CT_C_INVALID_L3 || counter == CT_C_EARLY_DROP
+            || counter == CT_C_HALF_OPEN_DROP
+            || counter == CT_C_HALF_OPEN_SHORT);
+}
+
+bool
+ct_zone_has_counters(const struct ct *ct, uint16_t zone)
+{
+    return zone_counters(ct, zone) != NULL;
+}
+
+void
+ct_format_zone_counters(const struct ct *ct, uint16_t zone, struct ds *ds)
+{
+    for (int i = 0; i < CT_N_COUNTERS; i++) {
+        if (ct_counter_is_zones(i)) {
+            ds_put_format(ds, "%s: %"PRIu64" (%s)\n", ct_counter_name(i),
+                          ct_zone_counter_get(ct, zone, i),
+                          ct_counter_help(i));
+        }
+    }
+}
+
 void
 ct_format_counters(const struct ct *ct, struct ds *ds)
 {
@@ -87,6 +149,7 @@ ct_counters_init(struct ct *ct)
     ovs_mutex_init(&ct->counter_mutex);
     ovs_list_init(&ct->counter_blocks);
     ovsthread_key_create(&ct->counter_key, block_retire);
+    ct->zone_counters = xcalloc(CT_N_ZONES, sizeof *ct->zone_counters);
 }
 
 void
@@ -98,7 +161,25 @@ ct_counters_uninit(struct ct *ct)
     LIST_FOR_EACH_POP (block, node, &ct->counter_blocks) {
         free_cacheline(block);
     }
+    for (int i = 0; i < CT_N_ZONES; i++) {
+        free(zone_counters(ct, i));
+    }
+    free(ct->zone_counters);
     ovs_mutex_destroy(&ct->counter_mutex);
+}
+
+/* Two threads may come at once; one block stays. */
+static struct ct_zone_counters *
+zone_counters_create(struct ct *ct, uint16_t zone)
+{
+    struct ct_zone_counters *new = xzalloc(sizeof *new);
+    struct ct_zone_counters *old = NULL;
+
+    if (atomic_compare_exchange_strong(&ct->zone_counters[zone], &old, new)) {
+        return new;
+    }
+    free(new);
+    return old;
 }
 
 static struct ct_counter_block *

@@ -3,6 +3,7 @@
 #ifndef CT_COUNTERS_H
 #define CT_COUNTERS_H 1
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Reasons and statistics.
@@ -11,6 +12,10 @@
  * Every packet that the tracker drops or calls invalid adds to exactly one
  * counter whose name starts with "drop-" or "invalid-".  The others count
  * events.  Counters are per thread and summed when read.
+ *
+ * For a zone there are those of packets that were refused, and of connections
+ * that gave way: one block, shared by all threads, which comes into being with
+ * the zone's first such event.
  *
  * CT_COUNTER(ENUM, "name", "a sentence for the operator") */
 
@@ -22,6 +27,10 @@
     CT_COUNTER(DELETED, "deleted", "connections flushed or replaced")        \
     CT_COUNTER(EARLY_DROP, "early-drop",                                     \
                "connections that gave way to new ones")                      \
+    CT_COUNTER(HALF_OPEN_DROP, "half-open-drop",                             \
+               "half-open connections that gave way to new ones")            \
+    CT_COUNTER(HALF_OPEN_SHORT, "half-open-short",                           \
+               "half-open connections given less time, as a limit is near")  \
     CT_COUNTER(CLASH, "clash", "commits that another thread had just made")  \
     CT_COUNTER(INVALID_L3, "invalid-l3",                                     \
                "IP header truncated, damaged or with a bad checksum")        \
@@ -76,7 +85,13 @@ const char *ct_counter_help(enum ct_counter);
 
 /* Adds 'n' to this thread's counter. */
 void ct_count(struct ct *, enum ct_counter, uint64_t n);
+/* The same for the counter of 'zone', beside ct_count(). */
+void ct_count_in_zone(struct ct *, uint16_t zone, enum ct_counter, uint64_t n);
 /* Sum over threads, living and gone. */
 uint64_t ct_counter_get(const struct ct *, enum ct_counter);
+uint64_t ct_zone_counter_get(const struct ct *, uint16_t zone,
+                             enum ct_counter);
+/* Is 'counter' one that zones have? */
+bool ct_counter_is_zones(enum ct_counter);
 
 #endif /* ct-counters.h */

@@ -1,82 +1,151 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Early drop: ct_zone_reserve() calls it when the tracker is full. */
+/* Early drop: ct_zone_reserve() calls it when the tracker or a zone is
+ * full. */
 
 #include <config.h>
 
 #include "ct-evict.h"
 
 #include "ct-l4.h"
+#include "ct-packet.h"
+#include "ct-switch.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
 #include "util.h"
 
-static bool evict_in(struct ct *, const struct ct_zone *, uint64_t seed,
-                     long long now);
-static int worth(const struct ct_conn *, long long now);
+/* What a connection is worth, the least first. */
+enum worth {
+    EXPIRED,
+    HALF_OPEN,
+    UNASSURED,
+    CLOSING,
+    PRECIOUS                    /* Must stay. */
+};
+
+/* The least worthy of those that were looked at. */
+struct search {
+    const struct ct_packet *packet;
+    uint64_t seed;              /* Of the next place. */
+    enum worth below;           /* Only what is worth less is looked for. */
+    enum worth least;           /* Of the victim. */
+    struct ct_conn *victim;     /* NULL: nobody yet. */
+    unsigned int n;             /* Candidates so far. */
+};
+
+static void look_in(struct search *, const struct ct_zone *, int n_places);
+static void look_at(struct search *, struct ct_conn *);
+static bool end_victim(const struct search *);
+static enum worth worth(const struct ct_packet *, const struct ct_conn *);
+static bool is_older(const struct ct_conn *, const struct ct_conn *);
 static uint64_t next_seed(uint64_t seed);
 
-/* What worth() says of one that must stay. */
-#define PRECIOUS 3
+bool
+ct_evict(const struct ct_packet *packet)
+{
+    unsigned int n_zones = ct_zones_count(packet->ct);
+    struct search search = {
+        .packet = packet, .seed = packet->hash, .below = PRECIOUS,
+    };
+
+    look_in(&search, packet->zone, CT_EVICT_PLACES / 2);
+    for (int i = 0; i < CT_EVICT_PLACES / 2 && !search.victim; i++) {
+        look_in(&search, ct_zones_at(packet->ct, search.seed % n_zones), 1);
+    }
+    return end_victim(&search);
+}
 
 bool
-ct_evict(struct ct *ct, const struct ct_zone *zone, uint64_t seed,
-         long long now)
+ct_evict_half_open(const struct ct_packet *packet)
 {
-    unsigned int n_zones = ct_zones_count(ct);
+    struct search search = {
+        .packet = packet, .seed = packet->hash, .below = UNASSURED,
+    };
 
-    for (int i = 0; i < CT_EVICT_PLACES; i++) {
-        const struct ct_zone *where = (i < CT_EVICT_PLACES / 2
-                                       ? zone
-                                       : ct_zones_at(ct, seed % n_zones));
-
-        seed = next_seed(seed);
-        if (evict_in(ct, where, seed, now)) {
-            return true;
-        }
+    if (!packet->l4->half_open
+        || !ct_switch_get(packet->ct, CT_SWITCH_HALF_OPEN_DROP)) {
+        return false;
     }
-    return false;
+    look_in(&search, packet->zone, CT_EVICT_PLACES);
+    return end_victim(&search);
 }
 
-/* Ends the least worthy of a few. */
-static bool
-evict_in(struct ct *ct, const struct ct_zone *zone, uint64_t seed,
-         long long now)
+/* Until there were enough to choose from: some places are sparse. */
+static void
+look_in(struct search *search, const struct ct_zone *zone, int n_places)
 {
     struct ct_conn *conns[CT_EVICT_SAMPLE];
-    size_t n = ct_table_sample(ct_zone_table(zone), seed, conns,
-                               ARRAY_SIZE(conns));
-    struct ct_conn *victim = NULL;
-    int least = PRECIOUS;
 
-    for (size_t i = 0; i < n; i++) {
-        int w = worth(conns[i], now);
+    for (int i = 0; i < n_places && search->n < CT_EVICT_ENOUGH; i++) {
+        size_t n;
 
-        if (w < least) {
-            least = w;
-            victim = conns[i];
+        search->seed = next_seed(search->seed);
+        n = ct_table_sample(ct_zone_table(zone), search->seed, conns,
+                            ARRAY_SIZE(conns));
+        for (size_t j = 0; j < n; j++) {
+            look_at(search, conns[j]);
         }
     }
-    return victim && ct_conn_end(ct, victim, CT_C_EARLY_DROP);
 }
 
-static int
-worth(const struct ct_conn *conn, long long now)
+static void
+look_at(struct search *search, struct ct_conn *conn)
+{
+    enum worth w = worth(search->packet, conn);
+
+    if (w >= search->below) {
+        return;
+    }
+    if (!search->victim || w < search->least
+        || (w == search->least && is_older(conn, search->victim))) {
+        search->least = w;
+        search->victim = conn;
+    }
+    search->n++;
+}
+
+static bool
+end_victim(const struct search *search)
+{
+    return (search->victim
+            && ct_conn_end(search->packet->ct, search->victim,
+                           (search->least == HALF_OPEN
+                            ? CT_C_HALF_OPEN_DROP : CT_C_EARLY_DROP)));
+}
+
+static enum worth
+worth(const struct ct_packet *packet, const struct ct_conn *conn)
 {
     uint16_t status = ct_conn_status(conn);
 
     if (status & CT_DPIF_STATUS_DYING) {
         return PRECIOUS;        /* Somebody else ends it. */
     }
-    if (!ct_conn_lives(conn, now)) {
-        return 0;
+    if (!ct_conn_lives(conn, packet->now)) {
+        return EXPIRED;
     }
     if (!(status & CT_DPIF_STATUS_ASSURED)) {
-        return 1;
+        return (ct_l4_is_half_open(conn)
+                && ct_switch_get(packet->ct, CT_SWITCH_HALF_OPEN_DROP)
+                ? HALF_OPEN : UNASSURED);
     }
 
     const struct ct_l4 *l4 = ct_l4_find(conn->key.proto);
-    return l4->can_early_drop && l4->can_early_drop(conn) ? 2 : PRECIOUS;
+    return (l4->can_early_drop && l4->can_early_drop(conn)
+            ? CLOSING : PRECIOUS);
+}
+
+/* By the time of creation, which is coarse, and then by the deadline: under
+ * pressure all half-open ones have the same time from their last change on. */
+static bool
+is_older(const struct ct_conn *a, const struct ct_conn *b)
+{
+    uint32_t a_start = *ct_conn_start(a), b_start = *ct_conn_start(b);
+
+    return (a_start != b_start
+            ? a_start < b_start
+            : (atomic_load_explicit(&a->deadline, memory_order_relaxed)
+               < atomic_load_explicit(&b->deadline, memory_order_relaxed)));
 }
 
 /* Another place: any odd multiplier with well mixed bits will do. */

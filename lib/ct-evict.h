@@ -6,26 +6,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ct;
-struct ct_zone;
+struct ct_packet;
 
 /* Early drop.
  * ===========
  *
  * When the tracker is full, a connection that nobody would miss gives way to
- * a new one: one that has expired; else one that is not ASSURED; else one that
- * its protocol says is over anyway.  As in Linux only a few candidates are
- * looked at, around places that 'seed' chooses: first in 'zone', so that who
- * fills it suffers first, then in others.
+ * the new one of a packet: one that has expired; else one that is half-open
+ * (ct-pressure.h); else one that is not ASSURED; else one that its protocol
+ * says is over anyway.  Of several that are worth the same the oldest goes.
+ * As in Linux only a few candidates are looked at, around places that the
+ * packet's hash chooses: first in its zone, so that who fills it suffers
+ * first, then in others.
+ *
+ * When a zone's limit is reached, only what is half-open or has expired gives
+ * way, in that zone, and only to a packet of a protocol that has half-open
+ * connections.  Everything else meets the limit.
  *
  * Cost: at most CT_EVICT_PLACES * CT_EVICT_SAMPLE records.
  * Threads: any, concurrently. */
 
 #define CT_EVICT_PLACES 8       /* Half of them in the zone itself. */
 #define CT_EVICT_SAMPLE 16      /* Candidates at each place. */
+#define CT_EVICT_ENOUGH 16      /* Who may go: no more places. */
 
 /* Ends one connection; false if nobody could give way. */
-bool ct_evict(struct ct *, const struct ct_zone *, uint64_t seed,
-              long long now);
+bool ct_evict(const struct ct_packet *);
+bool ct_evict_half_open(const struct ct_packet *);
 
 #endif /* ct-evict.h */

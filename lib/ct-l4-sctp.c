@@ -198,7 +198,7 @@ sctp_parse(struct ct_packet *packet)
         ct_l4_invalid(packet, CT_C_INVALID_L4);
         return false;
     }
-    if (!crc_ok(packet)) {
+    if (!crc_ok(packet) && !ct_l4_checksum_ignored(packet)) {
         ct_l4_invalid(packet, CT_C_INVALID_CHECKSUM);
         return false;
     }
@@ -253,6 +253,15 @@ sctp_update(struct ct_packet *packet, struct ct_conn *conn)
         packet->timeout = state_timeouts[s.state];
     }
     return CT_VERDICT_ACCEPT;
+}
+
+/* An INIT makes it CLOSED. */
+static bool
+sctp_half_open(const struct ct_conn *conn)
+{
+    return (conn->l4_state == STATE_CLOSED
+            || conn->l4_state == STATE_COOKIE_WAIT
+            || conn->l4_state == STATE_COOKIE_ECHOED);
 }
 
 static bool
@@ -567,5 +576,6 @@ const struct ct_l4 ct_l4_sctp = {
     .open = sctp_open,
     .update = sctp_update,
     .can_early_drop = sctp_can_early_drop,
+    .half_open = sctp_half_open,
     .describe = sctp_describe,
 };

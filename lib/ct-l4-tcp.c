@@ -11,6 +11,7 @@
 #include "ct-l4-tcp.h"
 
 #include "ct-cursor.h"
+#include "ct-switch.h"
 #include "ct-tcp-window.h"
 #include "packets.h"
 
@@ -189,10 +190,14 @@ tcp_parse(struct ct_packet *packet)
 static enum ct_verdict
 tcp_may_open(const struct ct_packet *packet)
 {
+    uint8_t next = transitions[CT_DIR_ORIGINAL][packet->tcp.index]
+                              [CT_TCP_NONE];
+
     /* A SYN, and an ACK too: connections that began before the tracker did
-     * are picked up, as by the kernel (nf_conntrack_tcp_loose). */
-    return (transitions[CT_DIR_ORIGINAL][packet->tcp.index][CT_TCP_NONE]
-            == CT_TCP_INVALID
+     * are picked up, unless tcp_loose is off. */
+    return (next == CT_TCP_INVALID
+            || (next != CT_TCP_SYN_SENT
+                && !ct_switch_get(packet->ct, CT_SWITCH_TCP_LOOSE))
             ? ct_l4_invalid(packet, CT_C_INVALID_TCP_NEW)
             : CT_VERDICT_ACCEPT);
 }
@@ -252,6 +257,14 @@ tcp_can_early_drop(const struct ct_conn *conn)
     default:
         return false;
     }
+}
+
+/* Also one that was picked up, and that only one end has been heard of. */
+static bool
+tcp_half_open(const struct ct_conn *conn)
+{
+    return (conn->l4_state <= CT_TCP_ESTABLISHED
+            || conn->l4_state == CT_TCP_SYN_SENT2);
 }
 
 static void
@@ -500,7 +513,9 @@ validate_rst(struct step *s)
              * number to go by. */
             return CT_VERDICT_ACCEPT;
         }
-        if (ct_tcp_before(seq, s->conn->tcp[!s->dir].max_ack)) {
+        if (ct_tcp_before(seq, s->conn->tcp[!s->dir].max_ack)
+            && !ct_switch_get(s->packet->ct,
+                              CT_SWITCH_TCP_IGNORE_INVALID_RST)) {
             return ct_l4_invalid(s->packet, CT_C_INVALID_TCP_WINDOW);
         }
         if (!rst_may_be_challenged(s)) {
@@ -608,7 +623,9 @@ conversation_timeout(const struct step *s)
     const struct ct_conn *conn = s->conn;
     enum ct_timeout t = state_timeouts[s->next];
 
-    if (OVS_UNLIKELY(conn->retrans >= CT_TCP_MAX_RETRANS)
+    if (OVS_UNLIKELY(conn->retrans)
+        && conn->retrans >= ct_switch_get(s->packet->ct,
+                                          CT_SWITCH_TCP_MAX_RETRANS)
         && shorter(s, t, CT_TIMEOUT_TCP_RETRANS) != t) {
         return CT_TIMEOUT_TCP_RETRANS;
     }
@@ -653,5 +670,6 @@ const struct ct_l4 ct_l4_tcp = {
     .update = tcp_update,
     .ordinary = ct_tcp_ordinary,
     .can_early_drop = tcp_can_early_drop,
+    .half_open = tcp_half_open,
     .describe = tcp_describe,
 };

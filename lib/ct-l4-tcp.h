@@ -73,10 +73,6 @@ enum ct_tcp_class {
 #define CT_TCPF_UNACKNOWLEDGED  0x10    /* Sent what is not acknowledged. */
 #define CT_TCPF_MAXACK_SET      0x20    /* tcp[].max_ack is valid. */
 
-/* After this many retransmissions in a row the connection gets the timeout
- * tcp_max_retrans. */
-#define CT_TCP_MAX_RETRANS 3
-
 /* conn->tcp_last: beside class and direction, 'index' and 'dir' hold what a
  * SYN said that the tracker let through without believing it. */
 #define CT_TCP_LAST_CLASS       0x07    /* index: enum ct_tcp_class. */

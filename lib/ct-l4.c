@@ -11,9 +11,12 @@
 
 #include <netinet/in.h>
 
+#include "ct-refuse.h"
+#include "ct-switch.h"
 #include "dp-packet.h"
 #include "packets.h"
 
+static inline bool checksum_ok(const struct ct_packet *, bool pseudo_header);
 static inline uint64_t checksum_add(uint64_t sum, const void *, size_t);
 static uint16_t checksum_fold(uint64_t sum);
 
@@ -52,6 +55,19 @@ ct_l4_checksum_offloaded(const struct ct_packet *packet, bool *ok)
 
 bool
 ct_l4_checksum_ok(const struct ct_packet *packet, bool pseudo_header)
+{
+    return (OVS_LIKELY(checksum_ok(packet, pseudo_header))
+            || ct_l4_checksum_ignored(packet));
+}
+
+bool
+ct_l4_checksum_ignored(const struct ct_packet *packet)
+{
+    return !ct_switch_get(packet->ct, CT_SWITCH_CHECKSUM);
+}
+
+static inline bool
+checksum_ok(const struct ct_packet *packet, bool pseudo_header)
 {
     uint64_t sum = 0;
     bool ok;
@@ -92,7 +108,7 @@ ct_l4_checksum_ok(const struct ct_packet *packet, bool pseudo_header)
 enum ct_verdict
 ct_l4_invalid(const struct ct_packet *packet, enum ct_counter reason)
 {
-    ct_count(packet->ct, reason, 1);
+    ct_refuse(packet, reason);
     return CT_VERDICT_INVALID;
 }
 
@@ -103,6 +119,16 @@ ct_l4_set_assured(struct ct_conn *conn)
         atomic_fetch_or_explicit(&conn->status, CT_DPIF_STATUS_ASSURED,
                                  memory_order_relaxed);
     }
+}
+
+bool
+ct_l4_is_half_open(const struct ct_conn *conn)
+{
+    const struct ct_l4 *l4 = ct_l4_find(conn->key.proto);
+
+    return (l4->half_open
+            && !(ct_conn_status(conn) & CT_DPIF_STATUS_ASSURED)
+            && l4->half_open(conn));
 }
 
 enum ct_verdict

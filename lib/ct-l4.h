@@ -68,6 +68,10 @@ struct ct_l4 {
      * it is ASSURED?  (As the kernel's can_early_drop; NULL: no.) */
     bool (*can_early_drop)(const struct ct_conn *);
 
+    /* Of a connection that is not ASSURED: have its ends not yet agreed that
+     * there is one?  (NULL: the protocol knows no such thing.) */
+    bool (*half_open)(const struct ct_conn *);
+
     /* For dumps; may be NULL. */
     void (*describe)(const struct ct_conn *, struct ct_dpif_protoinfo *);
 };
@@ -81,8 +85,11 @@ const struct ct_l4 *ct_l4_find(uint8_t proto);
 
 /* Is the Internet checksum (RFC 1071) over the transport header and payload
  * good, with or without the pseudo-header?  Believes the device where it
- * looked, or where the packet is still to get its checksum from one. */
+ * looked, or where the packet is still to get its checksum from one.  True if
+ * nobody wants to know (CT_SWITCH_CHECKSUM). */
 bool ct_l4_checksum_ok(const struct ct_packet *, bool pseudo_header);
+/* Is one that is not good no reason to call the packet invalid? */
+bool ct_l4_checksum_ignored(const struct ct_packet *);
 /* Has the device answered that already?  '*ok' is what it said. */
 bool ct_l4_checksum_offloaded(const struct ct_packet *, bool *ok);
 
@@ -92,6 +99,9 @@ enum ct_verdict ct_l4_invalid(const struct ct_packet *,
 
 /* Sets CT_DPIF_STATUS_ASSURED.  The status is changed by others as well. */
 void ct_l4_set_assured(struct ct_conn *);
+
+/* Is 'conn' half-open (ct-pressure.h)? */
+bool ct_l4_is_half_open(const struct ct_conn *);
 
 /* Protocols of which any packet may open a connection. */
 enum ct_verdict ct_l4_always_opens(const struct ct_packet *);

@@ -15,6 +15,7 @@
 #include "ct-nat.h"
 #include "ct-nat-port.h"
 #include "ct-nat-source.h"
+#include "ct-refuse.h"
 #include "ct-zone.h"
 #include "hash.h"
 #include "random.h"
@@ -116,9 +117,9 @@ ct_nat_search_next(struct ct_nat_search *search, struct ct_tuple *reply)
         }
     }
     if (search->range->kind != CT_NAT_NONE) {
-        ct_count(search->packet->ct,
-                 (search->step == STEP_FAMILY ? CT_C_DROP_NAT_FAMILY
-                  : CT_C_DROP_NAT_EXHAUSTED), 1);
+        ct_refuse(search->packet, (search->step == STEP_FAMILY
+                                   ? CT_C_DROP_NAT_FAMILY
+                                   : CT_C_DROP_NAT_EXHAUSTED));
     }
     return false;
 }

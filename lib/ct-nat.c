@@ -13,6 +13,7 @@
 #include "ct-nat-port.h"
 #include "ct-nat-search.h"
 #include "ct-nat-source.h"
+#include "ct-refuse.h"
 #include "ct-rewrite.h"
 #include "packets.h"
 #include "util.h"
@@ -101,7 +102,7 @@ ct_nat_translate(struct ct_packet *packet)
           : ct_rewrite_packet(conn, packet->dir, packet->packet,
                               packet->l3_header, packet->l4_header,
                               packet->l4_len))) {
-        ct_count(packet->ct, CT_C_DROP_NAT_HEADER, 1);
+        ct_refuse(packet, CT_C_DROP_NAT_HEADER);
         return false;
     }
     packet->ct_state |= ct_nat_states(conn, packet->dir);

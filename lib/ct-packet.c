@@ -15,6 +15,7 @@
 #include "ct-hash.h"
 #include "ct-join.h"
 #include "ct-packet-inline.h"
+#include "ct-refuse.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "packets.h"
@@ -157,7 +158,7 @@ l4_in_bounds(struct ct_packet *packet)
 static bool
 invalid(struct ct_packet *packet, enum ct_counter reason)
 {
-    ct_count(packet->ct, reason, 1);
+    ct_refuse(packet, reason);
     return false;
 }
 

@@ -14,6 +14,8 @@
 #include "ct-l4.h"
 #include "ct-metadata.h"
 #include "ct-nat.h"
+#include "ct-pressure.h"
+#include "ct-refuse.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
 #include "util.h"
@@ -56,12 +58,27 @@ force_direction(struct ct_packet *packet)
 
 /* Updating it. */
 
+/* Where packet->timeout puts the deadline. */
+static long long
+deadline(const struct ct_packet *packet)
+{
+    uint64_t ms = ct_l4_timeouts(packet)->ms[packet->timeout];
+
+    return packet->now + ct_pressure_shorten(packet, packet->conn, ms);
+}
+
+/* In its connection, which lives on for it. */
 static void
 count_packet(struct ct_packet *packet)
 {
     struct ct_conn *conn = packet->conn;
+    struct ct_conn_counters *counters = &conn->counters[packet->dir];
 
-    ct_step_count(packet);
+    counters->packets++;
+    counters->bytes += packet->ip_len;
+    if (packet->timeout != CT_TIMEOUT_KEEP) {
+        ct_step_set_deadline(packet, deadline(packet));
+    }
     if (packet->dir == CT_DIR_REPLY
         && !(ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY)) {
         atomic_fetch_or(&conn->status, CT_DPIF_STATUS_SEEN_REPLY);
@@ -73,7 +90,7 @@ shorten_deadline(struct ct_packet *packet)
 {
     if (packet->timeout != CT_TIMEOUT_KEEP) {
         long long old = atomic_load(&packet->conn->deadline);
-        long long new = ct_step_deadline(packet);
+        long long new = deadline(packet);
 
         ct_step_set_deadline(packet, MIN(old, new));
     }
@@ -185,7 +202,7 @@ open_conn(struct ct_packet *packet)
         return true;
     }
     if (packet->is_icmp_error) {
-        ct_count(packet->ct, CT_C_INVALID_ICMP_ERROR, 1);
+        ct_refuse(packet, CT_C_INVALID_ICMP_ERROR);
         set_invalid(packet);
         return true;
     }
@@ -219,7 +236,7 @@ open_conn(struct ct_packet *packet)
             break;
         }
     }
-    ct_count(packet->ct, CT_C_DROP_CLASH, 1);
+    ct_refuse(packet, CT_C_DROP_CLASH);
     return false;
 }
 

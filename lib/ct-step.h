@@ -36,24 +36,4 @@ ct_step_set_deadline(struct ct_packet *packet, long long deadline)
     }
 }
 
-/* Where packet->timeout puts the deadline. */
-static inline long long
-ct_step_deadline(const struct ct_packet *packet)
-{
-    return packet->now + ct_l4_timeouts(packet)->ms[packet->timeout];
-}
-
-/* Counts the packet in its connection, which lives on for it. */
-static inline void
-ct_step_count(struct ct_packet *packet)
-{
-    struct ct_conn_counters *counters = &packet->conn->counters[packet->dir];
-
-    counters->packets++;
-    counters->bytes += packet->ip_len;
-    if (packet->timeout != CT_TIMEOUT_KEEP) {
-        ct_step_set_deadline(packet, ct_step_deadline(packet));
-    }
-}
-
 #endif /* ct-step.h */

@@ -12,6 +12,7 @@
 #include "ct-cursor.h"
 #include "ct-l4-tcp.h"
 #include "ct.h"
+#include "ct-switch.h"
 #include "packets.h"
 
 /* Rule IV: 64 kB, the largest unscaled window, and some room. */
@@ -167,7 +168,7 @@ ct_tcp_ordinary(const struct ct_packet *packet, struct ct_conn *conn,
 
     if (OVS_UNLIKELY(!is_established_ack(segment, conn)
                      || !is_in_windows(segment, sender, receiver, win)
-                     || conn->retrans >= CT_TCP_MAX_RETRANS
+                     || conn->retrans
                      || is_retransmission(segment, conn, dir))) {
         return 0;
     }
@@ -374,6 +375,7 @@ unless_liberal(const struct check *c, enum ct_tcp_window_verdict v)
 {
     return ((*c->sender_flags & CT_TCPF_BE_LIBERAL)
             || !ct_get_tcp_seq_chk(c->packet->ct)
+            || ct_switch_get(c->packet->ct, CT_SWITCH_TCP_BE_LIBERAL)
             ? CT_TCP_WINDOW_ACCEPT
             : v);
 }

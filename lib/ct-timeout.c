@@ -1,28 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Timeouts and the policies that change them.
+/* Timeouts by name, and what is set over what.
  *
- * Not on a packet's way but beside it: ct.c reads the set that the packet's
- * zone points to; ovs-vswitchd changes policies through ct_timeout_policy_*().
- */
+ * Not on a packet's way but beside it: ct-step.c reads the set that the
+ * packet's zone points to; ct-timeout-set.c makes those sets. */
 
 #include <config.h>
 
 #include "ct-timeout.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "ct.h"
-#include "ct-tracker.h"
-#include "ct-zone.h"
-#include "hash.h"
 #include "util.h"
 
-static struct ct_policy *policy_find(const struct ct *, uint32_t id)
-    OVS_REQUIRES(ct->mutex);
-static void policy_apply(struct ct *, uint32_t id, const struct ct_timeouts *)
-    OVS_REQUIRES(ct->mutex);
+static char *parse_one(const char *word, struct ct_timeout_setting *);
+static bool has(const struct ct_timeout_setting *, enum ct_timeout);
 
 #define MS_PER_SECOND 1000
 
@@ -59,152 +53,119 @@ ct_timeout_name(enum ct_timeout timeout)
     return timeout < CT_N_TIMEOUTS ? timeouts[timeout].name : "none";
 }
 
-static bool
-policy_has(const struct ct_dpif_timeout_policy *policy,
-           enum ct_timeout timeout)
+bool
+ct_timeout_from_name(const char *name, enum ct_timeout *timeout)
 {
-    int attr = timeouts[timeout].attr;
-
-    return attr >= 0 && policy->present & (1u << attr);
-}
-
-void
-ct_timeouts_from_policy(const struct ct_dpif_timeout_policy *policy,
-                        struct ct_timeouts *set)
-{
-    *set = ct_timeouts_default;
     for (int i = 0; i < CT_N_TIMEOUTS; i++) {
-        if (policy_has(policy, i)) {
-            set->ms[i] = ((uint64_t) policy->attrs[timeouts[i].attr]
-                          * MS_PER_SECOND);
+        if (!strcmp(name, timeouts[i].name)) {
+            *timeout = i;
+            return true;
         }
     }
-    for (size_t i = 0; i < ARRAY_SIZE(neighbours); i++) {
-        if (!policy_has(policy, neighbours[i].timeout)) {
-            set->ms[neighbours[i].timeout] = set->ms[neighbours[i].neighbour];
-        }
-    }
+    return false;
 }
 
-const struct ct_timeouts *
-ct_timeouts_of_policy(const struct ct *ct, uint32_t id)
+const char *
+ct_layer_name(enum ct_layer layer)
 {
-    const struct ct_policy *policy = policy_find(ct, id);
+    static const char *const names[] = {
+#define CT_LAYER(ENUM, NAME) NAME,
+        CT_LAYERS
+#undef CT_LAYER
+    };
 
-    return policy ? policy->timeouts : &ct_timeouts_default;
+    return names[layer];
 }
 
-int
-ct_timeout_policy_set(struct ct *ct, const struct ct_dpif_timeout_policy *tp)
+char *
+ct_timeouts_parse(const char *text, struct ct_timeout_setting *setting)
 {
-    struct ct_timeouts *new = xmalloc(sizeof *new);
-    struct ct_timeouts *old = NULL;
+    struct ct_timeout_setting new = *setting;
+    char *copy = xstrdup(text);
+    char *save_ptr = NULL;
+    char *error = NULL;
 
-    ct_timeouts_from_policy(tp, new);
-
-    ovs_mutex_lock(&ct->mutex);
-    struct ct_policy *policy = policy_find(ct, tp->id);
-    if (policy) {
-        old = policy->timeouts;
-    } else {
-        policy = xmalloc(sizeof *policy);
-        hmap_insert(&ct->policies, &policy->node, hash_int(tp->id, 0));
+    for (char *word = strtok_r(copy, ", ", &save_ptr); word && !error;
+         word = strtok_r(NULL, ", ", &save_ptr)) {
+        error = parse_one(word, &new);
     }
-    policy->tp = *tp;
-    policy->timeouts = new;
-    policy_apply(ct, tp->id, new);
-    ovs_mutex_unlock(&ct->mutex);
-
-    if (old) {
-        ovsrcu_postpone(free, old);
+    free(copy);
+    if (!error) {
+        *setting = new;
     }
-    return 0;
-}
-
-int
-ct_timeout_policy_get(const struct ct *ct, uint32_t id,
-                      struct ct_dpif_timeout_policy *tp)
-{
-    ovs_mutex_lock(&ct->mutex);
-    const struct ct_policy *policy = policy_find(ct, id);
-    if (policy) {
-        *tp = policy->tp;
-    }
-    ovs_mutex_unlock(&ct->mutex);
-    return policy ? 0 : ENOENT;
-}
-
-int
-ct_timeout_policy_del(struct ct *ct, uint32_t id)
-{
-    ovs_mutex_lock(&ct->mutex);
-    struct ct_policy *policy = policy_find(ct, id);
-    if (policy) {
-        policy_apply(ct, id, &ct_timeouts_default);
-        hmap_remove(&ct->policies, &policy->node);
-        ovsrcu_postpone(free, policy->timeouts);
-        free(policy);
-    }
-    ovs_mutex_unlock(&ct->mutex);
-    return policy ? 0 : ENOENT;
-}
-
-int
-ct_timeout_policy_next(const struct ct *ct, uint32_t *id,
-                       struct ct_dpif_timeout_policy *tp)
-{
-    const struct ct_policy *policy, *first = NULL;
-
-    ovs_mutex_lock(&ct->mutex);
-    HMAP_FOR_EACH (policy, node, &ct->policies) {
-        if (policy->tp.id >= *id && (!first || policy->tp.id < first->tp.id)) {
-            first = policy;
-        }
-    }
-    if (first) {
-        *tp = first->tp;
-        *id = first->tp.id + 1;
-    }
-    ovs_mutex_unlock(&ct->mutex);
-    return first ? 0 : EOF;
+    return error;
 }
 
 void
-ct_timeouts_uninit(struct ct *ct)
+ct_timeouts_of_tp(const struct ct_dpif_timeout_policy *tp,
+                  struct ct_timeout_setting *setting)
 {
-    struct ct_policy *policy;
+    setting->present = 0;
+    for (int i = 0; i < CT_N_TIMEOUTS; i++) {
+        int attr = timeouts[i].attr;
 
-    HMAP_FOR_EACH_POP (policy, node, &ct->policies) {
-        free(policy->timeouts);
-        free(policy);
-    }
-    hmap_destroy(&ct->policies);
-}
-
-static struct ct_policy *
-policy_find(const struct ct *ct, uint32_t id)
-{
-    struct ct_policy *policy;
-
-    HMAP_FOR_EACH_WITH_HASH (policy, node, hash_int(id, 0), &ct->policies) {
-        if (policy->tp.id == id) {
-            return policy;
+        if (attr >= 0 && tp->present & (1u << attr)) {
+            setting->present |= UINT64_C(1) << i;
+            setting->seconds[i] = tp->attrs[attr];
         }
     }
+}
+
+void
+ct_timeouts_apply(const struct ct_timeout_setting *setting,
+                  enum ct_layer layer, struct ct_timeouts *set,
+                  enum ct_layer layers[])
+{
+    for (int i = 0; i < CT_N_TIMEOUTS; i++) {
+        enum ct_timeout from = i;
+
+        for (size_t j = 0; j < ARRAY_SIZE(neighbours); j++) {
+            if (neighbours[j].timeout == i && !has(setting, i)) {
+                from = neighbours[j].neighbour;
+            }
+        }
+        if (has(setting, from)) {
+            set->ms[i] = (uint64_t) setting->seconds[from] * MS_PER_SECOND;
+            if (layers) {
+                layers[i] = layer;
+            }
+        }
+    }
+}
+
+static bool
+has(const struct ct_timeout_setting *setting, enum ct_timeout timeout)
+{
+    return setting->present >> timeout & 1;
+}
+
+static char *
+parse_one(const char *word, struct ct_timeout_setting *setting)
+{
+    const char *value = strchr(word, '=');
+    unsigned long long seconds;
+    enum ct_timeout timeout;
+    char *end;
+
+    if (!value) {
+        return xasprintf("%s: NAME=SECONDS expected", word);
+    }
+
+    char *name = xmemdup0(word, value - word);
+    bool known = ct_timeout_from_name(name, &timeout);
+    free(name);
+    if (!known) {
+        return xasprintf("%s: no timeout has this name", word);
+    }
+
+    errno = 0;
+    seconds = strtoull(++value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno || !seconds
+        || seconds > UINT32_MAX) {
+        return xasprintf("%s: not a number of seconds from 1 to %"PRIu32,
+                         word, UINT32_MAX);
+    }
+    setting->present |= UINT64_C(1) << timeout;
+    setting->seconds[timeout] = seconds;
     return NULL;
-}
-
-/* Points the zones whose policy is 'id' to 'set'. */
-static void
-policy_apply(struct ct *ct, uint32_t id, const struct ct_timeouts *set)
-{
-    unsigned int n = ct_zones_count(ct);
-
-    for (unsigned int i = 0; i < n; i++) {
-        struct ct_zone *zone = ct_zones_at(ct, i);
-
-        if (atomic_load(&zone->policy_id) == id) {
-            ovsrcu_set(&zone->timeouts, set);
-        }
-    }
 }

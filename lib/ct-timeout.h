@@ -3,9 +3,11 @@
 #ifndef CT_TIMEOUT_H
 #define CT_TIMEOUT_H 1
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ct-dpif.h"
+#include "util.h"
 
 /* Timeouts: names, defaults and policies.
  * =======================================
@@ -17,7 +19,22 @@
  *
  * 'struct ct_timeouts' is a complete set, in milliseconds of 64 bits, so that
  * no setting wraps.  Sets are immutable and replaced under RCU: a zone points
- * to the set of its policy, or to the defaults. */
+ * to the one that is in force there.
+ *
+ * Which is in force
+ * -----------------
+ * For each timeout by itself, the first that there is of (enum ct_layer, from
+ * the last to the first):
+ *
+ *    what was set for the zone, by a command or else by configuration;
+ *    the zone's policy (ovs-vsctl add-zone-tp);
+ *    what was set for the tracker, by a command or else by configuration;
+ *    the default.
+ *
+ * OVS's documents know two timeouts more than the kernel has: udp_first, for
+ * a connection of one packet, and icmp_reply, for one that was answered.  A
+ * layer that leaves one of them out, but has its neighbour (udp, icmp), means
+ * what it means to the kernel: the neighbour's value is good for both. */
 
 #define CT_TIMEOUTS                                                          \
     CT_TIMEOUT(TCP_SYN_SENT,    "tcp_syn_sent",     120,                     \
@@ -83,15 +100,52 @@ extern const struct ct_timeouts ct_timeouts_default;
 
 const char *ct_timeout_name(enum ct_timeout);
 
-/* The defaults with the attributes that are present in 'policy' in their
- * place.
- *
- * OVS's documents know two timeouts more than the kernel has: udp_first, for
- * a connection of one packet, and icmp_reply, for one that was answered.  A
- * policy that leaves one of them out, but has its neighbour (udp_single,
- * icmp_first), means what it means to the kernel: the neighbour's value is
- * good for both. */
-void ct_timeouts_from_policy(const struct ct_dpif_timeout_policy *,
-                             struct ct_timeouts *);
+bool ct_timeout_from_name(const char *name, enum ct_timeout *);
+
+/* Where a timeout in force comes from. */
+#define CT_LAYERS                                               \
+    CT_LAYER(DEFAULT,        "default")                         \
+    CT_LAYER(CONFIG,         "datapath, other_config")          \
+    CT_LAYER(COMMAND,        "datapath, command")               \
+    CT_LAYER(POLICY,         "zone's policy")                   \
+    CT_LAYER(ZONE_CONFIG,    "zone, other_config")              \
+    CT_LAYER(ZONE_COMMAND,   "zone, command")
+
+enum ct_layer {
+#define CT_LAYER(ENUM, NAME) CT_LAYER_##ENUM,
+    CT_LAYERS
+#undef CT_LAYER
+};
+
+const char *ct_layer_name(enum ct_layer);
+
+/* Who has set something; a command's layer is the one over that of the
+ * configuration. */
+enum ct_set_by {
+    CT_SET_BY_CONFIG,
+    CT_SET_BY_COMMAND,
+    CT_N_SET_BY
+};
+
+/* Some of the timeouts, in seconds: what somebody has set. */
+struct ct_timeout_setting {
+    uint64_t present;           /* A bit for each enum ct_timeout. */
+    uint32_t seconds[CT_N_TIMEOUTS];
+};
+BUILD_ASSERT_DECL(CT_N_TIMEOUTS <= 64);
+
+/* Adds what 'text', NAME=SECONDS with commas or blanks in between, says to
+ * '*setting'.  Returns NULL, or what is wrong with 'text', which the caller
+ * frees; then '*setting' is as before.  A timeout is at least one second. */
+char *ct_timeouts_parse(const char *text, struct ct_timeout_setting *);
+
+/* What 'policy' sets. */
+void ct_timeouts_of_tp(const struct ct_dpif_timeout_policy *,
+                       struct ct_timeout_setting *);
+
+/* Puts 'setting' over 'set', and 'layer' over 'layers' (may be NULL), one for
+ * each timeout. */
+void ct_timeouts_apply(const struct ct_timeout_setting *, enum ct_layer,
+                       struct ct_timeouts *set, enum ct_layer layers[]);
 
 #endif /* ct-timeout.h */

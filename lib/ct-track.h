@@ -60,6 +60,8 @@ struct ct_track_context {
     struct ct *ct;
     long long now;
     ovs_be16 dl_type;
+    const struct ct_request *request;   /* The first ct(): refused packets
+                                         * are counted in its zone. */
 };
 
 /* Flushes

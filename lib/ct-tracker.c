@@ -51,8 +51,10 @@ ct_create(void)
     hmap_init(&ct->policies);
     ct_counters_init(ct);
     ct_zones_init(ct);
+    ct->log_zones = xcalloc(CT_N_ZONES, sizeof *ct->log_zones);
     atomic_init(&ct->maxconns, CT_DEFAULT_MAXCONNS);
     atomic_init(&ct->tcp_seq_chk, true);
+    ct_switches_init(ct);
     ct->start_msec = time_msec();
     ct->start_wall_msec = time_wall_msec();
     atomic_init(&ct->last_run, ct->start_msec);
@@ -85,6 +87,7 @@ ct_destroy(struct ct *ct)
     ct_zones_uninit(ct);
     ct_timeouts_uninit(ct);
     ct_counters_uninit(ct);
+    free(ct->log_zones);
     ovs_mutex_destroy(&ct->maintenance);
     ovs_mutex_destroy(&ct->mutex);
     free_cacheline(ct);
@@ -195,6 +198,9 @@ ct_conn_end(struct ct *ct, struct ct_conn *conn, enum ct_counter why)
         ct_joint_dissolve(ct, conn);
     }
 
+    if (ct_counter_is_zones(why)) {
+        ct_count_in_zone(ct, conn->key.zone, why, 1);
+    }
     ct_zone_remove(ct, conn);
     ct_nat_release(ct, conn);
     ct_wheel_dead(ct->wheel, conn);

@@ -7,7 +7,9 @@
 
 #include "ct-conn.h"
 #include "ct-counters.h"
+#include "ct-switch.h"
 #include "ct-tally.h"
+#include "ct-timeout.h"
 #include "latch.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -18,6 +20,7 @@ struct ct_frag;
 struct ct_nat;
 struct ct_wheel;
 struct ct_zone;
+struct ct_zone_counters;
 
 /* What one tracker is made of.
  * ============================
@@ -46,6 +49,11 @@ struct ct_policy {
     struct ct_timeouts *timeouts;           /* Freed through RCU. */
 };
 
+/* Timeouts that were set for the tracker or a zone, by enum ct_set_by. */
+struct ct_timeout_settings {
+    struct ct_timeout_setting by[CT_N_SET_BY];
+};
+
 struct ct {
     struct ct_conn_memory *memory;          /* [I] */
     struct ct_wheel *wheel;                 /* [I] */
@@ -58,6 +66,7 @@ struct ct {
     _Atomic uint32_t maxconns;              /* [A] */
     _Atomic uint32_t default_limit;         /* [A] 0: none. */
     _Atomic bool tcp_seq_chk;               /* [A] */
+    _Atomic uint8_t switches[CT_N_SWITCHES];    /* [A] In force. */
 
     /* Zones. */
     _Atomic uint64_t flush_epoch;           /* [A] Of zones: odd during one. */
@@ -69,6 +78,11 @@ struct ct {
     struct ovs_list detached;               /* [M] struct ct_generation. */
     uint64_t next_seq;                      /* [M] Of a generation. */
     struct hmap policies;                   /* [M] struct ct_policy. */
+    int switches_set[CT_N_SET_BY][CT_N_SWITCHES];   /* [M] -1: not. */
+    struct ct_timeout_settings settings;    /* [M] Below policies. */
+    struct ct_timeouts *timeouts;           /* [M] Of zones without policy
+                                             * or settings; NULL: defaults.
+                                             * Freed through RCU. */
 
     /* Counters. */
     ovsthread_key_t counter_key;            /* [I] */
@@ -76,6 +90,9 @@ struct ct {
     struct ovs_list counter_blocks;         /* counter_mutex. */
     uint64_t counters_gone[CT_N_COUNTERS];  /* counter_mutex: of threads that
                                              * have ended. */
+
+    struct ct_zone_counters *_Atomic *zone_counters;    /* [A] By id. */
+    _Atomic bool *log_zones;                /* [A] By id: ct-refuse.c. */
 
     /* Maintenance. */
     pthread_t thread;                       /* [I] */
@@ -112,8 +129,8 @@ ct_conn_lives(const struct ct_conn *conn, long long now)
 void ct_counters_init(struct ct *);
 void ct_counters_uninit(struct ct *);
 
-/* The set of policy 'id', or the defaults. */
-const struct ct_timeouts *ct_timeouts_of_policy(const struct ct *, uint32_t id)
+/* Points 'zone' to what is in force there. */
+void ct_timeouts_renew_zone(struct ct *, struct ct_zone *)
     OVS_REQUIRES(ct->mutex);
 void ct_timeouts_uninit(struct ct *);
 

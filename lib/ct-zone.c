@@ -15,6 +15,8 @@
 #include "ct.h"
 #include "ct-evict.h"
 #include "ct-hash.h"
+#include "ct-packet.h"
+#include "ct-pressure.h"
 #include "ct-tracker.h"
 #include "util.h"
 
@@ -83,22 +85,26 @@ ct_zone_find(const struct ct_zone *zone, const struct ct_tuple *tuple,
 }
 
 struct ct_generation *
-ct_zone_reserve(struct ct *ct, struct ct_zone *zone, uint64_t seed,
-                long long now)
+ct_zone_reserve(const struct ct_packet *packet, enum ct_counter *why)
 {
+    struct ct *ct = packet->ct;
+    struct ct_zone *zone = packet->zone;
     struct ct_generation *generation = ct_zone_generation(zone);
     uint32_t limit = zone_limit(ct, zone);
+    int64_t count;
 
     ct_tally_add(&generation->count, 1);
     ct_tally_add(&ct->n_conns, 1);
-    if (limit && ct_tally_sum(&generation->count) > limit) {
+    count = limit ? ct_tally_sum(&generation->count) : 0;
+    ct_pressure_note(ct, zone, count, limit);
+    if (limit && count > limit && !ct_evict_half_open(packet)) {
         ct_zone_unreserve(ct, generation);
-        ct_count(ct, CT_C_DROP_LIMIT, 1);
+        *why = CT_C_DROP_LIMIT;
         return NULL;
     }
-    if (OVS_UNLIKELY(is_full(ct)) && !ct_evict(ct, zone, seed, now)) {
+    if (OVS_UNLIKELY(is_full(ct)) && !ct_evict(packet)) {
         ct_zone_unreserve(ct, generation);
-        ct_count(ct, CT_C_DROP_FULL, 1);
+        *why = CT_C_DROP_FULL;
         return NULL;
     }
     return generation;
@@ -131,7 +137,7 @@ ct_zone_use_policy(struct ct *ct, struct ct_zone *zone, uint32_t id)
                                           memory_order_relaxed) != id)) {
         ovs_mutex_lock(&ct->mutex);
         atomic_store(&zone->policy_id, id);
-        ovsrcu_set(&zone->timeouts, ct_timeouts_of_policy(ct, id));
+        ct_timeouts_renew_zone(ct, zone);
         ovs_mutex_unlock(&ct->mutex);
     }
 }
@@ -209,6 +215,8 @@ ct_zones_uninit(struct ct *ct)
         struct ct_zone *zone = ct_zones_at(ct, i);
 
         generation_free(ct_zone_generation(zone));
+        free(zone->settings);
+        free(zone->own_timeouts);
         free(zone);
     }
     LIST_FOR_EACH_POP (generation, node, &ct->detached) {
@@ -285,7 +293,7 @@ zone_create(struct ct *ct, uint16_t id)
 
     zone->id = id;
     atomic_init(&zone->policy_id, DEFAULT_TP_ID);
-    ovsrcu_init(&zone->timeouts, &ct_timeouts_default);
+    ct_timeouts_renew_zone(ct, zone);
     ovsrcu_init(&zone->generation, generation_create(ct, zone));
 
     /* Pairs with ct_zone_get() and ct_zones_count(). */

@@ -4,12 +4,16 @@
 #define CT_ZONE_H 1
 
 #include "ct-conn.h"
+#include "ct-counters.h"
 #include "ct-table.h"
 #include "ct-tally.h"
 #include "openvswitch/list.h"
 #include "ovs-rcu.h"
 
 struct ct;
+struct ct_packet;
+struct ct_timeout_settings;
+struct ct_timeouts;
 
 /* A zone: its table, count, limit and timeouts.
  * =============================================
@@ -52,8 +56,12 @@ struct ct_zone {
     OVSRCU_TYPE(struct ct_generation *) generation; /* [R] Never NULL. */
     _Atomic uint32_t limit;                 /* [A] If own_limit; 0: none. */
     _Atomic bool own_limit;                 /* [A] Else the default limit. */
+    _Atomic bool pressure;                  /* [A] ct-pressure.h. */
     _Atomic uint32_t policy_id;             /* [A] */
     OVSRCU_TYPE(const struct ct_timeouts *) timeouts;   /* [R] Never NULL. */
+    struct ct_timeout_settings *settings;   /* Under ct->mutex; NULL: none. */
+    struct ct_timeouts *own_timeouts;       /* Under ct->mutex: 'timeouts', if
+                                             * no other zone's. */
 };
 
 /* NULL if there is none. */
@@ -82,12 +90,12 @@ ct_zone_table(const struct ct_zone *zone)
     return ct_zone_generation(zone)->table;
 }
 
-/* Counts one connection more, for insertion into the table of the generation
- * that it returns; NULL, and the packet's drop counted, if the zone's limit
- * or the tracker's maximum stands against it.  'seed' chooses who gives way
- * when the tracker is full. */
-struct ct_generation *ct_zone_reserve(struct ct *, struct ct_zone *,
-                                      uint64_t seed, long long now);
+/* Counts one connection more in packet->zone, for 'packet', and for insertion
+ * into the table of the generation that it returns; NULL, and the reason in
+ * '*why', if the zone's limit or the tracker's maximum stands against it and
+ * nobody can give way (ct-evict.h). */
+struct ct_generation *ct_zone_reserve(const struct ct_packet *,
+                                      enum ct_counter *why);
 void ct_zone_unreserve(struct ct *, struct ct_generation *);
 
 /* Takes 'conn' out of whatever table it is in. */

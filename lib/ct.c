@@ -14,6 +14,7 @@
 #include "ct-frag.h"
 #include "ct-metadata.h"
 #include "ct-packet.h"
+#include "ct-refuse.h"
 #include "ct-step.h"
 #include "ct-table-batch.h"
 #include "ct-tracker.h"
@@ -51,8 +52,8 @@ ct_execute(struct ct *ct, struct dp_packet_batch *batch, ovs_be16 dl_type,
     while (OVS_UNLIKELY(o)) {
         struct ct_overflow *next = o->next;
 
-        ct_count(ct, CT_C_DROP_FRAGMENT_OVERFLOW,
-                 dp_packet_batch_size(&o->batch));
+        ct_refuse_unseen(ct, request->zone, CT_C_DROP_FRAGMENT_OVERFLOW,
+                         dp_packet_batch_size(&o->batch));
         dp_packet_delete_batch(&o->batch, true);
         free(o);
         o = next;
@@ -180,7 +181,7 @@ begin_packet(struct ct_pass *pass, struct dp_packet *pkt,
     } else if (pkt->md.ct_state == CS_INVALID) {
         /* By ipf: a fragment that does not fit. */
         packet->parsed = true;
-        ct_count(pass->ct, CT_C_INVALID_FRAGMENT, 1);
+        ct_refuse(packet, CT_C_INVALID_FRAGMENT);
     } else {
         ct_packet_parse(packet, pass->dl_type);
     }
@@ -241,7 +242,8 @@ count_expired(void *pass_)
 {
     struct ct_pass *pass = pass_;
 
-    ct_count(pass->ct, CT_C_DROP_FRAGMENT_EXPIRED, 1);
+    ct_refuse_unseen(pass->ct, pass->request->zone,
+                     CT_C_DROP_FRAGMENT_EXPIRED, 1);
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include "ct-dpif.h"
 #include "ct-request.h"
+#include "ct-timeout.h"
 #include "dp-packet.h"
 
 struct ds;
@@ -88,7 +89,7 @@ struct ct_zone_limit_info {
 void ct_zone_limit_get(const struct ct *, int zone,
                        struct ct_zone_limit_info *);
 
-/* Switches. */
+/* Switches; beside this one there are those of ct-switch.h. */
 void ct_set_tcp_seq_chk(struct ct *, bool);
 bool ct_get_tcp_seq_chk(const struct ct *);
 
@@ -102,6 +103,23 @@ int ct_timeout_policy_del(struct ct *, uint32_t id);
  * after it.  Returns EOF after the last. */
 int ct_timeout_policy_next(const struct ct *, uint32_t *id,
                            struct ct_dpif_timeout_policy *);
+
+/* Timeouts that are set by name, for the tracker ('zone' -1) or a zone, by a
+ * command or by configuration: ct-timeout.h tells what is in force where.
+ * ct_timeouts_set() replaces all that was set there by the same.  Existing
+ * connections take them at their next packet. */
+void ct_timeouts_set(struct ct *, int zone, enum ct_set_by,
+                     const struct ct_timeout_setting *);
+void ct_timeouts_get_setting(const struct ct *, int zone, enum ct_set_by,
+                             struct ct_timeout_setting *);
+/* Forgets what commands have set, in 'zone'; everywhere if it is -1. */
+void ct_timeouts_reset(struct ct *, int zone);
+/* What is in force, and where that comes from ('layers' has CT_N_TIMEOUTS
+ * members). */
+void ct_timeouts_get(const struct ct *, int zone, struct ct_timeouts *,
+                     enum ct_layer layers[]);
+/* Has the zone a policy, or was anything set for it? */
+bool ct_timeouts_zone_is_set(const struct ct *, uint16_t zone);
 
 /* Flush everything (zone NULL), a zone, or the one connection that has
  * 'tuple' as its original or reply tuple in '*zone' (0 if NULL): ENOENT if
@@ -123,5 +141,13 @@ struct ipf *ct_ipf(struct ct *);
 
 /* Counters (ct-counters.h) as "name: value" lines with their sentences. */
 void ct_format_counters(const struct ct *, struct ds *);
+/* Those that a zone has, and whether one of them has ever counted. */
+void ct_format_zone_counters(const struct ct *, uint16_t zone, struct ds *);
+bool ct_zone_has_counters(const struct ct *, uint16_t zone);
+
+/* Are packets that are dropped or invalid in 'zone' logged (ct-refuse.h)?
+ * Off by default; -1: in all zones. */
+void ct_log_refused_set(struct ct *, int zone, bool on);
+bool ct_log_refused(const struct ct *, uint16_t zone);
 
 #endif /* ct.h */

@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/system-nat.sh \
 	tests/system-peers.sh \
 	tests/system-ports.sh \
+	tests/system-settings.sh \
 	tests/system-throughput.sh \
 	tests/system-traffic.sh \
 	tests/system-traffic-device.sh \
@@ -223,11 +224,13 @@ TESTSUITE_AT += tests/tw-track.at
 # The tracker as a whole.
 check_PROGRAMS += \
 	tests/test-ct-core \
+	tests/test-ct-flood \
 	tests/test-ct-frag \
 	tests/test-ct-fuzz \
 	tests/test-ct-joint \
 	tests/test-ct-life \
-	tests/test-ct-race
+	tests/test-ct-race \
+	tests/test-ct-switch
 tests_test_ct_core_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
@@ -236,6 +239,14 @@ tests_test_ct_joint_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-joint.c
+tests_test_ct_switch_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-switch.c
+tests_test_ct_flood_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-flood.c
 tests_test_ct_life_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \

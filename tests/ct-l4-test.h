@@ -17,6 +17,8 @@
 
 #include "csum.h"
 #include "ct-l4.h"
+#include "ct-refuse.h"
+#include "ct-switch.h"
 #include "ct.h"
 #include "dp-packet.h"
 #include "packets.h"
@@ -35,15 +37,45 @@ static unsigned int test_counters[CT_N_COUNTERS];
 static bool test_seq_chk = true;
 
 void
-ct_count(struct ct *ct OVS_UNUSED, enum ct_counter counter, uint64_t n)
+ct_refuse(const struct ct_packet *packet OVS_UNUSED, enum ct_counter reason)
 {
-    test_counters[counter] += n;
+    test_counters[reason]++;
 }
 
 bool
 ct_get_tcp_seq_chk(const struct ct *ct OVS_UNUSED)
 {
     return test_seq_chk;
+}
+
+static unsigned int test_switches[CT_N_SWITCHES] = {
+#define CT_SWITCH(ENUM, NAME, DEFAULT, MIN, MAX, HELP) DEFAULT,
+    CT_SWITCHES
+#undef CT_SWITCH
+};
+
+unsigned int
+ct_switch_get(const struct ct *ct OVS_UNUSED, enum ct_switch s)
+{
+    return test_switches[s];
+}
+
+static inline void
+test_switch(const char *name, unsigned int value)
+{
+    static const char *const names[] = {
+#define CT_SWITCH(ENUM, NAME, DEFAULT, MIN, MAX, HELP) NAME,
+        CT_SWITCHES
+#undef CT_SWITCH
+    };
+
+    for (int i = 0; i < CT_N_SWITCHES; i++) {
+        if (!strcmp(names[i], name)) {
+            test_switches[i] = value;
+            return;
+        }
+    }
+    OVS_NOT_REACHED();
 }
 
 /* True if 'counter' was counted once since the last call, and no other. */

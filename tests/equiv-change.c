@@ -14,6 +14,7 @@
 
 #include "ct.h"
 #include "ct-dpif.h"
+#include "ct-switch.h"
 #include "dpif.h"
 #include "netlink.h"
 #include "odp-netlink.h"
@@ -34,7 +35,8 @@ static change_function change_del_flows, change_flush_flows,
                        change_flush_conns, change_flush_zone,
                        change_flush_conn, change_zone_limit,
                        change_timeout_policy, change_maxconns,
-                       change_tcp_seq_chk, change_time, change_meter,
+                       change_tcp_seq_chk, change_switch,
+                       change_timeouts, change_time, change_meter,
                        change_gate, change_packet_out, change_cache;
 
 static const struct {
@@ -53,6 +55,8 @@ static const struct {
     { 4, change_timeout_policy },
     { 3, change_maxconns },
     { 1, change_tcp_seq_chk },
+    { 1, change_switch },
+    { 2, change_timeouts },
     { 14, change_time },
     { 3, change_meter },
     { 2, change_gate },
@@ -453,6 +457,40 @@ change_tcp_seq_chk(struct equiv_run *run, struct equiv_rng *rng,
     ds_put_format(what, "TCP windows %s", on ? "checked" : "ignored");
     for (int i = 0; i < 2; i++) {
         ct_set_tcp_seq_chk(ct_of(run, i), on);
+    }
+}
+
+static void
+change_switch(struct equiv_run *run, struct equiv_rng *rng, struct ds *what)
+{
+    enum ct_switch s = equiv_below(rng, CT_N_SWITCHES);
+    bool set = equiv_percent(rng, 50);
+    int value = (!set ? -1
+                 : s == CT_SWITCH_TCP_MAX_RETRANS ? 1 + equiv_below(rng, 6)
+                 : equiv_below(rng, 2));
+
+    ds_put_format(what, "switch %s %d", ct_switch_name(s), value);
+    for (int i = 0; i < 2; i++) {
+        ct_switch_set(ct_of(run, i), s, CT_SET_BY_COMMAND, value);
+    }
+}
+
+/* Of a zone, or of all. */
+static void
+change_timeouts(struct equiv_run *run, struct equiv_rng *rng, struct ds *what)
+{
+    int zone = equiv_percent(rng, 30) ? -1 : any_zone(rng);
+    struct ct_timeout_setting setting = { .present = 0 };
+
+    for (int i = 0; i < CT_N_TIMEOUTS; i++) {
+        if (equiv_percent(rng, 20)) {
+            setting.present |= UINT64_C(1) << i;
+            setting.seconds[i] = 1 + equiv_below(rng, 300);
+        }
+    }
+    ds_put_format(what, "timeouts of zone %d", zone);
+    for (int i = 0; i < 2; i++) {
+        ct_timeouts_set(ct_of(run, i), zone, CT_SET_BY_COMMAND, &setting);
     }
 }
 

@@ -126,6 +126,26 @@ compare_number(const char *what, const char *name, uint64_t a, uint64_t b,
     return a == b;
 }
 
+static bool
+compare_zone_counters(struct ct *const cts[2], struct ds *report)
+{
+    bool same = true;
+
+    for (int zone = 0; zone <= UINT16_MAX; zone++) {
+        if (!ct_zone_has_counters(cts[0], zone)
+            && !ct_zone_has_counters(cts[1], zone)) {
+            continue;
+        }
+        for (int i = 0; i < CT_N_COUNTERS; i++) {
+            same &= compare_number("zone's counter", ct_counter_name(i),
+                                   ct_zone_counter_get(cts[0], zone, i),
+                                   ct_zone_counter_get(cts[1], zone, i),
+                                   report);
+        }
+    }
+    return same;
+}
+
 bool
 equiv_compare_counters(struct equiv_side *sides[2], struct ds *report)
 {
@@ -154,6 +174,7 @@ equiv_compare_counters(struct equiv_side *sides[2], struct ds *report)
                                ct_counter_get(cts[0], i),
                                ct_counter_get(cts[1], i), report);
     }
+    same &= compare_zone_counters(cts, report);
     return same & compare_number("number of", "connections",
                                  ct_get_nconns(cts[0]),
                                  ct_get_nconns(cts[1]), report);

@@ -214,6 +214,13 @@ def csum(data):
 FLAGS = {'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32}
 
 
+def cmd_flood(args):
+    """SYNs from ports that follow each other."""
+    for i in range(args.count):
+        args.sport, args.flags, args.seq = 1024 + i, 'S', i
+        cmd_segment(args)
+
+
 def cmd_segment(args):
     family = family_of(args.src)
     src = socket.inet_pton(family, args.src)
@@ -396,6 +403,13 @@ def parse():
     segment.add_argument('--ack', type=int, default=1)
     segment.add_argument('--text', default='')
     segment.add_argument('--badcsum', action='store_true')
+
+    flood = command('flood', cmd_flood)
+    flood.add_argument('src')
+    flood.add_argument('dst')
+    flood.add_argument('dport', type=int)
+    flood.add_argument('count', type=int)
+    flood.set_defaults(ack=0, text='', badcsum=False)
 
     sniff = command('sniff', cmd_sniff)
     sniff.add_argument('device')

@@ -82,6 +82,7 @@ ride(struct way *way)
     struct ct_request plain[N_ZONES];
     struct ct_track_context context = {
         .ct = ct, .now = now, .dl_type = htons(ETH_TYPE_IP),
+        .request = &plain[0],
     };
     unsigned int lead = ct_joint_step(way->joint);
     struct ct_packet packet;

@@ -9,6 +9,7 @@
  *     + N                          N milliseconds pass
  *     ? [assured|unassured] [wscale=O,R] [flags=HEX,HEX]
  *     seqchk on|off
+ *     set NAME VALUE               a switch (ct-switch.h)
  *
  * where EXPECTED is VERDICT [STATE TIMEOUT].  VERDICT is "new" if no
  * connection existed and this segment opens one, "ok", "inv", "restart" (and
@@ -236,6 +237,65 @@ static const struct script scripts[] = {
       "< SA seq=5000 ack=1001 win=65000 = ok SYN_RECV tcp_syn_recv\n"
       "> A  seq=1001 ack=5001 win=5000 = ok ESTABLISHED tcp_established\n"
       "< RA seq=5001 ack=1001 win=0 = ok CLOSE tcp_close\n" },
+
+    { "tcp_loose off: only a SYN opens a connection",
+      "set tcp_loose 0\n"
+      "> A  seq=1001 ack=5001 win=5000 = inv\n"
+      "> FA seq=1001 ack=5001 win=5000 = inv\n"
+      "> S  seq=1000 win=64000      = new SYN_SENT tcp_syn_sent\n"
+      "< SA seq=5000 ack=1001 win=65000 = ok SYN_RECV tcp_syn_recv\n"
+      "> A  seq=1001 ack=5001 win=5000 = ok ESTABLISHED tcp_established\n"
+      "set tcp_loose 1\n" },
+
+    { "tcp_be_liberal: a segment beyond the window is accepted",
+      "> S  seq=1000 win=1000      = new SYN_SENT tcp_syn_sent\n"
+      "< SA seq=5000 ack=1001 win=1000 = ok SYN_RECV tcp_syn_recv\n"
+      "> A  seq=1001 ack=5001 win=1000 = ok ESTABLISHED tcp_established\n"
+      "> PA seq=999001 ack=5001 win=1000 len=10 = inv ESTABLISHED -\n"
+      "set tcp_be_liberal 1\n"
+      "> PA seq=999001 ack=5001 win=1000 len=10 "
+      "= ok ESTABLISHED tcp_established\n"
+      "set tcp_be_liberal 0\n"
+      "> PA seq=999001 ack=5001 win=1000 len=10 = inv ESTABLISHED -\n" },
+
+    { "tcp_max_retrans 1: the first retransmission",
+      "> S  seq=1000 win=64000      = new SYN_SENT tcp_syn_sent\n"
+      "< SA seq=5000 ack=1001 win=65000 = ok SYN_RECV tcp_syn_recv\n"
+      "> A  seq=1001 ack=5001 win=5000 = ok ESTABLISHED tcp_established\n"
+      "set tcp_max_retrans 1\n"
+      "> PA seq=1001 ack=5001 win=5000 len=10 "
+      "= ok ESTABLISHED tcp_unacknowledged\n"
+      "> PA seq=1001 ack=5001 win=5000 len=10 "
+      "= ok ESTABLISHED tcp_max_retrans\n"
+      "set tcp_max_retrans 3\n" },
+
+    { "tcp_max_retrans 5: more than three retransmissions",
+      "> S  seq=1000 win=64000      = new SYN_SENT tcp_syn_sent\n"
+      "< SA seq=5000 ack=1001 win=65000 = ok SYN_RECV tcp_syn_recv\n"
+      "> A  seq=1001 ack=5001 win=5000 = ok ESTABLISHED tcp_established\n"
+      "set tcp_max_retrans 5\n"
+      "> PA seq=1001 ack=5001 win=5000 len=10 "
+      "= ok ESTABLISHED tcp_unacknowledged\n"
+      "> PA seq=1001 ack=5001 win=5000 len=10 "
+      "= ok ESTABLISHED tcp_unacknowledged\n"
+      "> PA seq=1001 ack=5001 win=5000 len=10 "
+      "= ok ESTABLISHED tcp_unacknowledged\n"
+      "> PA seq=1001 ack=5001 win=5000 len=10 "
+      "= ok ESTABLISHED tcp_unacknowledged\n"
+      "> PA seq=1001 ack=5001 win=5000 len=10 "
+      "= ok ESTABLISHED tcp_unacknowledged\n"
+      "> PA seq=1001 ack=5001 win=5000 len=10 "
+      "= ok ESTABLISHED tcp_max_retrans\n"
+      "set tcp_max_retrans 3\n" },
+
+    { "tcp_ignore_invalid_rst: passes, but ends no connection",
+      "> S  seq=1000 win=64000      = new SYN_SENT tcp_syn_sent\n"
+      "< SA seq=5000 ack=1001 win=65000 = ok SYN_RECV tcp_syn_recv\n"
+      "> A  seq=1001 ack=5001 win=5000 = ok ESTABLISHED tcp_established\n"
+      "set tcp_ignore_invalid_rst 1\n"
+      "< R  seq=5000 win=0          = ok ESTABLISHED tcp_close\n"
+      "set tcp_ignore_invalid_rst 0\n"
+      "< R  seq=5000 win=0          = inv ESTABLISHED -\n" },
 
     { "RST before what was acknowledged (RFC 5961 section 3)",
       "> S  seq=1000 win=64000      = new SYN_SENT tcp_syn_sent\n"
@@ -739,6 +799,16 @@ run_script(const struct script *script, bool ipv6)
         case '?':
             run_question(&r, line);
             break;
+        case 's':
+            if (!strncmp(line, "set ", 4)) {
+                char name[64];
+                unsigned int value;
+
+                assert(sscanf(line, "set %63s %u", name, &value) == 2);
+                test_switch(name, value);
+                break;
+            }
+            /* Fall through. */
         default:
             assert(!strncmp(line, "seqchk ", 7));
             test_seq_chk = !strcmp(line + 7, "on");

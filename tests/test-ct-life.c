@@ -8,6 +8,8 @@
 #include "ct-core-test.h"
 
 #include "ct-commit.h"
+#include "ct-l4.h"
+#include "ct-zone.h"
 
 static void
 test_limits(void)
@@ -166,6 +168,120 @@ test_timeouts(void)
     assert(state(udp, &look5) == NEW);
     advance(2000);
     assert(ct_get_nconns(ct) == 1);
+}
+
+static void
+set_timeouts(int zone, enum ct_set_by by, const char *text)
+{
+    struct ct_timeout_setting setting = { .present = 0 };
+
+    assert(!ct_timeouts_parse(text, &setting));
+    ct_timeouts_set(ct, zone, by, &setting);
+}
+
+/* How many seconds a packet gives, and who says so. */
+static void
+check_timeout(int zone, enum ct_timeout timeout, uint64_t seconds,
+              enum ct_layer layer)
+{
+    enum ct_layer layers[CT_N_TIMEOUTS];
+    struct ct_timeouts set;
+
+    ct_timeouts_get(ct, zone, &set, layers);
+    assert(set.ms[timeout] == seconds * 1000 && layers[timeout] == layer);
+    if (zone >= 0 && ct_zone_get(ct, zone)) {
+        struct ct_packet packet = { .zone = ct_zone_get(ct, zone) };
+
+        assert(!memcmp(ct_l4_timeouts(&packet), &set, sizeof set));
+    }
+}
+
+static void
+check_bad_timeouts(const char *text, const char *complaint)
+{
+    struct ct_timeout_setting setting = { .present = 0 };
+    char *error = ct_timeouts_parse(text, &setting);
+
+    assert(error && strstr(error, complaint) && !setting.present);
+    free(error);
+}
+
+/* Each layer over the one below, whatever is set and taken away when. */
+static void
+test_timeout_layers(void)
+{
+    const enum ct_timeout t = CT_TIMEOUT_UDP, gre = CT_TIMEOUT_GRE;
+    const struct ct_request commit5 = {
+        .zone = 5, .commit = true, .timeout_policy = 9
+    };
+    const struct ct_request commit6 = { .zone = 6, .commit = true };
+
+    check_timeout(5, t, 30, CT_LAYER_DEFAULT);
+    set_timeouts(5, CT_SET_BY_COMMAND, "udp=15");
+    set_timeouts(5, CT_SET_BY_CONFIG, "udp=14 gre=3");
+    set_timeouts(-1, CT_SET_BY_COMMAND, "udp=12");
+    set_timeouts(-1, CT_SET_BY_CONFIG, "udp=11,gre=2");
+    set_policy(9, 13);
+    assert(state(udp, &commit5) == NEW && state(udp, &commit6) == NEW);
+
+    check_timeout(5, t, 15, CT_LAYER_ZONE_COMMAND);
+    check_timeout(5, CT_TIMEOUT_UDP_FIRST, 15, CT_LAYER_ZONE_COMMAND);
+    check_timeout(5, CT_TIMEOUT_UDP_STREAM, 13, CT_LAYER_POLICY);
+    check_timeout(5, gre, 3, CT_LAYER_ZONE_CONFIG);
+    check_timeout(6, t, 12, CT_LAYER_COMMAND);
+    check_timeout(6, gre, 2, CT_LAYER_CONFIG);
+    assert(ct_timeouts_zone_is_set(ct, 5) && !ct_timeouts_zone_is_set(ct, 6));
+
+    ct_timeouts_reset(ct, 5);
+    check_timeout(5, t, 14, CT_LAYER_ZONE_CONFIG);
+    set_timeouts(5, CT_SET_BY_CONFIG, "");
+    check_timeout(5, t, 13, CT_LAYER_POLICY);
+    check_timeout(5, gre, 2, CT_LAYER_CONFIG);
+    assert(!ct_timeout_policy_del(ct, 9));
+    check_timeout(5, t, 12, CT_LAYER_COMMAND);
+    set_timeouts(6, CT_SET_BY_COMMAND, "udp=77");
+    ct_timeouts_reset(ct, -1);
+    check_timeout(5, t, 11, CT_LAYER_CONFIG);
+    check_timeout(6, t, 11, CT_LAYER_CONFIG);
+    check_timeout(-1, t, 11, CT_LAYER_CONFIG);
+    set_timeouts(-1, CT_SET_BY_CONFIG, "");
+    check_timeout(5, t, 30, CT_LAYER_DEFAULT);
+    check_timeout(6, gre, 30, CT_LAYER_DEFAULT);
+
+    check_bad_timeouts("gre=1,udp=0", "udp=0: not a number of seconds");
+    check_bad_timeouts("udp=-1", "not a number of seconds");
+    check_bad_timeouts("udp=", "not a number of seconds");
+    check_bad_timeouts("udp=4294967296", "not a number of seconds");
+    check_bad_timeouts("udp=5x", "not a number of seconds");
+    check_bad_timeouts("udp", "NAME=SECONDS");
+    check_bad_timeouts("upd=5", "no timeout has this name");
+}
+
+/* On packets: a connection follows at its next packet. */
+static void
+test_timeout_set(void)
+{
+    const struct ct_request commit5 = { .zone = 5, .commit = true };
+    const struct ct_request look5 = { .zone = 5 };
+
+    set_timeouts(5, CT_SET_BY_COMMAND, "udp=3");
+    assert(state(udp, &commit5) == NEW && state(udp, &commit) == NEW);
+    advance(3200);
+    assert(!dump_count(5) && dump_count(0) == 1);
+
+    assert(state(udp, &commit5) == NEW);
+    set_timeouts(5, CT_SET_BY_COMMAND, "udp=100");
+    assert(state(udp, &look5) == NEW);
+    advance(50000);
+    assert(dump_count(5) == 1 && !dump_count(0));
+    set_timeouts(-1, CT_SET_BY_COMMAND, "udp=2");
+    assert(state(udp, &look5) == NEW);
+    advance(5000);
+    assert(dump_count(5) == 1);
+    ct_timeouts_reset(ct, 5);
+    assert(state(udp, &look5) == NEW);
+    advance(2200);
+    assert(!dump_count(5));
 }
 
 /* Expired is expired, also before maintenance comes along. */
@@ -331,11 +447,51 @@ test_late_label(void)
     }
 }
 
+/* Each zone has its own counters of what was refused there, and they add up to
+ * the tracker's. */
+static void
+test_zone_counters(void)
+{
+    const struct ct_request look5 = { .zone = 5 }, look6 = { .zone = 6 };
+    const struct test_spec xmas = segment(tcp, TCP_SYN | TCP_FIN, 1, 0);
+    const struct test_spec rst = segment(tcp, TCP_RST, 1, 0);
+
+    assert(!ct_zone_has_counters(ct, 5));
+    assert(state(udp, &look5) == NEW);
+    assert(!ct_zone_has_counters(ct, 5));
+
+    assert(state(xmas, &look5) == INV && state(rst, &look5) == INV);
+    assert(state(rst, &look6) == INV && state(rst, &look6) == INV);
+    ct_zone_limit_set(ct, 7, 2);
+    assert(commit_many(7, 1, 5) == 2);
+
+    assert(ct_zone_counter_get(ct, 5, CT_C_INVALID_TCP_FLAGS) == 1);
+    assert(ct_zone_counter_get(ct, 5, CT_C_INVALID_TCP_NEW) == 1);
+    assert(!ct_zone_counter_get(ct, 6, CT_C_INVALID_TCP_FLAGS));
+    assert(ct_zone_counter_get(ct, 6, CT_C_INVALID_TCP_NEW) == 2);
+    assert(ct_counter_get(ct, CT_C_INVALID_TCP_NEW) == 3);
+    assert(ct_zone_counter_get(ct, 7, CT_C_DROP_LIMIT) == 3);
+
+    /* Who gives way is counted where it was. */
+    ct_set_maxconns(ct, 2);
+    commit_many(8, 1, 100);
+    assert(ct_zone_counter_get(ct, 7, CT_C_EARLY_DROP) == 2
+           && ct_zone_counter_get(ct, 8, CT_C_EARLY_DROP) > 2);
+    assert(ct_zone_counter_get(ct, 7, CT_C_EARLY_DROP)
+           + ct_zone_counter_get(ct, 8, CT_C_EARLY_DROP)
+           == ct_counter_get(ct, CT_C_EARLY_DROP));
+    assert(ct_zone_counter_get(ct, 8, CT_C_DROP_FULL)
+           == ct_counter_get(ct, CT_C_DROP_FULL));
+}
+
 static const struct test tests[] = {
     { "limits", test_limits },
     { "full", test_full },
     { "timeouts", test_timeouts },
+    { "timeout-layers", test_timeout_layers },
+    { "timeout-set", test_timeout_set },
     { "expired-on-sight", test_expired_on_sight },
+    { "zone-counters", test_zone_counters },
     { "dump", test_dump },
     { "flush-tuple", test_flush_tuple },
     { "flush-frees", test_flush_frees },

@@ -221,6 +221,9 @@ def run_script(name, lines, sockets, port):
         elif line.startswith("seqchk"):
             router("sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=%d"
                    % (line.split()[1] == "off"))
+        elif line.startswith("set "):
+            router("sysctl -qw net.netfilter.nf_conntrack_%s=%s"
+                   % tuple(line.split()[1:]))
     return differences
 
 

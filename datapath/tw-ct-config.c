@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The tracker's part of other_config.  Called when the configuration has
+ * changed; sets what lib/ct.h has. */
+
+#include <config.h>
+
+#include "tw-ct-config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ct.h"
+#include "ct-switch.h"
+#include "openvswitch/vlog.h"
+#include "smap.h"
+#include "tw-datapath.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(tw_ct_config);
+
+#define PREFIX "ct-"
+#define TIMEOUTS "ct-timeouts"
+#define TIMEOUTS_ZONE TIMEOUTS "-zone-"
+
+/* 'value' is NULL if 'key', which was there, is gone.  False: 'key' is not
+ * for this function. */
+typedef bool set_func(struct tw_datapath *, const char *key,
+                      const char *value);
+static set_func set_timeouts, set_switch;
+
+static set_func *const setters[] = {
+    set_timeouts,
+    set_switch,
+};
+
+static void set_one(struct tw_datapath *, const char *key, const char *value);
+
+/* Keys that concern the tracker. */
+static void
+copy_ours(struct smap *ours, const struct smap *other_config)
+{
+    struct smap_node *node;
+
+    smap_init(ours);
+    SMAP_FOR_EACH (node, other_config) {
+        if (!strncmp(node->key, PREFIX, strlen(PREFIX))) {
+            smap_add(ours, node->key, node->value);
+        }
+    }
+}
+
+void
+tw_ct_config_set(struct tw_datapath *dp, const struct smap *other_config)
+{
+    struct smap_node *node;
+    struct smap ours;
+
+    copy_ours(&ours, other_config);
+    SMAP_FOR_EACH (node, &dp->ct_config) {
+        if (!smap_get(&ours, node->key)) {
+            set_one(dp, node->key, NULL);
+        }
+    }
+    SMAP_FOR_EACH (node, &ours) {
+        const char *old = smap_get(&dp->ct_config, node->key);
+
+        if (!old || strcmp(old, node->value)) {
+            set_one(dp, node->key, node->value);
+        }
+    }
+    smap_destroy(&dp->ct_config);
+    smap_clone(&dp->ct_config, &ours);
+    smap_destroy(&ours);
+}
+
+static void
+set_one(struct tw_datapath *dp, const char *key, const char *value)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(setters); i++) {
+        if (setters[i](dp, key, value)) {
+            return;
+        }
+    }
+    if (value) {
+        VLOG_ERR("%s: other_config:%s: the tracker knows no such key",
+                 dp->name, key);
+    }
+}
+
+/* The zone that 'key' names, -1 for the datapath.  False: it is another
+ * key. */
+static bool
+timeouts_zone(const char *key, int *zone)
+{
+    const char *digits = key + strlen(TIMEOUTS_ZONE);
+
+    if (!strcmp(key, TIMEOUTS)) {
+        *zone = -1;
+        return true;
+    }
+    return (!strncmp(key, TIMEOUTS_ZONE, strlen(TIMEOUTS_ZONE))
+            && *digits >= '0' && *digits <= '9'
+            && str_to_int(digits, 10, zone)
+            && *zone <= UINT16_MAX);
+}
+
+static bool
+set_timeouts(struct tw_datapath *dp, const char *key, const char *value)
+{
+    struct ct_timeout_setting setting = { .present = 0 };
+    char *error;
+    int zone;
+
+    if (!timeouts_zone(key, &zone)) {
+        return false;
+    }
+    error = value ? ct_timeouts_parse(value, &setting) : NULL;
+    if (error) {
+        VLOG_ERR("%s: other_config:%s: %s; nothing changed", dp->name, key,
+                 error);
+        free(error);
+        return true;
+    }
+    ct_timeouts_set(dp->ct, zone, CT_SET_BY_CONFIG, &setting);
+    VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
+    return true;
+}
+
+/* The key of 'name' has "ct-" in front, and dashes. */
+static bool
+is_switch_key(const char *key, const char *name)
+{
+    key += strlen(PREFIX);
+    for (; *key && *name; key++, name++) {
+        if (*key != (*name == '_' ? '-' : *name)) {
+            return false;
+        }
+    }
+    return !*key && !*name;
+}
+
+static bool
+set_switch(struct tw_datapath *dp, const char *key, const char *value)
+{
+    enum ct_switch s = 0;
+    int number = -1;
+    char *error;
+
+    while (!is_switch_key(key, ct_switch_name(s))) {
+        if (++s == CT_N_SWITCHES) {
+            return false;
+        }
+    }
+    error = value ? ct_switch_parse(s, value, &number) : NULL;
+    if (error) {
+        VLOG_ERR("%s: other_config:%s: %s; nothing changed", dp->name, key,
+                 error);
+        free(error);
+        return true;
+    }
+    ct_switch_set(dp->ct, s, CT_SET_BY_CONFIG, number);
+    VLOG_INFO("%s: %s is %u", dp->name, ct_switch_name(s),
+              ct_switch_get(dp->ct, s));
+    return true;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef TW_CT_CONFIG_H
+#define TW_CT_CONFIG_H 1
+
+struct smap;
+struct tw_datapath;
+
+/* What Open_vSwitch's other_config says to the connection tracker.
+ * ================================================================
+ *
+ *    ct-timeouts             NAME=SECONDS,...
+ *    ct-timeouts-zone-N      the same, for zone N
+ *    ct-tcp-loose, ...       a switch: "ct-" and its name (ct-switch.h), with
+ *                            dashes
+ *
+ * A value that cannot be understood is logged as an error, and what was in
+ * force before stays.  A key that is taken away is as if it had never been
+ * there.
+ *
+ * Threads: the main thread. */
+
+void tw_ct_config_set(struct tw_datapath *, const struct smap *other_config);
+
+#endif /* tw-ct-config.h */

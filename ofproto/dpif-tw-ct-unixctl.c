@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The dpif provider: the "trackway/..." commands of ovs-appctl that show and
+ * set what the connection tracker has, for a datapath or a zone of it. */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ct.h"
+#include "ct-switch.h"
+#include "dpif-tw.h"
+#include "openvswitch/dynamic-string.h"
+#include "sset.h"
+#include "svec.h"
+#include "tw-datapath.h"
+#include "unixctl.h"
+#include "util.h"
+
+/* The words behind a command: [DP] [zone=N] WORD... */
+struct args {
+    const char *dp;             /* NULL: all datapaths. */
+    int zone;                   /* -1: none. */
+    struct svec words;          /* The others. */
+};
+
+/* What a command does with each datapath that it is about.  Returns NULL, or
+ * what is wrong, which the caller frees; then nothing has changed. */
+typedef char *ct_command_func(struct ct *, const struct args *, struct ds *);
+
+static ct_command_func timeout_show, timeout_set, timeout_reset;
+static ct_command_func counters_show, log_invalid;
+static ct_command_func switch_show, switch_set, switch_reset;
+
+static const struct command {
+    const char *name;
+    const char *usage;
+    ct_command_func *run;
+    bool show;                  /* With a title for each datapath. */
+    bool words;                 /* Takes other words. */
+} commands[] = {
+    { "trackway/timeout-show", "[dp] [zone=N]", timeout_show, true, false },
+    { "trackway/timeout-set", "[dp] [zone=N] NAME=SECONDS...", timeout_set,
+      false, true },
+    { "trackway/timeout-reset", "[dp] [zone=N]", timeout_reset, false,
+      false },
+    { "trackway/ct-show", "[dp]", switch_show, true, false },
+    { "trackway/ct-set", "[dp] NAME=VALUE...", switch_set, false, true },
+    { "trackway/ct-reset", "[dp]", switch_reset, false, false },
+    { "trackway/ct-counters", "[dp] [zone=N]", counters_show, true, false },
+    { "trackway/log-invalid", "[dp] [on|off] [zone=N]", log_invalid, false,
+      true },
+};
+
+static unixctl_cb_func run_command;
+static char *parse_args(const struct command *, int argc, const char *argv[],
+                        struct args *);
+static char *run_all(const struct command *, const struct args *, struct ds *);
+
+void
+dpif_tw_ct_unixctl_init(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        const struct command *c = &commands[i];
+
+        unixctl_command_register(c->name, c->usage, 0,
+                                 c->words ? INT_MAX : 2, run_command,
+                                 CONST_CAST(struct command *, c));
+    }
+}
+
+static void
+run_command(struct unixctl_conn *conn, int argc, const char *argv[],
+            void *command)
+{
+    struct ds reply = DS_EMPTY_INITIALIZER;
+    struct args args;
+    char *error;
+
+    svec_init(&args.words);
+    error = parse_args(command, argc, argv, &args);
+    if (!error) {
+        error = run_all(command, &args, &reply);
+    }
+    if (error) {
+        unixctl_command_reply_error(conn, error);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&reply));
+    }
+    svec_destroy(&args.words);
+    ds_destroy(&reply);
+    free(error);
+}
+
+/* A word without '=' in the first place is a datapath, unless it is one that
+ * the command knows. */
+static bool
+names_datapath(const char *word)
+{
+    return !strchr(word, '=') && strcmp(word, "on") && strcmp(word, "off");
+}
+
+static char *
+parse_zone(const char *word, int *zone)
+{
+    const char *digits = word + strlen("zone=");
+
+    return (*digits < '0' || *digits > '9'
+            || !str_to_int(digits, 10, zone) || *zone > UINT16_MAX
+            ? xasprintf("%s: not a zone from 0 to %d", word, UINT16_MAX)
+            : NULL);
+}
+
+static char *
+parse_args(const struct command *command, int argc, const char *argv[],
+           struct args *args)
+{
+    args->dp = NULL;
+    args->zone = -1;
+    for (int i = 1; i < argc; i++) {
+        char *error = NULL;
+
+        if (i == 1 && names_datapath(argv[i])) {
+            args->dp = argv[i];
+        } else if (!strncmp(argv[i], "zone=", strlen("zone="))) {
+            error = parse_zone(argv[i], &args->zone);
+        } else if (command->words) {
+            svec_add(&args->words, argv[i]);
+        } else {
+            error = xasprintf("%s: not expected (%s)", argv[i],
+                              command->usage);
+        }
+        if (error) {
+            return error;
+        }
+    }
+    return NULL;
+}
+
+/* As NAME, or TYPE@NAME. */
+static bool
+is_named(const struct tw_datapath *dp, const char *name)
+{
+    size_t len = strlen(dp->type);
+
+    return (!strcmp(dp->name, name)
+            || (!strncmp(name, dp->type, len) && name[len] == '@'
+                && !strcmp(dp->name, name + len + 1)));
+}
+
+static char *
+run_one(const struct command *command, struct tw_datapath *dp,
+        const struct args *args, struct ds *ds)
+{
+    if (command->show) {
+        ds_put_format(ds, "%s@%s", dp->type, dp->name);
+        if (args->zone >= 0) {
+            ds_put_format(ds, " zone %d", args->zone);
+        }
+        ds_put_cstr(ds, ":\n");
+    }
+    return command->run(dp->ct, args, ds);
+}
+
+static char *
+run_all(const struct command *command, const struct args *args, struct ds *ds)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    const char **sorted;
+    char *error = NULL;
+    size_t n = 0;
+
+    tw_datapath_names(&names);
+    sorted = sset_sort(&names);
+    for (size_t i = 0; i < sset_count(&names) && !error; i++) {
+        struct tw_datapath *dp = tw_datapath_find(sorted[i]);
+
+        if (dp && (!args->dp || is_named(dp, args->dp))) {
+            error = run_one(command, dp, args, ds);
+            n++;
+        }
+        tw_datapath_unref(dp);
+    }
+    free(sorted);
+    sset_destroy(&names);
+    return error || n ? error : xstrdup("no such datapath");
+}
+
+typedef bool zone_predicate(const struct ct *, uint16_t zone);
+
+/* Numbers of the zones for which 'is' is true, with commas.  How many. */
+static int
+put_zones(const struct ct *ct, zone_predicate *is, struct ds *ds)
+{
+    int n = 0;
+
+    for (int zone = 0; zone <= UINT16_MAX; zone++) {
+        if (is(ct, zone)) {
+            ds_put_format(ds, n++ ? ",%d" : "%d", zone);
+        }
+    }
+    return n;
+}
+
+static void
+put_zone_line(const struct ct *ct, zone_predicate *is, const char *title,
+              struct ds *ds)
+{
+    struct ds zones = DS_EMPTY_INITIALIZER;
+
+    if (put_zones(ct, is, &zones)) {
+        ds_put_format(ds, "%s: %s\n", title, ds_cstr(&zones));
+    }
+    ds_destroy(&zones);
+}
+
+/* Timeouts. */
+
+static char *
+timeout_show(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    enum ct_layer layers[CT_N_TIMEOUTS];
+    struct ct_timeouts set;
+
+    ct_timeouts_get(ct, args->zone, &set, layers);
+    for (int i = 0; i < CT_N_TIMEOUTS; i++) {
+        ds_put_format(ds, "  %s=%"PRIu64" (%s)\n", ct_timeout_name(i),
+                      set.ms[i] / 1000, ct_layer_name(layers[i]));
+    }
+    if (args->zone < 0) {
+        put_zone_line(ct, ct_timeouts_zone_is_set,
+                      "  zones with timeouts of their own", ds);
+    }
+    return NULL;
+}
+
+static char *
+timeout_set(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
+{
+    struct ct_timeout_setting setting;
+
+    if (svec_is_empty(&args->words)) {
+        return xstrdup("NAME=SECONDS expected");
+    }
+    ct_timeouts_get_setting(ct, args->zone, CT_SET_BY_COMMAND, &setting);
+    for (size_t i = 0; i < args->words.n; i++) {
+        char *error = ct_timeouts_parse(args->words.names[i], &setting);
+
+        if (error) {
+            return error;
+        }
+    }
+    ct_timeouts_set(ct, args->zone, CT_SET_BY_COMMAND, &setting);
+    return NULL;
+}
+
+static char *
+timeout_reset(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
+{
+    ct_timeouts_reset(ct, args->zone);
+    return NULL;
+}
+
+/* Switches, which zones do not have. */
+
+static char *
+no_zone(const struct args *args)
+{
+    return (args->zone < 0 ? NULL
+            : xstrdup("switches are for all zones of a datapath"));
+}
+
+static char *
+switch_show(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    for (int i = 0; i < CT_N_SWITCHES; i++) {
+        enum ct_set_by by = CT_SET_BY_CONFIG;
+        bool set = ct_switch_set_by(ct, i, &by);
+
+        ds_put_format(ds, "  %s=%u (%s): %s\n", ct_switch_name(i),
+                      ct_switch_get(ct, i),
+                      !set ? "default"
+                      : by == CT_SET_BY_COMMAND ? "command" : "other_config",
+                      ct_switch_help(i));
+    }
+    return no_zone(args);
+}
+
+/* Of 'word', NAME=VALUE. */
+static char *
+parse_switch(const char *word, enum ct_switch *s, int *value)
+{
+    const char *eq = strchr(word, '=');
+    char *name = eq ? xmemdup0(word, eq - word) : NULL;
+    char *error;
+
+    if (!name) {
+        error = xasprintf("%s: NAME=VALUE expected", word);
+    } else if (!ct_switch_from_name(name, s)) {
+        error = xasprintf("%s: no switch has this name", word);
+    } else {
+        error = ct_switch_parse(*s, eq + 1, value);
+    }
+    free(name);
+    return error;
+}
+
+static char *
+switch_set(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
+{
+    int values[CT_N_SWITCHES];
+    char *error = no_zone(args);
+
+    for (int i = 0; i < CT_N_SWITCHES; i++) {
+        values[i] = -1;
+    }
+    for (size_t i = 0; i < args->words.n && !error; i++) {
+        enum ct_switch s = 0;
+        int value = -1;
+
+        error = parse_switch(args->words.names[i], &s, &value);
+        values[s] = value;
+    }
+    if (!error && !args->words.n) {
+        error = xstrdup("NAME=VALUE expected");
+    }
+    for (int i = 0; i < CT_N_SWITCHES && !error; i++) {
+        if (values[i] >= 0) {
+            ct_switch_set(ct, i, CT_SET_BY_COMMAND, values[i]);
+        }
+    }
+    return error;
+}
+
+static char *
+switch_reset(struct ct *ct, const struct args *args, struct ds *ds OVS_UNUSED)
+{
+    char *error = no_zone(args);
+
+    for (int i = 0; i < CT_N_SWITCHES && !error; i++) {
+        ct_switch_set(ct, i, CT_SET_BY_COMMAND, -1);
+    }
+    return error;
+}
+
+/* Counters, and the log of what they count. */
+
+static char *
+counters_show(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    if (args->zone >= 0) {
+        ct_format_zone_counters(ct, args->zone, ds);
+        return NULL;
+    }
+    ct_format_counters(ct, ds);
+    put_zone_line(ct, ct_zone_has_counters, "zones with counters", ds);
+    return NULL;
+}
+
+static void
+log_invalid_show(const struct ct *ct, struct ds *ds)
+{
+    struct ds zones = DS_EMPTY_INITIALIZER;
+    int n = put_zones(ct, ct_log_refused, &zones);
+
+    if (!n) {
+        ds_put_cstr(ds, "off\n");
+    } else if (n > UINT16_MAX) {
+        ds_put_cstr(ds, "on\n");
+    } else {
+        ds_put_format(ds, "on in zones %s\n", ds_cstr(&zones));
+    }
+    ds_destroy(&zones);
+}
+
+static char *
+log_invalid(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    const struct svec *words = &args->words;
+
+    if (!words->n && args->zone < 0) {
+        log_invalid_show(ct, ds);
+        return NULL;
+    }
+    if (words->n != 1 || (strcmp(words->names[0], "on")
+                          && strcmp(words->names[0], "off"))) {
+        return xstrdup("\"on\" or \"off\" expected");
+    }
+    ct_log_refused_set(ct, args->zone, !strcmp(words->names[0], "on"));
+    return NULL;
+}
