@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/ns-tool.py \
 	tests/system-daemon.sh \
 	tests/system-dpctl.sh \
+	tests/system-faults.sh \
 	tests/system-harness.sh \
 	tests/system-nat.sh \
 	tests/system-ports.sh \
