@@ -7,6 +7,7 @@
 
 #include "traffic-spec.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -91,7 +92,9 @@ parse_addresses(const char *value, struct traffic_addresses *addresses)
     mask = ipv6_create_mask(128 - bits + len);
     addresses->base = ipv6_addr_bitand(&addresses->base, &mask);
     addresses->host_bits = MIN(bits - len, 32);
-    return NULL;
+    /* The default is in its place. */
+    return (!ipv6_addr_is_set(&addresses->base)
+            ? "begins with the unspecified address" : NULL);
 }
 
 static const char *
@@ -439,7 +442,12 @@ format_addresses(struct smap *options, const char *key,
     bool v4 = IN6_IS_ADDR_V4MAPPED(&addresses->base);
     char s[INET6_ADDRSTRLEN];
 
-    ipv6_string_mapped(s, &addresses->base);
+    if (v4) {
+        /* 0.0.0.0 too, which ipv6_string_mapped() takes for no IPv4. */
+        inet_ntop(AF_INET, &addresses->base.s6_addr[12], s, sizeof s);
+    } else {
+        inet_ntop(AF_INET6, &addresses->base, s, sizeof s);
+    }
     smap_add_format(options, key, "%s/%u", s,
                     (v4 ? 32 : 128) - addresses->host_bits);
 }

@@ -27,6 +27,8 @@ struct ct_frag {
 };
 
 static bool is_fragment(const struct dp_packet *, ovs_be16 dl_type);
+static unsigned int count_kept(const struct ct_frag *);
+static unsigned int drop_late(struct ct_frag *, long long now);
 static void execute_one(struct ct_frag *, struct dp_packet *,
                         const struct ct_frag_context *,
                         const struct ct_frag_ops *);
@@ -90,13 +92,13 @@ ct_frag_execute(struct ct_frag *frag, struct dp_packet_batch *fragments,
                 const struct ct_frag_context *context,
                 const struct ct_frag_ops *ops)
 {
-    struct dp_packet_batch late;
     struct dp_packet *packet;
 
     ovs_mutex_lock(&frag->mutex);
     /* So that nothing completes what is late already. */
-    dp_packet_batch_init(&late);
-    collect(frag, &late, false, context, ops);
+    for (unsigned int n = drop_late(frag, context->now); n > 0; n--) {
+        ops->expired(ops->aux);
+    }
     DP_PACKET_BATCH_FOR_EACH (i, packet, fragments) {
         execute_one(frag, packet, context, ops);
     }
@@ -107,27 +109,45 @@ ct_frag_execute(struct ct_frag *frag, struct dp_packet_batch *fragments,
 unsigned int
 ct_frag_run(struct ct_frag *frag, long long now)
 {
-    struct dp_packet_batch late;
-    struct ipf_status status;
-    unsigned int n = 0;
+    unsigned int n;
 
-    ipf_get_status(frag->ipf, &status);
-    if (!status.nfrag) {
+    if (!count_kept(frag)) {
         return 0;
     }
-
-    dp_packet_batch_init(&late);
     ovs_mutex_lock(&frag->mutex);
+    n = drop_late(frag, now);
+    ovs_mutex_unlock(&frag->mutex);
+    return n;
+}
+
+static unsigned int
+count_kept(const struct ct_frag *frag)
+{
+    struct ipf_status status;
+
+    ipf_get_status(frag->ipf, &status);
+    return status.nfrag;
+}
+
+/* Returns how many.  One datagram at a time: its fragments come out, or, if it
+ * should have come out long ago, are freed inside of ipf. */
+static unsigned int
+drop_late(struct ct_frag *frag, long long now)
+{
+    unsigned int n_before = count_kept(frag), n = n_before, n_last;
+
     do {
-        dp_packet_delete_batch(&late, true);
+        struct dp_packet_batch late;
+
+        n_last = n;
         dp_packet_batch_init(&late);
         /* ipf wants a protocol only to name the counter that it adds to. */
         ipf_postprocess_conntrack(frag->ipf, &late, now,
                                   htons(ETH_TYPE_IP));
-        n += dp_packet_batch_size(&late);
-    } while (!dp_packet_batch_is_empty(&late));
-    ovs_mutex_unlock(&frag->mutex);
-    return n;
+        dp_packet_delete_batch(&late, true);
+        n = count_kept(frag);
+    } while (n < n_last);
+    return n_before - n;
 }
 
 /* Must say yes for all that ipf takes. */

@@ -150,10 +150,12 @@ ct_tuple_from_dpif(const struct ct_dpif_tuple *dpif, struct ct_tuple *tuple)
     if (is_icmp(tuple->proto)) {
         uint8_t kind;
 
-        /* Refuses ICMP over IPv6 and ICMPv6 over IPv4 too: the kinds differ
-         * in the family. */
-        if (!ct_icmp_query_kind(tuple->proto, dpif->icmp_type, &kind)
-            || (kind & CT_KIND_IPV6) != tuple->kind) {
+        /* ICMP over IPv6 and ICMPv6 over IPv4 are tracked without type and
+         * identifier. */
+        if ((tuple->proto == IPPROTO_ICMPV6) != ct_tuple_is_ipv6(tuple)) {
+            return dpif->icmp_type || dpif->icmp_id ? EINVAL : 0;
+        }
+        if (!ct_icmp_query_kind(tuple->proto, dpif->icmp_type, &kind)) {
             return EINVAL;
         }
         tuple->kind = kind;

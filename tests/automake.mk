@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/ns-tool.py \
 	tests/system-daemon.sh \
 	tests/system-dpctl.sh \
+	tests/system-faults.sh \
 	tests/system-harness.sh \
 	tests/system-nat.sh \
 	tests/system-peers.sh \
@@ -57,7 +58,7 @@ DISTCLEANFILES += tests/atconfig tests/atlocal
 CLEANFILES += tests/package.m4 tests/testsuite tests/system-testsuite
 
 # Ours first, then what the OVS build provides.
-AUTOTEST_PATH = utilities:tests:$(OVS_BUILDDIR)/utilities:$(OVS_BUILDDIR)/ovsdb:$(OVS_BUILDDIR)/tests
+AUTOTEST_PATH = utilities:tests:tests/fuzz:$(OVS_BUILDDIR)/utilities:$(OVS_BUILDDIR)/ovsdb:$(OVS_BUILDDIR)/tests
 AUTOTEST = $(AUTOM4TE) --language=autotest
 
 tests/package.m4: $(top_srcdir)/configure.ac
@@ -209,11 +210,13 @@ tests_test_tw_order_SOURCES = tests/test-tw-order.c
 tests_test_tw_order_LDADD = $(TW_LIBS)
 tests_test_tw_plain_SOURCES = \
 	tests/test-tw-plain.c \
-	tests/tw-frame-test.h
+	tests/tw-frame-test.h \
+	tests/tw-key-test.h
 tests_test_tw_plain_LDADD = $(TW_LIBS)
 tests_test_tw_track_key_SOURCES = \
 	tests/test-tw-track-key.c \
-	tests/tw-frame-test.h
+	tests/tw-frame-test.h \
+	tests/tw-key-test.h
 tests_test_tw_track_key_LDADD = $(TW_LIBS)
 tests_test_tw_track_SOURCES = tests/test-tw-track.c
 tests_test_tw_track_LDADD = $(TW_LIBS)
@@ -348,6 +351,64 @@ PHONY += check-equivalence
 EQUIVFLAGS = --pipelines=200 --packets=5000
 check-equivalence: all tests/test-tw-equivalence
 	tests/test-tw-equivalence $(EQUIVFLAGS)
+
+# Fuzz targets: with the random mutations of fuzz-main.c in `make check', with
+# libFuzzer by `make fuzz'.
+FUZZ_TARGETS = \
+	ct-frag \
+	ct-packet \
+	ct-rewrite \
+	ct-sequence \
+	traffic-spec \
+	tw-key
+FUZZ_MAIN = tests/fuzz/libfuzzmain.a
+FUZZ_LINK =
+FUZZ_TW_LIBS = datapath/libtwdatapath.a lib/libtrackway.a $(OVS_LIBS)
+FUZZ_SHARED = \
+	tests/fuzz/fuzz.h \
+	tests/fuzz/fuzz-ct.h \
+	tests/fuzz/fuzz-sums.h
+noinst_LIBRARIES += tests/fuzz/libfuzzmain.a
+tests_fuzz_libfuzzmain_a_SOURCES = tests/fuzz/fuzz-main.c
+check_PROGRAMS += \
+	tests/fuzz/fuzz-ct-frag \
+	tests/fuzz/fuzz-ct-packet \
+	tests/fuzz/fuzz-ct-rewrite \
+	tests/fuzz/fuzz-ct-sequence \
+	tests/fuzz/fuzz-traffic-spec \
+	tests/fuzz/fuzz-tw-key
+tests_fuzz_fuzz_ct_frag_SOURCES = tests/fuzz/ct-frag.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_frag_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_frag_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_packet_SOURCES = tests/fuzz/ct-packet.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_packet_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_packet_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_rewrite_SOURCES = tests/fuzz/ct-rewrite.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_rewrite_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_rewrite_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_sequence_SOURCES = tests/fuzz/ct-sequence.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_sequence_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_sequence_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_traffic_spec_SOURCES = tests/fuzz/traffic-spec.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_traffic_spec_LDADD = $(FUZZ_MAIN) $(FUZZ_TW_LIBS)
+tests_fuzz_fuzz_traffic_spec_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_tw_key_SOURCES = tests/fuzz/tw-key.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_tw_key_LDADD = $(FUZZ_MAIN) $(FUZZ_TW_LIBS)
+tests_fuzz_fuzz_tw_key_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+TESTSUITE_AT += tests/fuzz.at
+EXTRA_DIST += \
+	tests/fuzz/clang.h \
+	tests/fuzz/corpus \
+	tests/fuzz/make-corpus \
+	tests/fuzz/run
+
+# For example: make fuzz FUZZTARGET=ct-sequence FUZZSECONDS=1800
+PHONY += fuzz
+FUZZTARGET = $(FUZZ_TARGETS)
+FUZZSECONDS = 60
+fuzz:
+	FUZZSECONDS='$(FUZZSECONDS)' $(srcdir)/tests/fuzz/run $(srcdir) \
+	    $(OVS_SRCDIR) $(OVS_BUILDDIR) _fuzz $(FUZZTARGET)
 
 # The benchmark of both datapaths.
 TESTSUITE_AT += tests/trackway-bench.at

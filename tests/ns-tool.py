@@ -14,6 +14,12 @@ ns-tool.py open PROTO ADDR PORT COUNT
                                how many of COUNT connections come to be
 ns-tool.py segment SRC DST SPORT DPORT
                                one TCP segment, as given, past the local TCP
+ns-tool.py datagrams SRC DST FIRST COUNT
+                               one UDP packet each from COUNT ports
+ns-tool.py sctp SRC DST SPORT DPORT
+                               an INIT, which opens an association
+ns-tool.py fragment SRC DST SIZE
+                               the first fragment of a UDP packet, alone
 ns-tool.py sniff DEVICE        one line for each packet, checksums verified
 
 Only the standard library is used.
@@ -238,6 +244,51 @@ def cmd_segment(args):
         sock.sendto(segment, (args.dst, 0))
 
 
+def raw_ipv4(args, proto):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, proto)
+    sock.bind((args.src, 0))
+    return sock
+
+
+def udp_header(sport, dport, length):
+    return struct.pack('!HHHH', sport, dport, 8 + length, 0)
+
+
+def cmd_datagrams(args):
+    with raw_ipv4(args, socket.IPPROTO_UDP) as sock:
+        for i in range(args.count):
+            sock.sendto(udp_header(args.first + i, args.port, 0),
+                        (args.dst, 0))
+            if i % 100 == 99:
+                time.sleep(0.002)       # As fast as a port takes them.
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def cmd_sctp(args):
+    chunk = struct.pack('!BBHIIHHI', 1, 0, 20, args.sport, 1000, 1, 1, 1)
+    head = struct.pack('!HHI', args.sport, args.dport, 0)
+    sum_ = struct.pack('<I', crc32c(head + bytes(4) + chunk))
+    with raw_ipv4(args, socket.IPPROTO_SCTP) as sock:
+        sock.sendto(head + sum_ + chunk, (args.dst, 0))
+
+
+def cmd_fragment(args):
+    body = udp_header(5000, 9, 2 * args.size) + bytes(args.size - 8)
+    head = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(body), 7, 0x2000, 64,
+                       socket.IPPROTO_UDP, 0)
+    head += socket.inet_aton(args.src) + socket.inet_aton(args.dst)
+    with raw_ipv4(args, socket.IPPROTO_RAW) as sock:
+        sock.sendto(head + body, (args.dst, 0))
+
+
 class Short(Exception):
     """The packet ends before the header does."""
 
@@ -410,6 +461,16 @@ def parse():
     flood.add_argument('dport', type=int)
     flood.add_argument('count', type=int)
     flood.set_defaults(ack=0, text='', badcsum=False)
+    for name, function, numbers in (
+            ('datagrams', cmd_datagrams, ('first', 'count')),
+            ('sctp', cmd_sctp, ('sport', 'dport')),
+            ('fragment', cmd_fragment, ('size',))):
+        raw = command(name, function)
+        raw.add_argument('src')
+        raw.add_argument('dst')
+        for number in numbers:
+            raw.add_argument(number, type=int)
+        raw.add_argument('--port', type=int, default=9)
 
     sniff = command('sniff', cmd_sniff)
     sniff.add_argument('device')

@@ -176,8 +176,11 @@ test_dpif(void)
     dpif.icmp_type = 3;         /* Unreachable: no query. */
     CHECK(ct_tuple_from_dpif(&dpif, &back) == EINVAL);
     dpif.ip_proto = IPPROTO_ICMPV6;
-    dpif.icmp_type = 128;       /* Over IPv4. */
+    dpif.icmp_type = 128;       /* Over IPv4: no type is known there. */
     CHECK(ct_tuple_from_dpif(&dpif, &back) == EINVAL);
+    dpif.icmp_type = 0;
+    CHECK(!ct_tuple_from_dpif(&dpif, &back));
+    CHECK(back.proto == IPPROTO_ICMPV6 && !back.kind && !back.src_port);
 }
 
 int

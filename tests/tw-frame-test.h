@@ -286,7 +286,7 @@ struct truth {
     struct flow flow;
     uint32_t rss;
     bool rss_by_extract;        /* A whole TCP or UDP header. */
-    uint8_t l2_pad_size;
+    uint16_t l2_pad_size;
     uint16_t l3_ofs, l4_ofs;
     size_t l4_size;
 };
