@@ -308,3 +308,35 @@ END
                      --timeout 0.5)" 0
     end_talk
 }
+
+# Limits of several zones at once, and 0, as ovs-vswitchd(8) says.
+scenario_limit_lists() {
+    local limits
+
+    stock_lacks "a limit of 0"
+    two_zones
+    ovs-appctl dpctl/flush-conntrack
+    ovs-appctl dpctl/ct-set-limits default=3 zone=1,limit=0 zone=2,limit=5 \
+        zone=7,limit=9
+    limits=$(ovs-appctl dpctl/ct-get-limits)
+    matches "limits" "$limits" "^default limit=3$"
+    matches "limits" "$limits" "^zone=1,limit=0,count=0$"
+    matches "limits" "$limits" "^zone=7,limit=9,count=0$"
+    limits=$(ovs-appctl dpctl/ct-get-limits zone=2,7)
+    matches "limits" "$limits" "^default limit=3$"
+    matches "limits" "$limits" "^zone=2,limit=5,count=0$"
+    lacks "limits" "$limits" "zone=1,"
+
+    # 0 is "none", not "the default".
+    same "opened in zone 1" "$(in_ns client $tool open udp 10.1.1.2 7 6 \
+                               --sport 5000)" 6
+    ovs-appctl dpctl/ct-del-limits zone=1,7
+    limits=$(ovs-appctl dpctl/ct-get-limits)
+    lacks "limits" "$limits" "zone=1,"
+    lacks "limits" "$limits" "zone=7,"
+    matches "limits" "$limits" "^zone=2,limit=5,count=0$"
+    # The default is in force again; what is there stays.
+    same "opened in zone 1" "$(in_ns client $tool open udp 10.1.1.2 7 1 \
+                               --sport 6000 --timeout 0.5)" 0
+    ct_count_is 6 . zone=1
+}
