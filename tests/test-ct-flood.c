@@ -44,9 +44,9 @@ flood(unsigned int ms)
             n_let_in += state(segment(s, TCP_SYN, r, 0), &in_zone) == NEW;
         }
         now++;
+        ovsrcu_quiesce();
     }
     ct_run(ct, now);
-    ovsrcu_quiesce();
 }
 
 static struct test_spec
