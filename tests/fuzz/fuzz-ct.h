@@ -45,7 +45,8 @@ fuzz_n_ended(void)
 {
     return (ct_counter_get(ct, CT_C_EXPIRED)
             + ct_counter_get(ct, CT_C_DELETED)
-            + ct_counter_get(ct, CT_C_EARLY_DROP));
+            + ct_counter_get(ct, CT_C_EARLY_DROP)
+            + ct_counter_get(ct, CT_C_HALF_OPEN_DROP));
 }
 
 /* Packets that were dropped or invalid, for whatever reason. */
