@@ -216,5 +216,5 @@ has_helper(const struct ct_conn *conn)
 {
     const struct ct_conn_ext *ext = ct_conn_ext(conn);
 
-    return ext && ext->helper[0];
+    return ext && ext->help;
 }

@@ -12,6 +12,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 
 struct ct_frag;
@@ -28,8 +29,8 @@ struct ct_zone;
  *
  * Lock order
  * ----------
- * frag's mutex, maintenance, mutex, a connection's lock, what table, wheel
- * and NAT lock inside.
+ * frag's mutex, maintenance, mutex, a connection's lock, a zone's
+ * expectations, what table, wheel and NAT lock inside.
  *
  * Tags: [I] immutable, [A] atomic, [M] 'mutex', [R] 'maintenance'. */
 
@@ -58,6 +59,7 @@ struct ct {
     _Atomic uint32_t maxconns;              /* [A] */
     _Atomic uint32_t default_limit;         /* [A] 0: none. */
     _Atomic bool tcp_seq_chk;               /* [A] */
+    _Atomic uint32_t next_expect_id;        /* [A] */
 
     /* Zones. */
     _Atomic uint64_t flush_epoch;           /* [A] Of zones: odd during one. */
@@ -69,6 +71,8 @@ struct ct {
     struct ovs_list detached;               /* [M] struct ct_generation. */
     uint64_t next_seq;                      /* [M] Of a generation. */
     struct hmap policies;                   /* [M] struct ct_policy. */
+    OVSRCU_TYPE(struct ct_helper_policies *) helper_policies;
+                                            /* [M] Read with RCU. */
 
     /* Counters. */
     ovsthread_key_t counter_key;            /* [I] */
@@ -83,6 +87,8 @@ struct ct {
     struct latch tables_wanted;             /* [I] ct_zones_prepare(). */
     struct ovs_mutex maintenance;
     _Atomic long long last_run;             /* [A] time_msec(). */
+    long long expects_due;                  /* [R] Look for expectations that
+                                             * are over. */
 
     /* Written with each connection that comes or goes. */
     struct ct_tally n_conns;                /* [A] */

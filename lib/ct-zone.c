@@ -150,6 +150,7 @@ ct_zone_flush(struct ct *ct, struct ct_zone *zone)
     ct_tally_add(&ct->n_conns, -ct_tally_take(&old->count));
     ovs_mutex_unlock(&ct->mutex);
 
+    ct_expects_flush(zone);
     ovsrcu_postpone(generation_ready, old);
 }
 
@@ -209,6 +210,7 @@ ct_zones_uninit(struct ct *ct)
         struct ct_zone *zone = ct_zones_at(ct, i);
 
         generation_free(ct_zone_generation(zone));
+        ct_expects_uninit(&zone->expects);
         free(zone);
     }
     LIST_FOR_EACH_POP (generation, node, &ct->detached) {
@@ -287,6 +289,7 @@ zone_create(struct ct *ct, uint16_t id)
     atomic_init(&zone->policy_id, DEFAULT_TP_ID);
     ovsrcu_init(&zone->timeouts, &ct_timeouts_default);
     ovsrcu_init(&zone->generation, generation_create(ct, zone));
+    ct_expects_init(&zone->expects);
 
     /* Pairs with ct_zone_get() and ct_zones_count(). */
     atomic_store_explicit(&ct->zones[id], zone, memory_order_release);

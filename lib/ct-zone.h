@@ -4,6 +4,7 @@
 #define CT_ZONE_H 1
 
 #include "ct-conn.h"
+#include "ct-expect.h"
 #include "ct-table.h"
 #include "ct-tally.h"
 #include "openvswitch/list.h"
@@ -54,6 +55,7 @@ struct ct_zone {
     _Atomic bool own_limit;                 /* [A] Else the default limit. */
     _Atomic uint32_t policy_id;             /* [A] */
     OVSRCU_TYPE(const struct ct_timeouts *) timeouts;   /* [R] Never NULL. */
+    struct ct_expects expects;
 };
 
 /* NULL if there is none. */

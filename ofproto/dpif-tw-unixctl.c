@@ -50,6 +50,7 @@ dpif_tw_unixctl_init(void)
         unixctl_command_register(commands[i].name, "[dp]", 0, 1, run_command,
                                  CONST_CAST(struct command *, &commands[i]));
     }
+    dpif_tw_unixctl_helper_init();
     return 0;
 }
 
