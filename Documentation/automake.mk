@@ -6,6 +6,7 @@ DOC_SOURCE = \
 	Documentation/architecture.rst \
 	Documentation/conf.py \
 	Documentation/features.rst \
+	Documentation/helpers.rst \
 	Documentation/index.rst \
 	Documentation/install.rst \
 	Documentation/intro.rst \

@@ -66,6 +66,21 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-zone.c \
 	lib/ct-zone.h
 
+# Helpers and expectations.
+lib_libtrackway_a_SOURCES += \
+	lib/ct-expect.c \
+	lib/ct-expect.h \
+	lib/ct-helper.c \
+	lib/ct-helper.h \
+	lib/ct-helper-ftp.c \
+	lib/ct-helper-policy.c \
+	lib/ct-helper-policy.h \
+	lib/ct-helper-tftp.c \
+	lib/ct-mangle.c \
+	lib/ct-mangle.h \
+	lib/ct-seqadj.c \
+	lib/ct-seqadj.h
+
 # Address translation.
 lib_libtrackway_a_SOURCES += \
 	lib/ct-nat.c \

@@ -11,6 +11,9 @@
 
 #include <errno.h>
 
+#include "ct-expect.h"
+#include "ct-helper.h"
+#include "ct-helper-policy.h"
 #include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-nat.h"
@@ -32,15 +35,19 @@ static struct ct_conn *make_conn(struct ct_packet *,
                                  enum ct_commit_result *);
 static bool first_packet(struct ct_packet *, struct ct_conn *,
                          enum ct_commit_result *);
-static void set_ext(const struct ct_request *, struct ct_conn *);
+static uint32_t inherited_mark(const struct ct_packet *);
+static void set_label(const struct ct_request *, struct ct_conn *);
 static int insert(struct ct_packet *, struct ct_generation *,
                   struct ct_conn *);
 static void publish(struct ct_packet *, struct ct_conn *,
                     struct ct_nat_search *);
 static void discard(struct ct *, struct ct_conn *);
 static void abandon(struct ct *, struct ct_conn *);
-static bool helper_exists(const char *name);
-static uint16_t nat_done(const struct ct_request *);
+static bool is_mapped(const struct ct_packet *);
+static const struct ct_helper *choose_helper(const struct ct_packet *);
+static bool is_helped(const struct ct_packet *);
+static void init_ext(const struct ct_packet *, struct ct_conn *);
+static uint16_t nat_done(const struct ct_packet *);
 static ovs_u128 apply_label(const struct ct_request *, ovs_u128 label);
 
 /* What stands in our way and has expired is removed; something else may take
@@ -56,7 +63,7 @@ ct_commit(struct ct_packet *packet)
     struct ct *ct = packet->ct;
     const struct ct_request *request = packet->request;
 
-    if (!helper_exists(request->helper)) {
+    if (!is_helped(packet)) {
         ct_refuse(packet, CT_C_DROP_HELPER);
         return CT_COMMIT_DROP;
     }
@@ -96,7 +103,7 @@ ct_commit_metadata(const struct ct_packet *packet)
                               memory_order_relaxed);
     }
     if (!ovs_u128_is_zero(request->label_mask)) {
-        set_ext(request, conn);
+        set_label(request, conn);
     }
     ct_conn_unlock(conn);
 }
@@ -117,7 +124,7 @@ insert_mapped(struct ct_packet *packet, struct ct_generation *generation)
     struct ct_nat_search search;
     struct ct_tuple reply;
 
-    if (packet->request->nat.kind == CT_NAT_NONE) {
+    if (!is_mapped(packet)) {
         ct_tuple_invert(&packet->tuple, &reply);
         result = try_mapping(packet, generation, NULL, &reply);
         if (result == TAKEN) {
@@ -186,14 +193,17 @@ make_conn(struct ct_packet *packet, const struct ct_tuple *reply,
         *result = CT_COMMIT_DROP;
         return NULL;
     }
-    atomic_init(&conn->mark, request->mark & request->mark_mask);
+    atomic_init(&conn->mark, ((inherited_mark(packet) & ~request->mark_mask)
+                              | (request->mark & request->mark_mask)));
     atomic_init(&conn->status, (CT_DPIF_STATUS_CONFIRMED
-                                | nat_done(request)));
+                                | (packet->expected
+                                   ? CT_DPIF_STATUS_EXPECTED : 0)
+                                | nat_done(packet)));
     *ct_conn_start(conn) = (packet->now - ct->start_msec) / CT_START_UNIT_MS;
-    if (request->nat.kind != CT_NAT_NONE) {
+    if (is_mapped(packet)) {
         ct_nat_prepare(conn, reply);
     }
-    set_ext(request, conn);
+    init_ext(packet, conn);
     if (!first_packet(packet, conn, result)) {
         discard(ct, conn);
         return NULL;
@@ -232,26 +242,58 @@ first_packet(struct ct_packet *packet, struct ct_conn *conn,
     return true;
 }
 
-/* Gives 'conn', which is locked or not yet reachable, the label and, if it is
- * not yet reachable, the helper that are requested. */
+static uint32_t
+inherited_mark(const struct ct_packet *packet)
+{
+    return (packet->expected
+            ? atomic_load_explicit(&packet->parent->mark,
+                                   memory_order_relaxed)
+            : 0);
+}
+
+/* Gives 'conn', which is not yet reachable, a label, a helper and a parent, if
+ * it is to have any. */
 static void
-set_ext(const struct ct_request *request, struct ct_conn *conn)
+init_ext(const struct ct_packet *packet, struct ct_conn *conn)
+{
+    const struct ct_helper *helper = choose_helper(packet);
+    ovs_u128 label = apply_label(packet->request,
+                                 packet->expected
+                                 ? ct_conn_label(packet->parent)
+                                 : OVS_U128_ZERO);
+    struct ct_conn_ext *ext;
+
+    if (!helper && !packet->expected && ovs_u128_is_zero(label)) {
+        return;
+    }
+    ext = xzalloc(sizeof *ext);
+    ext->label = label;
+    if (packet->expected) {
+        ext->parent_id = packet->expected->parent_id;
+        ct_conn_tuple(packet->parent, CT_DIR_ORIGINAL, &ext->parent);
+    }
+    if (helper) {
+        ext->help = xzalloc(sizeof *ext->help);
+        ext->help->helper = helper;
+    }
+    ct_conn_set_ext(conn, ext);
+}
+
+/* Gives 'conn', which is locked, the label that is requested. */
+static void
+set_label(const struct ct_request *request, struct ct_conn *conn)
 {
     struct ct_conn_ext *old = ct_conn_ext(conn);
     ovs_u128 old_label = old ? old->label : OVS_U128_ZERO;
     ovs_u128 label = apply_label(request, old_label);
-    bool new_helper = !old && request->helper[0];
 
-    if (!new_helper && ovs_u128_equals(label, old_label)) {
+    if (ovs_u128_equals(label, old_label)) {
         return;
     }
 
     struct ct_conn_ext *new = old ? xmemdup(old, sizeof *old)
                                   : xzalloc(sizeof *new);
     new->label = label;
-    if (new_helper) {
-        ovs_strlcpy(new->helper, request->helper, sizeof new->helper);
-    }
     ct_conn_set_ext(conn, new);
     if (old) {
         ovsrcu_postpone(free, old);
@@ -296,13 +338,17 @@ publish(struct ct_packet *packet, struct ct_conn *conn,
 
     packet->conn = conn;
     ct_count(packet->ct, CT_C_CREATED, 1);
+    if (packet->expected) {
+        ct_count(packet->ct, CT_C_EXPECTED, 1);
+        ct_expect_used(packet);
+    }
 }
 
 /* Nobody ever saw 'conn'. */
 static void
 discard(struct ct *ct, struct ct_conn *conn)
 {
-    free(ct_conn_ext(conn));
+    ct_conn_ext_free(ct_conn_ext(conn));
     ct_conn_free(ct->memory, conn);
 }
 
@@ -317,19 +363,45 @@ abandon(struct ct *ct, struct ct_conn *conn)
     }
 }
 
-/* Names that ct(alg=) accepts. */
+/* Is a mapping to be found?  Who was announced by a translated connection is
+ * translated as that one is, whatever the request says. */
 static bool
-helper_exists(const char *name)
+is_mapped(const struct ct_packet *packet)
 {
-    return !name[0] || !strcmp(name, "ftp") || !strcmp(name, "tftp");
+    return (packet->request->nat.kind != CT_NAT_NONE
+            || (packet->expected && packet->expected->nat));
+}
+
+static const struct ct_helper *
+choose_helper(const struct ct_packet *packet)
+{
+    const struct ct_request *request = packet->request;
+
+    return (request->helper[0]
+            ? ct_helper_find(request->helper)
+            : ct_helper_policy_find(packet->ct, request->zone,
+                                    &packet->tuple));
+}
+
+/* Is there the helper that the request names, and for this protocol? */
+static bool
+is_helped(const struct ct_packet *packet)
+{
+    const char *name = packet->request->helper;
+    const struct ct_helper *helper = name[0] ? ct_helper_find(name) : NULL;
+
+    return !name[0] || (helper && helper->proto == packet->tuple.proto);
 }
 
 /* Of which kind of translation it is settled, once and for all, what is done:
  * after nat(dst) also of the source, which may have had to change. */
 static uint16_t
-nat_done(const struct ct_request *request)
+nat_done(const struct ct_packet *packet)
 {
-    switch (request->nat.kind) {
+    if (packet->expected && packet->expected->nat) {
+        return CT_DPIF_STATUS_SRC_NAT_DONE | CT_DPIF_STATUS_DST_NAT_DONE;
+    }
+    switch (packet->request->nat.kind) {
     case CT_NAT_SRC:
         return CT_DPIF_STATUS_SRC_NAT_DONE;
     case CT_NAT_DST:

@@ -153,6 +153,15 @@ ct_conn_tuple(const struct ct_conn *conn, enum ct_dir dir,
     }
 }
 
+void
+ct_conn_ext_free(struct ct_conn_ext *ext)
+{
+    if (ext) {
+        free(ext->help);
+        free(ext);
+    }
+}
+
 struct ct_conn_memory *
 ct_conn_memory_create(void)
 {
@@ -566,7 +575,7 @@ batch_ripe(struct ct_conn_batch *batch)
         struct ct_conn *conn = batch->conns[i];
 
         /* Not before: whoever found the connection could still replace it. */
-        free(ct_conn_ext(conn));
+        ct_conn_ext_free(ct_conn_ext(conn));
         ct_conn_set_ext(conn, NULL);
 
         if (ct_news_has(conn)) {

@@ -63,6 +63,7 @@ BUILD_ASSERT_DECL(!((CT_CONN_STATUS_DEAD | CT_CONN_STATUS_PORT
 #define CT_DEADLINE_ENDED 0
 
 struct ct_conn_ext;             /* Labels, helper, parent: where present. */
+struct ct_help;
 
 struct ct_conn_counters {
     uint64_t packets;
@@ -162,8 +163,13 @@ struct ct_conn_ext {
     ovs_u128 label;
     uint32_t parent_id;                 /* 0: none. */
     struct ct_tuple parent;             /* Its original tuple. */
-    char helper[16];                    /* "" for none. */
+    struct ct_help *help;               /* Helper (ct-helper.h); NULL: none.
+                                         * The same in all that replace each
+                                         * other. */
 };
+
+/* Gives back 'ext' (NULL: nothing), with what hangs on it. */
+void ct_conn_ext_free(struct ct_conn_ext *ext);
 
 /* What stands in 'ext': the address of a struct ct_conn_ext, or an odd number
  * (ct-joint.h), or 0. */

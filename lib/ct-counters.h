@@ -23,6 +23,14 @@
     CT_COUNTER(FOUND, "found", "packets of a known connection")              \
     CT_COUNTER(NEW, "new", "packets that could open a connection")           \
     CT_COUNTER(CREATED, "created", "connections committed")                  \
+    CT_COUNTER(EXPECTED, "expected",                                         \
+               "connections committed that another one had announced")       \
+    CT_COUNTER(MANGLED, "mangled",                                           \
+               "payloads in which an address was replaced")                  \
+    CT_COUNTER(HELPER_REFUSED, "helper-refused",                             \
+               "announcements of an address that is not the peer's")         \
+    CT_COUNTER(HELPER_SETTING_BAD, "helper-setting-bad",                     \
+               "configurations of helpers that were not understood")         \
     CT_COUNTER(EXPIRED, "expired", "connections whose time ran out")         \
     CT_COUNTER(DELETED, "deleted", "connections flushed or replaced")        \
     CT_COUNTER(EARLY_DROP, "early-drop",                                     \
@@ -66,6 +74,12 @@
     CT_COUNTER(DROP_CLASH, "drop-clash",                                     \
                "another connection has the reply tuple")                     \
     CT_COUNTER(DROP_HELPER, "drop-helper", "a helper that does not exist")   \
+    CT_COUNTER(DROP_HELPER_PAYLOAD, "drop-helper-payload",                   \
+               "a command for a helper that is cut off or makes no sense")   \
+    CT_COUNTER(DROP_EXPECT, "drop-expect-full",                              \
+               "no room for an expectation in the zone")                     \
+    CT_COUNTER(DROP_MANGLE, "drop-mangle",                                   \
+               "a payload in which an address could not be replaced")        \
     CT_COUNTER(DROP_FRAGMENT_EXPIRED, "drop-fragment-expired",               \
                "fragments whose datagram was not complete in time")          \
     CT_COUNTER(DROP_FRAGMENT_OVERFLOW, "drop-fragment-overflow",             \

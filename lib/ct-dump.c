@@ -9,6 +9,7 @@
 
 #include "ct.h"
 #include "ct-commit.h"
+#include "ct-helper.h"
 #include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-tracker.h"
@@ -132,8 +133,8 @@ fill_ext(const struct ct_conn *conn, struct ct_dpif_entry *entry)
     }
     entry->labels = ext->label;
     entry->have_labels = !ovs_u128_is_zero(ext->label);
-    if (ext->helper[0]) {
-        entry->helper.name = xstrdup(ext->helper);
+    if (ext->help) {
+        entry->helper.name = xstrdup(ext->help->helper->name);
     }
     if (ext->parent_id) {
         ct_tuple_to_dpif(&ext->parent, &entry->tuple_parent);

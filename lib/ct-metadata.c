@@ -13,6 +13,8 @@
 static bool is_plain_ipv4(const struct ct_key *);
 static void original_of(const struct ct_tuple *, struct ct_tuple *original);
 static void write_original(struct pkt_metadata *, const struct ct_tuple *);
+static void write_parent(struct pkt_metadata *, const struct ct_conn *parent);
+static const struct ct_tuple *parent_tuple(const struct ct_conn *);
 static void write_original_of(struct pkt_metadata *, const struct ct_conn *);
 
 bool
@@ -36,7 +38,9 @@ ct_metadata_same_original(const struct ct_packet *packet,
                                      == htons(ETH_TYPE_IPV6))) {
         return false;
     }
-    if (OVS_LIKELY(is_plain_ipv4(&conn->key))) {
+
+    const struct ct_tuple *parent = parent_tuple(conn);
+    if (OVS_LIKELY(is_plain_ipv4(&conn->key) && !parent)) {
         const struct ovs_key_ct_tuple_ipv4 *t = &md->ct_orig_tuple.ipv4;
 
         return (t->ipv4_src == conn->key.ip.src
@@ -47,7 +51,11 @@ ct_metadata_same_original(const struct ct_packet *packet,
     }
 
     struct ct_tuple tuple, original;
-    ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
+    if (parent) {
+        tuple = *parent;
+    } else {
+        ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
+    }
     original_of(&tuple, &original);
     if (md->ct_orig_tuple_ipv6) {
         const struct ovs_key_ct_tuple_ipv6 *t = &md->ct_orig_tuple.ipv6;
@@ -89,13 +97,39 @@ ct_metadata_write(struct ct_packet *packet)
         md->reply = true;
         md->ct_mark = 0;
         md->ct_label = OVS_U128_ZERO;
-        if (packet->valid) {
+        if (packet->valid && packet->ct_state & CS_RELATED) {
+            write_parent(md, packet->parent);
+        } else if (packet->valid) {
             write_original(md, &packet->tuple);
         } else {
             md->ct_orig_tuple_ipv6 = false;
             memset(&md->ct_orig_tuple, 0, sizeof md->ct_orig_tuple);
         }
     }
+}
+
+/* A connection that is announced is like the one that announced it. */
+static void
+write_parent(struct pkt_metadata *md, const struct ct_conn *parent)
+{
+    struct ct_tuple tuple;
+
+    ct_conn_tuple(parent, CT_DIR_ORIGINAL, &tuple);
+    write_original(md, &tuple);
+    md->ct_mark = atomic_load_explicit(&parent->mark, memory_order_relaxed);
+    md->ct_label = ct_conn_label(parent);
+}
+
+/* The original tuple that the metadata has for packets of 'conn', if that is
+ * not the connection's own: its parent's (ovs-fields(7)).  NULL if it is. */
+static const struct ct_tuple *
+parent_tuple(const struct ct_conn *conn)
+{
+    if (OVS_LIKELY(!(ct_conn_status(conn) & CT_DPIF_STATUS_EXPECTED))) {
+        return NULL;
+    }
+    const struct ct_conn_ext *ext = ct_conn_ext(conn);
+    return ext && ext->parent_id ? &ext->parent : NULL;
 }
 
 /* Is the key, as it stands, what the metadata says? */
@@ -149,8 +183,11 @@ static void
 write_original_of(struct pkt_metadata *md, const struct ct_conn *conn)
 {
     const struct ct_key *key = &conn->key;
+    const struct ct_tuple *parent = parent_tuple(conn);
 
-    if (OVS_LIKELY(is_plain_ipv4(key))) {
+    if (OVS_UNLIKELY(parent)) {
+        write_original(md, parent);
+    } else if (OVS_LIKELY(is_plain_ipv4(key))) {
         md->ct_orig_tuple_ipv6 = false;
         md->ct_orig_tuple.ipv4 = (struct ovs_key_ct_tuple_ipv4) {
             .ipv4_src = key->ip.src,

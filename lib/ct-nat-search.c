@@ -12,6 +12,7 @@
 #include <netinet/icmp6.h>
 #include <string.h>
 
+#include "ct-expect.h"
 #include "ct-nat.h"
 #include "ct-nat-port.h"
 #include "ct-nat-source.h"
@@ -63,6 +64,8 @@ static bool (*const steps[])(struct ct_nat_search *) = {
 };
 
 static bool is_icmp(const struct ct_tuple *);
+static void init_follow(struct ct_nat_search *,
+                        const struct ct_expectation *);
 static void init_src(struct ct_nat_search *);
 static void init_dst(struct ct_nat_search *);
 static void init_null(struct ct_nat_search *);
@@ -83,12 +86,21 @@ void
 ct_nat_search_init(struct ct_nat_search *search, struct ct_packet *packet)
 {
     const struct ct_nat_range *range = &packet->request->nat;
-    bool ranged = range->kind == CT_NAT_SRC || range->kind == CT_NAT_DST;
 
     memset(search, 0, sizeof *search);
+    if (packet->expected && packet->expected->nat) {
+        init_follow(search, packet->expected);
+        range = &search->follow;
+    }
+
+    bool ranged = range->kind == CT_NAT_SRC || range->kind == CT_NAT_DST;
     search->packet = packet;
     search->range = range;
     search->to = packet->tuple;
+    if (range == &search->follow) {
+        search->to.dst = packet->expected->to_dst;
+        search->to.dst_port = packet->expected->to_dst_port;
+    }
     search->n_lookups = CT_NAT_MAX_LOOKUPS;
 
     if (range->kind == CT_NAT_NONE) {
@@ -243,6 +255,21 @@ init_null(struct ct_nat_search *search)
     search->step = STEP_KEEP;
     search->n_addrs = 0;
     search->n_addrs_left = 1;
+}
+
+/* What a connection was translated to holds for the ones that it announced:
+ * the destination is settled, and the source gets the parent's address, with
+ * its own port if that is free. */
+static void
+init_follow(struct ct_nat_search *search, const struct ct_expectation *e)
+{
+    search->follow = (struct ct_nat_range) {
+        .kind = CT_NAT_SRC,
+        .ipv6 = ct_tuple_is_ipv6(&e->tuple),
+        .have_addr = true,
+        .min_addr = e->to_src,
+        .max_addr = e->to_src,
+    };
 }
 
 static void

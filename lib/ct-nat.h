@@ -80,6 +80,7 @@
 struct ct_nat_search {
     struct ct_packet *packet;
     const struct ct_nat_range *range;
+    struct ct_nat_range follow;     /* Of who was announced: the parent's. */
     struct ct_tuple to;             /* The packet behind the translation. */
     struct ct_nat_pool *pool;       /* Where to.src_port is reserved, or
                                      * NULL. */

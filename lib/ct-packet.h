@@ -13,6 +13,7 @@
 
 struct ct;
 struct ct_bucket;
+struct ct_expectation;
 struct ct_l4;
 struct ct_zone;
 struct dp_packet;
@@ -72,6 +73,11 @@ struct ct_packet {
     bool found;                 /* It was of a connection that is known. */
     uint8_t ct_state;           /* CS_* to leave in the metadata. */
     enum ct_timeout timeout;    /* Set by ct_l4's update: which applies. */
+
+    /* Of one that no connection knows (ct-expect.h): who has announced it,
+     * and, while it is committed, how. */
+    struct ct_conn *parent;                 /* NULL: nobody. */
+    struct ct_expectation *expected;        /* NULL: not. */
 };
 
 /* What a step says of a packet. */

@@ -9,7 +9,9 @@
 #include "ct-step.h"
 
 #include "ct-commit.h"
+#include "ct-expect.h"
 #include "ct-find.h"
+#include "ct-helper.h"
 #include "ct-joint.h"
 #include "ct-l4.h"
 #include "ct-metadata.h"
@@ -23,7 +25,10 @@
 static void force_direction(struct ct_packet *);
 static void update_conn(struct ct_packet *);
 static bool open_conn(struct ct_packet *);
+static bool commit(struct ct_packet *);
+static bool write_packet(struct ct_packet *);
 static bool translate(struct ct_packet *);
+static bool help(struct ct_packet *, bool translated);
 
 /* A connection may end while its packet is on the way; then it is looked for
  * again. */
@@ -42,7 +47,7 @@ ct_step(struct ct_packet *packet)
     if (!packet->conn && !open_conn(packet)) {
         return false;
     }
-    return !packet->conn || translate(packet);
+    return !packet->conn || write_packet(packet);
 }
 
 /* ct(force): a connection that was opened from the other end is not ours. */
@@ -210,12 +215,22 @@ open_conn(struct ct_packet *packet)
         set_invalid(packet);
         return true;
     }
-    packet->ct_state = CS_NEW;
     ct_count(packet->ct, CT_C_NEW, 1);
+    ct_expect_match(packet, packet->request->commit);
+    packet->ct_state = CS_NEW | (packet->parent ? CS_RELATED : 0);
     if (!packet->request->commit) {
         return true;
     }
 
+    bool ok = commit(packet);
+    ct_expect_put_back(packet);
+    return ok;
+}
+
+/* False: drop it. */
+static bool
+commit(struct ct_packet *packet)
+{
     for (int i = 0; i < MAX_TRIES; i++) {
         switch (ct_commit(packet)) {
         case CT_COMMIT_DONE:
@@ -240,6 +255,19 @@ open_conn(struct ct_packet *packet)
     return false;
 }
 
+/* What its connection changes in the packet.  False: drop it. */
+static bool
+write_packet(struct ct_packet *packet)
+{
+    uint8_t before = packet->ct_state & CT_STATES_NAT;
+
+    if (!translate(packet)) {
+        return false;
+    }
+    return (OVS_LIKELY(!packet->conn || !ct_conn_help(packet->conn))
+            || help(packet, (packet->ct_state & CT_STATES_NAT) != before));
+}
+
 /* Once in each zone.  False: drop it. */
 static bool
 translate(struct ct_packet *packet)
@@ -254,4 +282,19 @@ translate(struct ct_packet *packet)
         return true;
     }
     return ct_nat_translate(packet);
+}
+
+/* The helper reads a packet once: when it is translated, or, if it is not to
+ * be, when its connection counts it. */
+static bool
+help(struct ct_packet *packet, bool translated)
+{
+    if (ct_conn_is_nat(packet->conn) ? !translated : packet->cached) {
+        return true;
+    }
+    if (!packet->parsed && !ct_packet_parse(packet, packet->dl_type)) {
+        set_invalid(packet);
+        return true;
+    }
+    return ct_helper_run__(packet);
 }

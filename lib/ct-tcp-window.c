@@ -10,6 +10,7 @@
 #include "ct-tcp-window.h"
 
 #include "ct-cursor.h"
+#include "ct-helper.h"
 #include "ct-l4-tcp.h"
 #include "ct.h"
 #include "ct-switch.h"
@@ -224,6 +225,13 @@ check_init(struct check *c, const struct ct_packet *packet,
     c->win = segment->win;
     if (*c->receiver_flags & CT_TCPF_SACK_PERM) {
         c->sack = highest_sack(packet, c->sack);
+    }
+    if (OVS_UNLIKELY(ct_conn_status(conn) & CT_DPIF_STATUS_SEQ_ADJUST)) {
+        /* Windows are about what the ends themselves have sent. */
+        const struct ct_seqadj *adj = &ct_conn_help(conn)->seqadj[!dir];
+
+        c->ack -= ct_seqadj_ack(adj, c->ack);
+        c->sack -= ct_seqadj_ack(adj, c->sack);
     }
 }
 

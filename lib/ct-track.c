@@ -219,7 +219,7 @@ has_helper(const struct ct_conn *conn)
 {
     const struct ct_conn_ext *ext = ct_conn_ext(conn);
 
-    return ext && ext->helper[0];
+    return ext && ext->help;
 }
 
 /* One that is in a joint by now is not, and its counters are no numbers of

@@ -11,8 +11,11 @@
 #include <errno.h>
 
 #include "ct.h"
+#include "ct-expect.h"
 #include "ct-frag.h"
 #include "ct-hash.h"
+#include "ct-helper.h"
+#include "ct-helper-policy.h"
 #include "ct-joint.h"
 #include "ct-nat.h"
 #include "ct-wheel.h"
@@ -35,6 +38,10 @@ static void free_conns(struct ct *);
 /* ct_run() catches up with a clock that was set forward by this many turns. */
 #define MAX_RUN_TURNS 1024
 
+/* How often expectations that are over are looked for, in ms.  They match
+ * nothing in the meantime. */
+#define EXPECTS_PERIOD 1000
+
 static const struct ct_wheel_ops wheel_ops = {
     .expire = expire_conn,
     .release = release_conn,
@@ -49,6 +56,7 @@ ct_create(void)
     ovs_mutex_init(&ct->mutex);
     ovs_mutex_init(&ct->maintenance);
     hmap_init(&ct->policies);
+    ct_helper_policies_init(ct);
     ct_counters_init(ct);
     ct_zones_init(ct);
     ct->log_zones = xcalloc(CT_N_ZONES, sizeof *ct->log_zones);
@@ -80,12 +88,14 @@ ct_destroy(struct ct *ct)
     /* What was postponed uses what goes now. */
     ovsrcu_barrier();
 
+    /* Expectations give back ports. */
+    ct_zones_uninit(ct);
     ct_frag_destroy(ct->frag);
     ct_nat_destroy(ct->nat);
     ct_wheel_destroy(ct->wheel);
     ct_conn_memory_destroy(ct->memory);
-    ct_zones_uninit(ct);
     ct_timeouts_uninit(ct);
+    ct_helper_policies_uninit(ct);
     ct_counters_uninit(ct);
     free(ct->log_zones);
     ovs_mutex_destroy(&ct->maintenance);
@@ -202,6 +212,7 @@ ct_conn_end(struct ct *ct, struct ct_conn *conn, enum ct_counter why)
         ct_count_in_zone(ct, conn->key.zone, why, 1);
     }
     ct_zone_remove(ct, conn);
+    ct_helper_end(ct, conn);
     ct_nat_release(ct, conn);
     ct_wheel_dead(ct->wheel, conn);
     ct_count(ct, why, 1);
@@ -251,6 +262,10 @@ maintain(struct ct *ct, long long now)
     bool more = ct_wheel_run(ct->wheel, now, MAINTENANCE_BUDGET);
 
     more |= ct_zones_drain(ct, MAINTENANCE_BUDGET);
+    if (now >= ct->expects_due) {
+        ct_expects_expire(ct, now);
+        ct->expects_due = now + EXPECTS_PERIOD;
+    }
     if (n_late) {
         ct_count(ct, CT_C_DROP_FRAGMENT_EXPIRED, n_late);
     }

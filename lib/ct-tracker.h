@@ -14,6 +14,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 
 struct ct_frag;
@@ -32,7 +33,8 @@ struct ct_zone_counters;
  * Lock order
  * ----------
  * frag's mutex, maintenance, mutex, a connection's lock, those of its
- * followers (ct-joint.h), what table, wheel and NAT lock inside.
+ * followers (ct-joint.h), a zone's expectations, what table, wheel and NAT
+ * lock inside.
  *
  * Tags: [I] immutable, [A] atomic, [M] 'mutex', [R] 'maintenance'. */
 
@@ -67,6 +69,7 @@ struct ct {
     _Atomic uint32_t default_limit;         /* [A] 0: none. */
     _Atomic bool tcp_seq_chk;               /* [A] */
     _Atomic uint8_t switches[CT_N_SWITCHES];    /* [A] In force. */
+    _Atomic uint32_t next_expect_id;        /* [A] */
 
     /* Zones. */
     _Atomic uint64_t flush_epoch;           /* [A] Of zones: odd during one. */
@@ -83,6 +86,8 @@ struct ct {
     struct ct_timeouts *timeouts;           /* [M] Of zones without policy
                                              * or settings; NULL: defaults.
                                              * Freed through RCU. */
+    OVSRCU_TYPE(struct ct_helper_policies *) helper_policies;
+                                            /* [M] Read with RCU. */
 
     /* Counters. */
     ovsthread_key_t counter_key;            /* [I] */
@@ -100,6 +105,8 @@ struct ct {
     struct latch tables_wanted;             /* [I] ct_zones_prepare(). */
     struct ovs_mutex maintenance;
     _Atomic long long last_run;             /* [A] time_msec(). */
+    long long expects_due;                  /* [R] Look for expectations that
+                                             * are over. */
 
     /* Written with each connection that comes or goes. */
     struct ct_tally n_conns;                /* [A] */

@@ -156,6 +156,7 @@ ct_zone_flush(struct ct *ct, struct ct_zone *zone)
     ct_tally_add(&ct->n_conns, -ct_tally_take(&old->count));
     ovs_mutex_unlock(&ct->mutex);
 
+    ct_expects_flush(zone);
     ovsrcu_postpone(generation_ready, old);
 }
 
@@ -217,6 +218,7 @@ ct_zones_uninit(struct ct *ct)
         generation_free(ct_zone_generation(zone));
         free(zone->settings);
         free(zone->own_timeouts);
+        ct_expects_uninit(&zone->expects);
         free(zone);
     }
     LIST_FOR_EACH_POP (generation, node, &ct->detached) {
@@ -295,6 +297,7 @@ zone_create(struct ct *ct, uint16_t id)
     atomic_init(&zone->policy_id, DEFAULT_TP_ID);
     ct_timeouts_renew_zone(ct, zone);
     ovsrcu_init(&zone->generation, generation_create(ct, zone));
+    ct_expects_init(&zone->expects);
 
     /* Pairs with ct_zone_get() and ct_zones_count(). */
     atomic_store_explicit(&ct->zones[id], zone, memory_order_release);

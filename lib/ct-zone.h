@@ -5,6 +5,7 @@
 
 #include "ct-conn.h"
 #include "ct-counters.h"
+#include "ct-expect.h"
 #include "ct-table.h"
 #include "ct-tally.h"
 #include "openvswitch/list.h"
@@ -62,6 +63,7 @@ struct ct_zone {
     struct ct_timeout_settings *settings;   /* Under ct->mutex; NULL: none. */
     struct ct_timeouts *own_timeouts;       /* Under ct->mutex: 'timeouts', if
                                              * no other zone's. */
+    struct ct_expects expects;
 };
 
 /* NULL if there is none. */

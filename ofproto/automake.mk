@@ -14,4 +14,5 @@ ofproto_libtwdpif_a_SOURCES = \
 	ofproto/dpif-tw-meter.c \
 	ofproto/dpif-tw-port.c \
 	ofproto/dpif-tw-unixctl.c \
+	ofproto/dpif-tw-unixctl-helper.c \
 	ofproto/dpif-tw.h

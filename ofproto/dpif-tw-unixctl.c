@@ -51,6 +51,7 @@ dpif_tw_unixctl_init(void)
                                  CONST_CAST(struct command *, &commands[i]));
     }
     dpif_tw_ct_unixctl_init();
+    dpif_tw_unixctl_helper_init();
     return 0;
 }
 

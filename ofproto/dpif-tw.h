@@ -121,6 +121,9 @@ int dpif_tw_unixctl_init(void);
 /* dpif-tw-ct-unixctl.c */
 void dpif_tw_ct_unixctl_init(void);
 
+/* dpif-tw-unixctl-helper.c: those for helpers and expectations. */
+void dpif_tw_unixctl_helper_init(void);
+
 /* dpif-trackway.c: from here on, 'dpif' passes for one of dpif-netdev where
  * OVS asks whether it may use native tunnels, explicit drops and
  * lb_output. */

@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/system-dpctl.sh \
 	tests/system-faults.sh \
 	tests/system-harness.sh \
+	tests/system-helper.sh \
 	tests/system-nat.sh \
 	tests/system-peers.sh \
 	tests/system-ports.sh \
@@ -223,6 +224,23 @@ tests_test_tw_track_LDADD = $(TW_LIBS)
 tests_test_tw_tunnel_key_SOURCES = tests/test-tw-tunnel-key.c
 tests_test_tw_tunnel_key_LDADD = $(TW_LIBS)
 TESTSUITE_AT += tests/tw-track.at
+
+# Helpers and expectations.
+check_PROGRAMS += \
+	tests/test-ct-expect \
+	tests/test-ct-helper-ftp \
+	tests/test-ct-seqadj
+tests_test_ct_expect_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-expect.c
+tests_test_ct_helper_ftp_SOURCES = \
+	tests/ct-test.h \
+	tests/test-ct-helper-ftp.c
+tests_test_ct_seqadj_SOURCES = \
+	tests/ct-test.h \
+	tests/test-ct-seqadj.c
+TESTSUITE_AT += tests/ct-helper.at
 
 # The tracker as a whole.
 check_PROGRAMS += \

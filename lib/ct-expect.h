@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CT_EXPECT_H
+#define CT_EXPECT_H 1
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ct-conn.h"
+#include "ct-spin.h"
+#include "ct-tuple.h"
+#include "openvswitch/hmap.h"
+
+struct ct;
+struct ct_helper;
+struct ct_nat_pool;
+struct ct_packet;
+struct ct_zone;
+struct ds;
+
+/* Expectations: connections that another one has announced.
+ * ==========================================================
+ *
+ * What
+ * ----
+ * A helper (ct-helper.h) that reads of a second connection in the payload of a
+ * first one, its parent, leaves an expectation in the parent's zone.  The
+ * packet that opens the second connection matches it and is RELATED.  If the
+ * packet is committed, the expectation is used up (unless it is permanent),
+ * and the connection is EXPECTED: it has its parent's mark and labels, shows
+ * the parent's tuple, and is translated as the parent is.
+ *
+ * Promises
+ * --------
+ * - Two packets never use up one expectation, unless it is permanent.
+ * - Of one parent and helper there are at most as many as the helper says: the
+ *   oldest gives way, as in the kernel.  A zone has at most
+ *   CT_EXPECT_MAX_PER_ZONE.
+ * - An expectation ends with its parent, when its time is over, and when its
+ *   zone is flushed.
+ *
+ * Cost
+ * ----
+ * Packets of connections that exist never come here.  One that opens a
+ * connection reads one counter if its zone has no expectations.
+ *
+ * Threads
+ * -------
+ * Any, concurrently.  Each zone has a spin lock of its own, inside a
+ * connection's lock; the lock of a NAT port pool is taken inside it.
+ *
+ * Ownership
+ * ---------
+ * What ct_expect_match() leaves in packet->expected belongs to the caller, who
+ * calls ct_expect_used() or ct_expect_put_back().  packet->parent stays
+ * readable until the caller quiesces. */
+
+#define CT_EXPECT_MAX_PER_ZONE 4096
+
+struct ct_expectation {
+    struct hmap_node node;          /* In 'by_dst'. */
+    struct hmap_node parent_node;   /* In 'by_parent'. */
+
+    uint32_t id;                    /* Unique in the tracker.  Set when it is
+                                     * added. */
+    struct ct_tuple tuple;          /* As the first packet will come. */
+    bool any_src;                   /* From any address.  (The source port is
+                                     * always any.) */
+    bool permanent;                 /* Not used up. */
+    bool inactive;                  /* Matches nothing. */
+    long long expires;              /* time_msec(). */
+    const struct ct_helper *helper;
+
+    struct ct_conn *parent;
+    uint32_t parent_id;
+    enum ct_dir dir;                /* The parent's direction in which the
+                                     * expected connection goes. */
+
+    /* What becomes of it, if 'nat'. */
+    bool nat;
+    union ct_inet_addr to_src, to_dst;
+    ovs_be16 to_dst_port;
+    struct ct_nat_pool *pool;       /* Where tuple.dst_port is reserved, or
+                                     * NULL. */
+};
+
+/* In struct ct_zone. */
+struct ct_expects {
+    _Atomic uint32_t n;             /* [A] */
+    struct ct_spin lock;
+    struct hmap by_dst;             /* 'lock' */
+    struct hmap by_parent;          /* 'lock' */
+};
+
+void ct_expects_init(struct ct_expects *);
+void ct_expects_uninit(struct ct_expects *);
+
+/* For helpers.  The lock of 'conn' is held, and it is in no joint. */
+
+/* An expectation of 'conn' in which all is zero but for the parent. */
+struct ct_expectation *ct_expect_create(struct ct_conn *parent);
+
+/* What ct_expect_find_same() found. */
+struct ct_expect_same {
+    ovs_be16 dst_port;              /* As it will come. */
+    bool found;
+};
+
+/* Is there one already, of the same parent, helper and direction, for
+ * the same place behind the translation?  It may have another port in front
+ * of it. */
+struct ct_expect_same ct_expect_find_same(struct ct_zone *,
+                                          const struct ct_expectation *);
+
+/* Adds 'e', which it takes over; false, and 'e' is freed, if the zone has too
+ * many, or the parent has just ended.  Replaces what ct_expect_find_same()
+ * would find, whose reserved port 'e' inherits, and the oldest one if the
+ * parent has as many as its helper allows. */
+bool ct_expect_add(struct ct *, struct ct_zone *, struct ct_expectation *);
+
+/* Gives up an expectation that was never added. */
+void ct_expect_free(struct ct_expectation *);
+
+/* For packets that no connection knows: sets packet->parent, and with 'take'
+ * packet->expected.  Sets both to NULL if nothing matches. */
+void ct_expect_match(struct ct_packet *, bool take);
+
+/* The packet has, or has not, become a connection. */
+void ct_expect_used(struct ct_packet *);
+void ct_expect_put_back(struct ct_packet *);
+
+/* 'parent' has ended. */
+void ct_expects_end_parent(struct ct_zone *, const struct ct_conn *parent);
+void ct_expects_flush(struct ct_zone *);
+/* Ends those whose time is over. */
+void ct_expects_expire(struct ct *, long long now);
+
+/* For commands.  'zone' -1: all of them; 'id' 0: all of them.  Deletes, and
+ * returns how many. */
+unsigned int ct_expects_delete(struct ct *, int zone, uint32_t id);
+void ct_expects_format(const struct ct *, int zone, long long now,
+                       struct ds *);
+
+#endif /* ct-expect.h */

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Step "commit", the choice of a helper: called by ct-commit.c for a request
+ * that names none.  The rest is configuration. */
+
+#include <config.h>
+
+#include "ct-helper-policy.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ct-counters.h"
+#include "ct-helper.h"
+#include "ct-tracker.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-parse.h"
+#include "ovs-rcu.h"
+#include "util.h"
+
+/* All of them, never changed once they are published. */
+struct ct_helper_policies {
+    size_t n;
+    struct ct_helper_policy policies[CT_HELPER_MAX_POLICIES];
+};
+
+static struct ct_helper_policies *copy_some(const struct ct *,
+                                            bool configured_too);
+static bool is_same(const struct ct_helper_policy *,
+                    const struct ct_helper_policy *);
+static struct ct_helper_policy *find_same(struct ct_helper_policies *,
+                                          const struct ct_helper_policy *);
+static char *parse_all(const char *text, struct ct_helper_policies *);
+static char *parse_field(char *key, const char *value,
+                         struct ct_helper_policy *);
+static void publish(struct ct *, struct ct_helper_policies *);
+static void format_policy(const struct ct_helper_policy *, struct ds *);
+
+static const struct ct_helper_policies *
+current(const struct ct *ct)
+{
+    return ovsrcu_get(struct ct_helper_policies *, &ct->helper_policies);
+}
+
+void
+ct_helper_policies_init(struct ct *ct)
+{
+    ovsrcu_init(&ct->helper_policies, NULL);
+}
+
+void
+ct_helper_policies_uninit(struct ct *ct)
+{
+    free(ovsrcu_get_protected(struct ct_helper_policies *,
+                              &ct->helper_policies));
+}
+
+const struct ct_helper *
+ct_helper_policy_find(const struct ct *ct, uint16_t zone,
+                      const struct ct_tuple *tuple)
+{
+    const struct ct_helper_policies *all = current(ct);
+    const struct ct_helper_policy *best = NULL;
+
+    for (size_t i = 0; all && i < all->n; i++) {
+        const struct ct_helper_policy *p = &all->policies[i];
+
+        if (p->port == ntohs(tuple->dst_port) && p->proto == tuple->proto
+            && (p->zone == zone
+                || (p->zone == CT_HELPER_ANY_ZONE && !best))) {
+            if (p->zone == zone) {
+                /* Those that were added stand before those configured. */
+                return p->helper;
+            }
+            best = p;
+        }
+    }
+    return best ? best->helper : NULL;
+}
+
+char *
+ct_helper_policy_parse(const char *text, bool is_key,
+                       struct ct_helper_policy *policy)
+{
+    char *copy = xstrdup(text), *rest = copy, *key, *value;
+    bool have_zone = false, have_port = false;
+    char *error = NULL;
+
+    memset(policy, 0, sizeof *policy);
+    while (!error && ofputil_parse_key_value(&rest, &key, &value)) {
+        error = parse_field(key, value, policy);
+        have_zone |= !strcmp(key, "zone");
+        have_port |= !strcmp(key, "port");
+    }
+    if (error) {
+        /* It says what is wrong. */
+    } else if (!have_zone || !policy->proto || !have_port
+               || (!is_key && !policy->helper)) {
+        error = xasprintf("\"%s\": zone, proto, port%s must be given", text,
+                          is_key ? "" : " and helper");
+    } else if (policy->helper && policy->helper->proto != policy->proto) {
+        error = xasprintf("\"%s\": helper %s reads %s", text,
+                          policy->helper->name,
+                          (policy->helper->proto == IPPROTO_TCP
+                           ? "tcp" : "udp"));
+    }
+    free(copy);
+    return error;
+}
+
+char *
+ct_helper_policies_set(struct ct *ct, const char *text)
+{
+    ovs_mutex_lock(&ct->mutex);
+    struct ct_helper_policies *new = copy_some(ct, false);
+    char *error = text ? parse_all(text, new) : NULL;
+
+    if (error) {
+        free(new);
+    } else {
+        publish(ct, new);
+    }
+    ovs_mutex_unlock(&ct->mutex);
+    if (error) {
+        ct_count(ct, CT_C_HELPER_SETTING_BAD, 1);
+    }
+    return error;
+}
+
+int
+ct_helper_policy_add(struct ct *ct, const struct ct_helper_policy *policy)
+{
+    int error = 0;
+
+    ovs_mutex_lock(&ct->mutex);
+    struct ct_helper_policies *new = copy_some(ct, true);
+    struct ct_helper_policy *same = find_same(new, policy);
+
+    if (same) {
+        *same = *policy;
+    } else if (new->n < CT_HELPER_MAX_POLICIES) {
+        memmove(&new->policies[1], &new->policies[0],
+                new->n++ * sizeof new->policies[0]);
+        new->policies[0] = *policy;
+    } else {
+        error = ENOSPC;
+    }
+    publish(ct, new);
+    ovs_mutex_unlock(&ct->mutex);
+    return error;
+}
+
+int
+ct_helper_policy_del(struct ct *ct, const struct ct_helper_policy *policy)
+{
+    int error = 0;
+
+    ovs_mutex_lock(&ct->mutex);
+    struct ct_helper_policies *new = copy_some(ct, true);
+    struct ct_helper_policy *same = find_same(new, policy);
+
+    if (same) {
+        struct ct_helper_policy *end = &new->policies[new->n--];
+
+        memmove(same, same + 1, (end - same - 1) * sizeof *same);
+    } else {
+        error = ENOENT;
+    }
+    publish(ct, new);
+    ovs_mutex_unlock(&ct->mutex);
+    return error;
+}
+
+void
+ct_helper_policies_format(struct ct *ct, struct ds *ds)
+{
+    const struct ct_helper_policies *all = current(ct);
+
+    for (size_t i = 0; all && i < all->n; i++) {
+        format_policy(&all->policies[i], ds);
+    }
+}
+
+/* Those that were added and, if wanted, those configured; for the caller to
+ * change, then publish() or free. */
+static struct ct_helper_policies *
+copy_some(const struct ct *ct, bool configured_too)
+{
+    const struct ct_helper_policies *all = current(ct);
+    struct ct_helper_policies *new = xzalloc(sizeof *new);
+
+    for (size_t i = 0; all && i < all->n; i++) {
+        if (configured_too || !all->policies[i].configured) {
+            new->policies[new->n++] = all->policies[i];
+        }
+    }
+    return new;
+}
+
+static void
+publish(struct ct *ct, struct ct_helper_policies *new)
+{
+    struct ct_helper_policies *old = ovsrcu_get_protected(
+        struct ct_helper_policies *, &ct->helper_policies);
+
+    if (!new->n) {
+        free(new);
+        new = NULL;
+    }
+    ovsrcu_set(&ct->helper_policies, new);
+    if (old) {
+        ovsrcu_postpone(free, old);
+    }
+}
+
+/* For the same connections, and from the same side. */
+static bool
+is_same(const struct ct_helper_policy *a, const struct ct_helper_policy *b)
+{
+    return (a->zone == b->zone && a->proto == b->proto && a->port == b->port
+            && a->configured == b->configured);
+}
+
+static struct ct_helper_policy *
+find_same(struct ct_helper_policies *all,
+          const struct ct_helper_policy *policy)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        if (is_same(&all->policies[i], policy)) {
+            return &all->policies[i];
+        }
+    }
+    return NULL;
+}
+
+/* Adds the policies in 'text' behind those that are there. */
+static char *
+parse_all(const char *text, struct ct_helper_policies *all)
+{
+    char *copy = xstrdup(text), *save = NULL, *error = NULL;
+
+    for (char *s = strtok_r(copy, "; ", &save); s && !error;
+         s = strtok_r(NULL, "; ", &save)) {
+        struct ct_helper_policy policy;
+
+        error = ct_helper_policy_parse(s, false, &policy);
+        policy.configured = true;
+        if (error) {
+            break;
+        } else if (find_same(all, &policy)) {
+            error = xasprintf("\"%s\": given twice", s);
+        } else if (all->n >= CT_HELPER_MAX_POLICIES) {
+            error = xasprintf("more than %d policies",
+                              CT_HELPER_MAX_POLICIES);
+        } else {
+            all->policies[all->n++] = policy;
+        }
+    }
+    free(copy);
+    return error;
+}
+
+/* A decimal number from 'min' to 'max', and nothing else. */
+static bool
+parse_number(const char *s, int min, int max, int *number)
+{
+    return (s[0] >= '0' && s[0] <= '9' && str_to_int(s, 10, number)
+            && *number >= min && *number <= max);
+}
+
+static char *
+parse_field(char *key, const char *value, struct ct_helper_policy *policy)
+{
+    int number;
+
+    if (!strcmp(key, "zone")) {
+        if (!strcmp(value, "*")) {
+            policy->zone = CT_HELPER_ANY_ZONE;
+        } else if (parse_number(value, 0, UINT16_MAX, &number)) {
+            policy->zone = number;
+        } else {
+            return xasprintf("zone=%s: neither 0 to 65535 nor *", value);
+        }
+    } else if (!strcmp(key, "proto")) {
+        policy->proto = (!strcmp(value, "tcp") ? IPPROTO_TCP
+                         : !strcmp(value, "udp") ? IPPROTO_UDP : 0);
+        if (!policy->proto) {
+            return xasprintf("proto=%s: neither tcp nor udp", value);
+        }
+    } else if (!strcmp(key, "port")) {
+        if (!parse_number(value, 1, UINT16_MAX, &number)) {
+            return xasprintf("port=%s: not 1 to 65535", value);
+        }
+        policy->port = number;
+    } else if (!strcmp(key, "helper")) {
+        policy->helper = ct_helper_find(value);
+        if (!policy->helper) {
+            return xasprintf("helper=%s: there is no such helper", value);
+        }
+    } else {
+        return xasprintf("\"%s\": neither zone, proto, port nor helper", key);
+    }
+    return NULL;
+}
+
+static void
+format_policy(const struct ct_helper_policy *policy, struct ds *ds)
+{
+    ds_put_cstr(ds, "  zone=");
+    if (policy->zone == CT_HELPER_ANY_ZONE) {
+        ds_put_char(ds, '*');
+    } else {
+        ds_put_format(ds, "%d", policy->zone);
+    }
+    ds_put_format(ds, ",proto=%s,port=%u,helper=%s%s\n",
+                  policy->proto == IPPROTO_TCP ? "tcp" : "udp", policy->port,
+                  policy->helper->name,
+                  policy->configured ? " (configured)" : "");
+}

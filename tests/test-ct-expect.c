@@ -1,0 +1,729 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Expectations and helpers in a whole tracker: real packets through
+ * ct_execute(), and what becomes of the connections that they announce. */
+
+#include <config.h>
+
+#include "ct-core-test.h"
+
+#include "ct-commit.h"
+#include "ct-expect.h"
+#include "ct-helper.h"
+#include "ct-helper-policy.h"
+#include "ct-zone.h"
+#include "openvswitch/dynamic-string.h"
+
+static const struct ct_request tftp = { .commit = true, .helper = "tftp" };
+static const struct ct_request ftp = { .commit = true, .helper = "ftp" };
+
+/* Client 1 asks server 2. */
+static const struct test_spec request = {
+    .proto = IPPROTO_UDP, .src = 1, .dst = 2, .sport = 1000, .dport = 69,
+};
+static const struct test_spec answer = {
+    .proto = IPPROTO_UDP, .src = 2, .dst = 1, .sport = 3333, .dport = 1000,
+    .len = 4,
+};
+
+/* A packet with 'n' bytes of payload. */
+static struct dp_packet *
+packet_with(struct test_spec s, const char *bytes, size_t n)
+{
+    struct dp_packet *p;
+
+    s.len = n;
+    p = test_packet(&s);
+    memcpy((char *) dp_packet_tail(p) - n, bytes, n);
+    if (s.proto == IPPROTO_TCP) {
+        test_finish_tcp(p, &s);
+    } else {
+        struct udp_header *uh = dp_packet_l4(p);
+
+        uh->udp_csum = 0;
+        uh->udp_csum = csum_finish(csum_continue(
+            test_pseudo_csum(p, s.ipv6), uh, n + UDP_HEADER_LEN));
+    }
+    return p;
+}
+
+static uint8_t
+state_with(struct test_spec s, const char *bytes, size_t n,
+           const struct ct_request *r)
+{
+    struct dp_packet *p = test_ct(ct, packet_with(s, bytes, n), s.ipv6, r,
+                                  now);
+    uint8_t ct_state = p ? p->md.ct_state : DROPPED;
+
+    dp_packet_delete(p);
+    return ct_state;
+}
+
+static uint8_t
+read_request(struct test_spec s, const struct ct_request *r)
+{
+    return state_with(s, "\0\1file\0octet", 13, r);
+}
+
+static unsigned int
+n_expectations(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < ct_zones_count(ct); i++) {
+        n += ct_zones_at(ct, i)->expects.n;
+    }
+    return n;
+}
+
+static bool
+shows(const char *what)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    bool ok;
+
+    ct_expects_format(ct, -1, now, &ds);
+    ok = strstr(ds_cstr(&ds), what);
+    if (!ok) {
+        printf("%s\n", ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+    return ok;
+}
+
+/* An expectation is matched once, with what belongs to it. */
+static void
+test_once(void)
+{
+    struct ct_request r = tftp;
+    struct ct_dpif_entry e;
+    struct dp_packet *p;
+
+    r.mark = 5;
+    r.mark_mask = UINT32_MAX;
+    r.label.u64.lo = r.label_mask.u64.lo = 0xabc;
+    assert(state(answer, &look) == NEW);
+    assert(read_request(request, &r) == NEW);
+    assert(n_expectations() == 1);
+    assert(shows("zone=0,udp,src=10.0.0.2,dst=10.0.0.1,sport=*,dport=1000,"
+                 "parent=(src=10.0.0.1,dst=10.0.0.2,sport=1000,dport=69),"
+                 "helper=tftp,timeout=300\n"));
+
+    /* Looking uses nothing up, and shows the parent's. */
+    for (int i = 0; i < 2; i++) {
+        p = test_ct(ct, test_packet(&answer), false, &look, now);
+        assert(p->md.ct_state == (NEW | CS_RELATED) && p->md.ct_mark == 5);
+        assert(p->md.ct_label.u64.lo == 0xabc);
+        assert(p->md.ct_orig_tuple.ipv4.ipv4_src == test_ip(1)
+               && p->md.ct_orig_tuple.ipv4.dst_port == htons(69));
+        dp_packet_delete(p);
+    }
+
+    p = test_ct(ct, test_packet(&answer), false, &look, now);
+    p = test_ct(ct, p, false, &commit, now);
+    assert(p->md.ct_state == (NEW | CS_RELATED) && p->md.ct_mark == 5);
+    assert(p->md.ct_label.u64.lo == 0xabc);
+    assert(p->md.ct_orig_tuple.ipv4.dst_port == htons(69));
+    /* A second ct() of the same packet knows it. */
+    p = test_ct(ct, p, false, &look, now);
+    assert(p->md.ct_state == (NEW | CS_RELATED));
+    dp_packet_delete(p);
+
+    assert(!n_expectations());
+    assert(ct_counter_get(ct, CT_C_EXPECTED) == 1);
+    assert(state(answer, &look) == REL);
+    assert(state(back(answer), &look) == (RPL | CS_RELATED));
+    assert(state(answer, &look) == (EST | CS_RELATED));
+
+    /* Another port of the server's comes too late. */
+    struct test_spec other = answer;
+    other.sport++;
+    assert(state(other, &look) == NEW);
+
+    struct ct_dump *dump = ct_dump_create(ct, NULL, NULL);
+    unsigned int n_children = 0;
+    while (!ct_dump_next(dump, &e)) {
+        if (e.status & CT_DPIF_STATUS_EXPECTED) {
+            n_children++;
+            assert(e.mark == 5 && e.labels.u64.lo == 0xabc);
+            assert(e.tuple_orig.src.ip == test_ip(2));
+            assert(e.tuple_parent.src.ip == test_ip(1)
+                   && e.tuple_parent.dst_port == htons(69));
+            assert(!e.helper.name);
+        }
+        ct_dpif_entry_uninit(&e);
+    }
+    ct_dump_destroy(dump);
+    assert(n_children == 1);
+}
+
+/* What must match. */
+static void
+test_strangers(void)
+{
+    struct ct_request zone = { .zone = 3 };
+    struct test_spec s;
+
+    assert(read_request(request, &tftp) == NEW);
+    s = answer, s.src = 3;
+    assert(state(s, &look) == NEW);
+    s = answer, s.dst = 3;
+    assert(state(s, &look) == NEW);
+    s = answer, s.dport++;
+    assert(state(s, &look) == NEW);
+    s = answer, s.ipv6 = true;
+    assert(state(s, &look) == NEW);
+    s = answer, s.proto = IPPROTO_TCP, s.flags = TCP_SYN;
+    assert(state(s, &look) == NEW);
+    assert(state(answer, &zone) == NEW);
+    s = answer, s.sport = 1;
+    assert(state(s, &look) == (NEW | CS_RELATED));
+    assert(n_expectations() == 1);
+
+    /* Only what a helper is asked to read. */
+    s = request, s.sport = 2000;
+    assert(read_request(s, &commit) == NEW);
+    assert(n_expectations() == 1);
+    assert(state_with(s, "\0\3data", 6, &look) == NEW);
+    assert(n_expectations() == 1);
+}
+
+static void
+test_ends(void)
+{
+    const uint16_t zone = 0;
+    struct ct_dpif_tuple tuple = {
+        .l3_type = AF_INET, .ip_proto = IPPROTO_UDP,
+        .src_port = htons(1000), .dst_port = htons(69),
+    };
+    struct test_spec s = request;
+
+    tuple.src.ip = test_ip(1);
+    tuple.dst.ip = test_ip(2);
+
+    /* With its parent. */
+    assert(read_request(request, &tftp) == NEW);
+    assert(n_expectations() == 1);
+    assert(!ct_flush(ct, &zone, &tuple));
+    assert(!n_expectations() && state(answer, &look) == NEW);
+
+    /* With its zone. */
+    assert(read_request(request, &tftp) == NEW);
+    ct_flush(ct, &zone, NULL);
+    assert(!n_expectations() && state(answer, &look) == NEW);
+
+    /* When its parent's time is over. */
+    advance(1000);
+    assert(read_request(request, &tftp) == NEW);
+    advance(29000);
+    assert(state(answer, &look) == (NEW | CS_RELATED));
+    advance(2000);
+    assert(state(answer, &look) == NEW && !n_expectations());
+
+    /* When its own is, on sight, and then really. */
+    set_policy(1, 1000);
+    struct ct_request r = tftp;
+    r.timeout_policy = 1;
+    assert(read_request(request, &r) == NEW);
+    advance(299000);
+    assert(state(answer, &look) == (NEW | CS_RELATED));
+    now += 1001;
+    assert(state(answer, &look) == NEW && n_expectations() == 1);
+    advance(2000);
+    assert(!n_expectations());
+
+    /* A second one of the same parent replaces the first. */
+    assert(read_request(request, &r) != DROPPED);
+    assert(read_request(request, &r) != DROPPED);
+    assert(n_expectations() == 1);
+    assert(shows(",timeout=300"));
+
+    /* By hand. */
+    s.sport = 2000;
+    assert(read_request(s, &r) == NEW);
+    assert(n_expectations() == 2);
+    assert(!ct_expects_delete(ct, 7, 0));
+    assert(!ct_expects_delete(ct, -1, 12345));
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    ct_expects_format(ct, 0, now, &ds);
+    uint32_t id = atoi(strstr(ds_cstr(&ds), "id=") + 3);
+    ds_destroy(&ds);
+    assert(ct_expects_delete(ct, -1, id) == 1);
+    assert(n_expectations() == 1);
+    assert(ct_expects_delete(ct, 0, 0) == 1);
+    assert(!n_expectations());
+}
+
+static void
+test_zone_full(void)
+{
+    struct test_spec s = request;
+
+    for (unsigned int i = 0; i < CT_EXPECT_MAX_PER_ZONE; i++) {
+        s.sport = i + 1;
+        assert(read_request(s, &tftp) == NEW);
+    }
+    assert(n_expectations() == CT_EXPECT_MAX_PER_ZONE);
+    s.sport++;
+    assert(read_request(s, &tftp) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_EXPECT) == 1);
+    /* A zone is none of another's business. */
+    struct ct_request other = tftp;
+    other.zone = 1;
+    assert(read_request(s, &other) == NEW);
+}
+
+/* A permanent expectation, and one that is inactive. */
+static void
+test_flags(void)
+{
+    struct test_spec s = answer;
+
+    assert(read_request(request, &tftp) == NEW);
+    struct ct_expects *expects = &ct_zone_get(ct, 0)->expects;
+    struct ct_expectation *e;
+    HMAP_FOR_EACH (e, node, &expects->by_dst) {
+        e->permanent = true;
+    }
+    for (int i = 0; i < 3; i++) {
+        s.sport++;
+        assert(state(s, &commit) == (NEW | CS_RELATED));
+        assert(n_expectations() == 1);
+    }
+    HMAP_FOR_EACH (e, node, &expects->by_dst) {
+        e->inactive = true;
+    }
+    s.sport++;
+    assert(state(s, &commit) == NEW);
+}
+
+/* Under nat(src) the answer comes to the public address, and goes to the
+ * client. */
+static void
+test_nat(void)
+{
+    struct ct_request r = snat(100, 0), related = { .zone = 1 };
+    struct test_spec s = answer;
+    struct dp_packet *p;
+
+    strcpy(r.helper, "tftp");
+    related.commit = true;
+    related.nat.kind = CT_NAT_EXISTING;
+    p = test_ct(ct, packet_with(request, "\0\1f\0o", 6), false, &r, now);
+    assert(p->md.ct_state == (NEW | CS_SRC_NAT));
+    dp_packet_delete(p);
+    assert(shows("src=10.0.0.2,dst=10.0.0.100,sport=*,dport=1000,"
+                 "nat=(src=10.0.0.2,dst=10.0.0.1,dport=1000),"));
+
+    assert(state(s, &related) == NEW);
+    s.dst = 100;
+    s.sport++;
+    p = test_ct(ct, test_packet(&s), false, &related, now);
+    assert(p->md.ct_state == (NEW | CS_RELATED | CS_DST_NAT));
+    const struct ip_header *ip = dp_packet_l3(p);
+    assert(get_16aligned_be32(&ip->ip_dst) == test_ip(1));
+    dp_packet_delete(p);
+    assert(!n_expectations());
+}
+
+/* An FTP control connection, in which the client has sent up to 200 and the
+ * server up to 700. */
+
+static const struct test_spec control = {
+    .proto = IPPROTO_TCP, .src = 1, .dst = 2, .sport = 1000, .dport = 21,
+};
+
+static struct test_spec to_server, to_client;
+static struct ct_request any;
+
+static void
+open_control(const struct ct_request *r, bool ipv6, uint16_t seen_as,
+             uint16_t server)
+{
+    to_server = to_client = control;
+    to_server.ipv6 = ipv6;
+    to_client = back(to_server);
+    to_client.dst = seen_as;
+    to_client.src = server;
+    any = (struct ct_request) { .zone = r->zone };
+    any.nat.kind = CT_NAT_EXISTING;
+
+    assert(state(segment(to_server, TCP_SYN, 99, 0), r) & CS_NEW);
+    assert(state(segment(to_client, TCP_SYN | TCP_ACK, 499, 100), &any)
+           & CS_ESTABLISHED);
+    assert(state_with(segment(to_client, TCP_ACK, 500, 100),
+                      "220 hi\r\n", 8, &any) & CS_ESTABLISHED);
+    assert(state_with(segment(to_server, TCP_ACK, 100, 508),
+                      "USER x\r\n", 8, &any) & CS_ESTABLISHED);
+}
+
+/* Sends 'line' and returns what comes out, after checking lengths and
+ * checksums. */
+static struct dp_packet *
+pass(struct test_spec s, const char *line, const char *expected,
+     uint32_t *seq, uint32_t *ack)
+{
+    struct dp_packet *p = test_ct(ct, packet_with(s, line, strlen(line)),
+                                  s.ipv6, &any, now);
+    size_t n = strlen(expected);
+
+    assert(p && p->md.ct_state & CS_ESTABLISHED);
+    const struct tcp_header *th = dp_packet_l4(p);
+    size_t l4_len = (char *) dp_packet_tail(p) - (char *) th;
+    assert(l4_len == TCP_HEADER_LEN + n && !memcmp(th + 1, expected, n));
+    assert(!csum_finish(csum_continue(test_pseudo_csum(p, s.ipv6), th,
+                                      l4_len)));
+    if (s.ipv6) {
+        const struct ovs_16aligned_ip6_hdr *ip6 = dp_packet_l3(p);
+
+        assert(ntohs(ip6->ip6_ctlun.ip6_un1.ip6_un1_plen) == l4_len);
+    } else {
+        const struct ip_header *ip = dp_packet_l3(p);
+
+        assert(ntohs(ip->ip_tot_len) == IP_HEADER_LEN + l4_len);
+        assert(!csum(ip, IP_HEADER_LEN));
+    }
+    *seq = ntohl(get_16aligned_be32(&th->tcp_seq));
+    *ack = ntohl(get_16aligned_be32(&th->tcp_ack));
+    return p;
+}
+
+static void
+check_pass(struct test_spec s, const char *line, const char *expected,
+           uint32_t seq, uint32_t ack)
+{
+    uint32_t got_seq, got_ack;
+
+    dp_packet_delete(pass(s, line, expected, &got_seq, &got_ack));
+    assert(got_seq == seq && got_ack == ack);
+}
+
+static void
+test_ftp(void)
+{
+    struct test_spec data = { .proto = IPPROTO_TCP, .src = 2, .dst = 1,
+                              .sport = 20, .dport = 1025, .flags = TCP_SYN };
+
+    open_control(&ftp, false, 1, 2);
+    any.nat.kind = CT_NAT_NONE;
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508),
+                      "PORT 10,0,0,3,4,1\r\n", 19, &any) == EST);
+    assert(!n_expectations());
+    assert(ct_counter_get(ct, CT_C_HELPER_REFUSED) == 1);
+
+    check_pass(segment(to_server, TCP_ACK, 127, 508),
+               "PORT 10,0,0,1,4,1\r\n", "PORT 10,0,0,1,4,1\r\n", 127, 508);
+    assert(n_expectations() == 1);
+    assert(state(data, &look) == (NEW | CS_RELATED));
+
+    /* The next one replaces it. */
+    check_pass(segment(to_server, TCP_ACK, 146, 508),
+               "PORT 10,0,0,1,4,2\r\n", "PORT 10,0,0,1,4,2\r\n", 146, 508);
+    assert(n_expectations() == 1);
+    assert(state(data, &look) == NEW);
+    data.dport++;
+    assert(state(data, &look) == (NEW | CS_RELATED));
+
+    assert(state_with(segment(to_server, TCP_ACK, 165, 508),
+                      "PORT 10,0,0", 11, &any) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_HELPER_PAYLOAD) == 1);
+}
+
+/* What client and server see of each other when the client's text becomes
+ * longer. */
+static void
+test_ftp_snat(void)
+{
+    struct ct_request r = snat(100, 0);
+    struct test_spec data = { .proto = IPPROTO_TCP, .src = 2, .dst = 100,
+                              .sport = 20, .dport = 1025, .flags = TCP_SYN };
+    struct ct_dpif_entry e;
+
+    strcpy(r.helper, "ftp");
+    open_control(&r, false, 100, 2);
+
+    /* 19 bytes become 21; the first time and when they are sent again. */
+    for (int i = 0; i < 2; i++) {
+        check_pass(segment(to_server, TCP_ACK, 108, 508),
+                   "PORT 10,0,0,1,4,1\r\n", "PORT 10,0,0,100,4,1\r\n", 108,
+                   508);
+        assert(n_expectations() == 1);
+    }
+    assert(shows("dst=10.0.0.100,sport=*,dport=1025,nat=(src=10.0.0.2,"
+                 "dst=10.0.0.1,dport=1025)"));
+    assert(dump_first(-1, &e) && e.status & CT_DPIF_STATUS_SEQ_ADJUST);
+    ct_dpif_entry_uninit(&e);
+
+    /* The server acknowledges 21, the client hears of 19. */
+    check_pass(segment(to_client, TCP_ACK, 508, 129), "200 ok\r\n",
+               "200 ok\r\n", 508, 127);
+    check_pass(segment(to_server, TCP_ACK, 127, 516), "NOOP\r\n",
+               "NOOP\r\n", 129, 516);
+    /* An old acknowledgment. */
+    check_pass(segment(to_client, TCP_ACK, 516, 108), "", "", 516, 108);
+    /* What was never sent is not acknowledged. */
+    assert(state(segment(to_client, TCP_ACK, 516, 136), &any) == INV);
+    check_pass(segment(to_client, TCP_ACK, 516, 135), "", "", 516, 133);
+
+    /* Again, on top of the first. */
+    check_pass(segment(to_server, TCP_ACK, 133, 516),
+               "EPRT |1|10.0.0.1|1026|\r\n", "EPRT |1|10.0.0.100|1026|\r\n",
+               135, 516);
+    check_pass(segment(to_client, TCP_ACK, 516, 161), "200 ok\r\n",
+               "200 ok\r\n", 516, 157);
+    check_pass(segment(to_server, TCP_ACK, 157, 524), "NOOP\r\n",
+               "NOOP\r\n", 161, 524);
+    /* What was changed before that cannot be changed again. */
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508),
+                      "PORT 10,0,0,1,4,1\r\n", 19, &any) != DROPPED);
+
+    struct ct_request related = any;
+    related.commit = true;
+    data.dport = 1026;
+    assert(state(data, &related) == (NEW | CS_RELATED | CS_DST_NAT));
+    assert(!n_expectations());
+    assert(ct_counter_get(ct, CT_C_INVALID_TCP_WINDOW) == 1);
+}
+
+/* A port that another connection holds at the public address: the client's
+ * becomes another one, and is given back in the end. */
+static void
+test_ftp_port_taken(void)
+{
+    struct ct_request r = snat(100, 1025);
+    struct test_spec s = tcp;
+    uint32_t seq, ack;
+
+    /* Takes port 1025. */
+    s.src = 9;
+    s.flags = TCP_SYN;
+    assert(state(s, &r) == (NEW | CS_SRC_NAT));
+
+    r = snat(100, 0);
+    strcpy(r.helper, "ftp");
+    open_control(&r, false, 100, 2);
+    dp_packet_delete(pass(segment(to_server, TCP_ACK, 108, 508),
+                          "PORT 10,0,0,1,4,1\r\n", "PORT 10,0,0,100,4,2\r\n",
+                          &seq, &ack));
+    assert(shows("dport=1026,nat=(src=10.0.0.2,dst=10.0.0.1,dport=1025)"));
+    /* Sent again: the same. */
+    dp_packet_delete(pass(segment(to_server, TCP_ACK, 108, 508),
+                          "PORT 10,0,0,1,4,1\r\n", "PORT 10,0,0,100,4,2\r\n",
+                          &seq, &ack));
+    assert(n_expectations() == 1);
+    assert(ct_expects_delete(ct, -1, 0) == 1);
+    dp_packet_delete(pass(segment(to_server, TCP_ACK, 108, 508),
+                          "PORT 10,0,0,1,4,1\r\n", "PORT 10,0,0,100,4,2\r\n",
+                          &seq, &ack));
+}
+
+/* The server behind another address: it is its answers that change. */
+static void
+test_ftp_dnat(void)
+{
+    struct ct_request r = {
+        .zone = 1, .commit = true, .helper = "ftp",
+        .nat = {
+            .kind = CT_NAT_DST, .have_addr = true, .ipv6 = true,
+            .min_addr.ip6 = test_ip6(300), .max_addr.ip6 = test_ip6(300),
+        },
+    };
+
+    open_control(&r, true, 1, 300);
+    check_pass(segment(to_client, TCP_ACK, 508, 108),
+               "229 go (|||1025|)\r\n", "229 go (|||1025|)\r\n", 508, 108);
+    assert(shows("src=fd00::1,dst=fd00::2,sport=*,dport=1025,"
+                 "nat=(src=fd00::1,dst=fd00::12c,dport=1025)"));
+    check_pass(segment(to_server, TCP_ACK, 108, 527),
+               "EPRT |2|fd00::1|1026|\r\n", "EPRT |2|fd00::1|1026|\r\n",
+               108, 527);
+    assert(shows("src=fd00::12c,dst=fd00::1,sport=*,dport=1026,"
+                 "nat=(src=fd00::2,dst=fd00::1,dport=1026)"));
+    assert(!ct_counter_get(ct, CT_C_MANGLED));
+
+    /* And over IPv4, shorter. */
+    r.nat.ipv6 = false;
+    memset(&r.nat.min_addr, 0, sizeof r.nat.min_addr);
+    r.nat.min_addr.ip = r.nat.max_addr.ip = test_ip(200);
+    memset(&r.nat.max_addr, 0, sizeof r.nat.max_addr);
+    r.nat.max_addr.ip = test_ip(200);
+    open_control(&r, false, 1, 200);
+    check_pass(segment(to_client, TCP_ACK, 508, 108),
+               "227 go (10,0,0,200,4,1)\r\n", "227 go (10,0,0,2,4,1)\r\n",
+               508, 108);
+    /* The client acknowledges 23, the server hears of 25. */
+    check_pass(segment(to_server, TCP_ACK, 108, 531), "NOOP\r\n", "NOOP\r\n",
+               108, 533);
+    check_pass(segment(to_client, TCP_ACK, 533, 114), "200 ok\r\n",
+               "200 ok\r\n", 531, 114);
+}
+
+/* Policies. */
+
+static bool
+policy_shows(const char *what)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    bool same;
+
+    ct_helper_policies_format(ct, &ds);
+    same = !strcmp(ds_cstr(&ds), what);
+    if (!same) {
+        printf("%s\n", ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+    return same;
+}
+
+static bool
+refused(const char *text)
+{
+    char *error = ct_helper_policies_set(ct, text);
+    bool is_error = error != NULL;
+
+    free(error);
+    return is_error;
+}
+
+static const char *const bad_policies[] = {
+    "zone=5",
+    "proto=udp,port=69,helper=tftp",
+    "zone=5,port=69,helper=tftp",
+    "zone=5,proto=udp,helper=tftp",
+    "zone=5,proto=udp,port=69",
+    "zone=65536,proto=udp,port=69,helper=tftp",
+    "zone=-1,proto=udp,port=69,helper=tftp",
+    "zone=,proto=udp,port=69,helper=tftp",
+    "zone=5x,proto=udp,port=69,helper=tftp",
+    "zone=5,proto=icmp,port=69,helper=tftp",
+    "zone=5,proto=udp,port=0,helper=tftp",
+    "zone=5,proto=udp,port=65536,helper=tftp",
+    "zone=5,proto=udp,port=69,helper=nosuch",
+    "zone=5,proto=udp,port=69,helper=",
+    "zone=5,proto=tcp,port=69,helper=tftp",
+    "zone=5,proto=udp,port=69,helper=tftp,more=1",
+    "zone=5,proto=udp,port=69,helper=tftp;zone=5,proto=udp,port=69,"
+        "helper=tftp",
+    "zone=6,proto=udp,port=69,helper=tftp;nonsense",
+};
+
+static void
+test_policy(void)
+{
+    const struct ct_request in_zone5 = { .zone = 5, .commit = true };
+    struct ct_helper_policy policy;
+    struct test_spec s = request;
+
+    /* Never by itself. */
+    assert(read_request(s, &commit) == NEW && !n_expectations());
+
+    assert(!ct_helper_policies_set(
+        ct, "zone=5,proto=udp,port=69,helper=tftp;"
+            "proto=tcp,port=21,helper=ftp,zone=*"));
+    assert(policy_shows(
+        "  zone=5,proto=udp,port=69,helper=tftp (configured)\n"
+        "  zone=*,proto=tcp,port=21,helper=ftp (configured)\n"));
+    s.sport = 1;
+    assert(read_request(s, &commit) == NEW && !n_expectations());
+    assert(read_request(s, &in_zone5) == NEW && n_expectations() == 1);
+    s.sport = 2;
+    s.dport = 70;
+    assert(read_request(s, &in_zone5) == NEW && n_expectations() == 1);
+
+    /* What is wrong changes nothing. */
+    for (size_t i = 0; i < ARRAY_SIZE(bad_policies); i++) {
+        if (!refused(bad_policies[i])) {
+            printf("%s\n", bad_policies[i]);
+            abort();
+        }
+        assert(ct_counter_get(ct, CT_C_HELPER_SETTING_BAD) == i + 1);
+    }
+    assert(policy_shows(
+        "  zone=5,proto=udp,port=69,helper=tftp (configured)\n"
+        "  zone=*,proto=tcp,port=21,helper=ftp (configured)\n"));
+
+    /* One by one; the configuration does not touch them. */
+    assert(!ct_helper_policy_parse("zone=*,proto=udp,port=70,helper=tftp",
+                                   false, &policy));
+    assert(!ct_helper_policy_add(ct, &policy));
+    assert(!ct_helper_policy_add(ct, &policy));
+    assert(!ct_helper_policies_set(ct, NULL));
+    assert(policy_shows("  zone=*,proto=udp,port=70,helper=tftp\n"));
+    s.sport = 3;
+    assert(read_request(s, &in_zone5) == NEW && n_expectations() == 2);
+    assert(!ct_helper_policy_parse("zone=*,proto=udp,port=70", true,
+                                   &policy));
+    assert(!ct_helper_policy_del(ct, &policy));
+    assert(ct_helper_policy_del(ct, &policy) == ENOENT);
+    assert(policy_shows(""));
+    s.sport = 4;
+    assert(read_request(s, &in_zone5) == NEW && n_expectations() == 2);
+
+    /* Full. */
+    for (int i = 0; i < CT_HELPER_MAX_POLICIES; i++) {
+        policy.port = i + 1;
+        policy.helper = &ct_helper_tftp;
+        assert(!ct_helper_policy_add(ct, &policy));
+    }
+    policy.port++;
+    assert(ct_helper_policy_add(ct, &policy) == ENOSPC);
+}
+
+/* Random payloads, in connections with and without translation. */
+static void
+test_random_payloads(void)
+{
+    static const char *const words[] = {
+        "PORT ", "EPRT ", "227 ", "229 ", "10,0,0,1,4,1", "10,0,0,2,4,1",
+        "PORT 10,0,0,1,4,1\r\n", "EPRT |1|10.0.0.1|1025|\r\n",
+        "|1|10.0.0.1|1025|", "(|||1025|)", "\r\n", "\n", "\r", " ", "(", "9",
+    };
+    struct ct_request r = snat(100, 0);
+    uint32_t seq[] = { 108, 508 };
+    uint32_t random = 1;
+
+    strcpy(r.helper, "ftp");
+    open_control(&r, false, 100, 2);
+    ct_set_tcp_seq_chk(ct, false);
+    for (int i = 0; i < 30000; i++) {
+        char line[512] = "";
+        bool server;
+
+        random = random * 1664525 + 1013904223;
+        server = random >> 31;
+        for (unsigned int n = random >> 16 & 7; n > 0; n--) {
+            random = random * 1664525 + 1013904223;
+            strcat(line, words[(random >> 16) % ARRAY_SIZE(words)]);
+        }
+
+        struct test_spec s = segment(server ? to_client : to_server, TCP_ACK,
+                                     seq[server], seq[!server]);
+        uint8_t ct_state = state_with(s, line, strlen(line), &any);
+        if (ct_state != DROPPED) {
+            seq[server] += strlen(line);
+        }
+        assert(n_expectations() <= 1);
+    }
+    assert(ct_counter_get(ct, CT_C_MANGLED) > 10);
+}
+
+static const struct test tests[] = {
+    { "once", test_once },
+    { "strangers", test_strangers },
+    { "ends", test_ends },
+    { "zone-full", test_zone_full },
+    { "flags", test_flags },
+    { "nat", test_nat },
+    { "ftp", test_ftp },
+    { "ftp-snat", test_ftp_snat },
+    { "ftp-port-taken", test_ftp_port_taken },
+    { "ftp-dnat", test_ftp_dnat },
+    { "policy", test_policy },
+    { "random", test_random_payloads },
+};
+
+int
+main(int argc, char *argv[])
+{
+    return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Sequence numbers behind a changed payload: which number becomes which, and
+ * TCP headers as they are written. */
+
+#include <config.h>
+
+#include "ct-test.h"
+
+#include "ct-seqadj.h"
+#include "csum.h"
+#include "packets.h"
+#include "unaligned.h"
+
+/* The segments at 1000 and at 1100 have become 2 and then 3 bytes longer. */
+static const struct {
+    uint32_t seq;
+    int32_t gain;
+} seqs[] = {
+    { 0, 0 },
+    { 999, 2 },                 /* Before the last change but one: as between
+                                 * them, which the kernel does too. */
+    { 1000, 2 },
+    { 1099, 2 },
+    { 1100, 2 },                /* Its own number changes by the first. */
+    { 1101, 5 },
+    { 5000, 5 },
+};
+
+static void
+test_numbers(void)
+{
+    struct ct_seqadj adj = { .pos = 0 };
+
+    CHECK(!ct_seqadj_seq(&adj, 77) && !ct_seqadj_ack(&adj, 77));
+    CHECK(ct_seqadj_set(&adj, 1000, 2));
+    CHECK(ct_seqadj_seq(&adj, 1000) == 0);
+    CHECK(ct_seqadj_seq(&adj, 1001) == 2);
+    /* 20 bytes from 1000 on arrive as 22. */
+    CHECK(ct_seqadj_ack(&adj, 1000) == 0);
+    CHECK(ct_seqadj_ack(&adj, 1022) == 2);
+
+    /* Sent again, and changed again. */
+    CHECK(ct_seqadj_set(&adj, 1000, 2));
+    CHECK(adj.before == 0 && adj.after == 2);
+    /* Sent again, and to be changed in another way. */
+    CHECK(!ct_seqadj_set(&adj, 1000, 3));
+    CHECK(!ct_seqadj_set(&adj, 900, 1) && !ct_seqadj_may_change(&adj, 900));
+    CHECK(ct_seqadj_set(&adj, 900, 0));
+    CHECK(adj.before == 0 && adj.after == 2 && adj.pos == 1000);
+
+    CHECK(ct_seqadj_set(&adj, 1100, 3));
+    for (size_t i = 1; i < ARRAY_SIZE(seqs); i++) {
+        CHECK(ct_seqadj_seq(&adj, seqs[i].seq) == seqs[i].gain);
+    }
+    CHECK(ct_seqadj_ack(&adj, 1102) == 2);
+    CHECK(ct_seqadj_ack(&adj, 1103) == 5);
+
+    /* Shorter, and over the end of the numbers. */
+    struct ct_seqadj wrap = { .pos = 0 };
+    CHECK(ct_seqadj_set(&wrap, 0xfffffff0, -4));
+    CHECK(ct_seqadj_seq(&wrap, 0xfffffff0) == 0);
+    CHECK(ct_seqadj_seq(&wrap, 4) == -4);
+    CHECK(ct_seqadj_ack(&wrap, 0xfffffffe) == -4);
+}
+
+#define N_OPTIONS 40
+
+static uint16_t
+sum(const void *p, size_t n)
+{
+    return (OVS_FORCE uint16_t) csum(p, n);
+}
+
+/* Writes a header with 'options', adjusts it, and checks the checksum. */
+static void
+rewrite(uint8_t *tcp, const void *options, size_t n, uint32_t seq,
+        uint32_t ack)
+{
+    static const struct ct_seqadj own = { 1000, 0, 2 };
+    static const struct ct_seqadj peer = { 9000, 0, -3 };
+    struct tcp_header *th = (struct tcp_header *) tcp;
+    size_t len = TCP_HEADER_LEN + n;
+
+    memset(tcp, 0, TCP_HEADER_LEN + N_OPTIONS);
+    put_16aligned_be32(&th->tcp_seq, htonl(seq));
+    put_16aligned_be32(&th->tcp_ack, htonl(ack));
+    th->tcp_ctl = TCP_CTL(TCP_ACK, len / 4);
+    memcpy(tcp + TCP_HEADER_LEN, options, n);
+    th->tcp_csum = csum(tcp, len);
+    CHECK(!sum(tcp, len));
+    ct_seqadj_rewrite(tcp, len, &own, &peer, false);
+    CHECK(!sum(tcp, len));
+}
+
+static uint32_t
+number(const uint8_t *p)
+{
+    return ntohl(get_unaligned_be32((const ovs_be32 *) (const void *) p));
+}
+
+static void
+test_header(void)
+{
+    static const uint8_t sack[] = {
+        1, 1, 5, 18,
+        0, 0, 0x23, 0x29, 0, 0, 0x23, 0x39,         /* 9001-9017 */
+        0, 0, 0x23, 0x00, 0, 0, 0x23, 0x10,         /* 8960-8976 */
+    };
+    static const uint8_t odd[] = {
+        1, 5, 10, 0, 0, 0x23, 0x29, 0, 0, 0x23, 0x39, 0,
+    };
+    uint8_t tcp[TCP_HEADER_LEN + N_OPTIONS];
+
+    rewrite(tcp, "", 0, 1000, 9000);
+    CHECK(number(tcp + 4) == 1000 && number(tcp + 8) == 9000);
+    rewrite(tcp, "", 0, 1001, 9001);
+    CHECK(number(tcp + 4) == 1003 && number(tcp + 8) == 9004);
+    rewrite(tcp, "", 0, 1001, 8000);
+    CHECK(number(tcp + 4) == 1003 && number(tcp + 8) == 8000);
+
+    rewrite(tcp, sack, sizeof sack, 500, 8960);
+    CHECK(number(tcp + 24) == 9004 && number(tcp + 28) == 9020);
+    CHECK(number(tcp + 32) == 8960 && number(tcp + 36) == 8976);
+
+    /* Not aligned to two bytes. */
+    rewrite(tcp, odd, sizeof odd, 500, 8960);
+    CHECK(number(tcp + 23) == 9004 && number(tcp + 27) == 9020);
+}
+
+/* Options of any length and content: nothing beyond the header changes. */
+static void
+test_random(void)
+{
+    uint8_t tcp[TCP_HEADER_LEN + N_OPTIONS];
+    uint8_t options[N_OPTIONS];
+    uint64_t r = 1;
+
+    for (int i = 0; i < 100000; i++) {
+        size_t n = ct_test_random(&r) % 11 * 4;
+
+        for (size_t j = 0; j < n; j++) {
+            options[j] = ct_test_random(&r) % 12;
+        }
+        rewrite(tcp, options, n, ct_test_random(&r), ct_test_random(&r));
+        CHECK(is_all_zeros(tcp + TCP_HEADER_LEN + n, N_OPTIONS - n));
+    }
+}
+
+int
+main(int argc OVS_UNUSED, char *argv[])
+{
+    set_program_name(argv[0]);
+    test_numbers();
+    test_header();
+    test_random();
+    return ct_test_end("ct-seqadj");
+}
