@@ -240,6 +240,9 @@ write_payload(const struct reading *r, const struct ct_tuple *place)
     }
 
     int delta = (int) n - (int) found->text_len;
+    if (packet->reassembled) {
+        return drop(r, CT_C_DROP_MANGLE);
+    }
     if ((packet->tuple.proto == IPPROTO_TCP
          && !ct_seqadj_set(&r->help->seqadj[packet->dir], r->in.seq, delta))
         || !ct_mangle(packet, found->text_ofs, found->text_len, text, n)) {

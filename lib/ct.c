@@ -167,6 +167,7 @@ begin_packet(struct ct_pass *pass, struct dp_packet *pkt,
     packet->zone = ct_zone_get(pass->ct, pass->request->zone);
     packet->now = pass->now;
     packet->is_icmp_error = false;
+    packet->reassembled = false;
     packet->parsed = packet->keyed = false;
     packet->valid = packet->cached = false;
     packet->bucket = NULL;
@@ -211,6 +212,7 @@ track_datagram(void *pass_, struct dp_packet *pkt)
     struct ct_packet packet;
 
     begin_packet(pass, pkt, &packet);
+    packet.reassembled = true;
     if (!track_one(pass, &packet)) {
         /* Its fragments go the same way: they are not late. */
         pkt->md.ct_state = CS_TRACKED | CS_INVALID;

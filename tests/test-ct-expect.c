@@ -12,6 +12,7 @@
 #include "ct-helper.h"
 #include "ct-helper-policy.h"
 #include "ct-zone.h"
+#include "ipf.h"
 #include "openvswitch/dynamic-string.h"
 
 static const struct ct_request tftp = { .commit = true, .helper = "tftp" };
@@ -558,6 +559,50 @@ test_ftp_dnat(void)
                "200 ok\r\n", 531, 114);
 }
 
+/* Of what came in fragments, and leaves in them, no address is replaced: it
+ * is dropped. */
+static void
+test_ftp_fragments(void)
+{
+    struct ct_request r = snat(100, 0);
+    struct dp_packet_batch batch;
+    struct dp_packet *whole;
+    char line[901];
+
+    strcpy(r.helper, "ftp");
+    open_control(&r, false, 100, 2);
+    ipf_set_min_frag(ct_ipf(ct), false, 400);
+
+    memset(line, 'x', sizeof line);
+    memcpy(line, "PORT 10,0,0,1,4,1\r\n", 19);
+    line[899] = '\n';
+    whole = packet_with(segment(to_server, TCP_ACK, 108, 508), line, 900);
+    dp_packet_batch_init(&batch);
+    for (int i = 0; i < 2; i++) {
+        /* 600 bytes behind the IP header, and the other 320. */
+        struct dp_packet *p = dp_packet_clone(whole);
+        struct ip_header *ip = dp_packet_l3(p);
+        size_t n = i ? 320 : 600;
+
+        if (i) {
+            memmove(ip + 1, (char *) (ip + 1) + 600, n);
+        }
+        dp_packet_set_size(p, (char *) (ip + 1) + n
+                              - (char *) dp_packet_data(p));
+        ip->ip_tot_len = htons(IP_HEADER_LEN + n);
+        ip->ip_frag_off = htons(i ? 600 / 8 : IP_MORE_FRAGMENTS);
+        ip->ip_csum = 0;
+        ip->ip_csum = csum(ip, IP_HEADER_LEN);
+        dp_packet_batch_add(&batch, p);
+    }
+    dp_packet_delete(whole);
+
+    ct_execute(ct, &batch, htons(ETH_TYPE_IP), &any, now);
+    assert(dp_packet_batch_is_empty(&batch));
+    assert(ct_counter_get(ct, CT_C_DROP_MANGLE) == 1);
+    assert(!ct_counter_get(ct, CT_C_MANGLED));
+}
+
 /* Policies. */
 
 static bool
@@ -718,6 +763,7 @@ static const struct test tests[] = {
     { "ftp-snat", test_ftp_snat },
     { "ftp-port-taken", test_ftp_port_taken },
     { "ftp-dnat", test_ftp_dnat },
+    { "ftp-fragments", test_ftp_fragments },
     { "policy", test_policy },
     { "random", test_random_payloads },
 };
