@@ -5,7 +5,11 @@
  * of each packet and of its connection.
  *
  * Everything is binary, in structs of this machine; tests/oracle/trackway.py
- * is the other end.  A request of zero packet bytes sets timeouts. */
+ * is the other end.  A request of zero packet bytes sets timeouts.
+ *
+ * usage: test-ct-oracle [--wrong]
+ *
+ * With --wrong, windows are not checked: differences must be found. */
 
 #include <config.h>
 
@@ -88,7 +92,8 @@ set_timeouts(uint32_t longer)
         }
     }
     /* The kernel's cannot be set. */
-    tp.attrs[CT_DPIF_TP_ATTR_TCP_SYN_SENT2] = seconds[CT_TIMEOUT_TCP_SYN_SENT2];
+    tp.attrs[CT_DPIF_TP_ATTR_TCP_SYN_SENT2]
+        = seconds[CT_TIMEOUT_TCP_SYN_SENT2];
     assert(!ct_timeout_policy_set(ct, &tp));
 }
 
@@ -286,7 +291,7 @@ answer(const struct wire_request *r, struct dp_packet *p)
 }
 
 int
-main(int argc OVS_UNUSED, char *argv[])
+main(int argc, char *argv[])
 {
     uint8_t bytes[MAX_PACKET];
     struct wire_request r;
@@ -295,6 +300,7 @@ main(int argc OVS_UNUSED, char *argv[])
 
     set_program_name(argv[0]);
     start();
+    ct_set_tcp_seq_chk(ct, argc < 2 || strcmp(argv[1], "--wrong"));
     first = now;
     set_timeouts(0);
     while (fread(&r, sizeof r, 1, stdin) == 1) {

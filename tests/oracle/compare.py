@@ -3,10 +3,12 @@
 
 import rules
 
-CONFIRMED = 0x008
+
+def same_timeout(theirs, ours, late):
+    return -1 <= ours - theirs <= 1 + late
 
 
-def compare_connections(theirs, ours):
+def compare_connections(theirs, ours, late):
     if (theirs is None) != (ours is None):
         return ["connection exists"]
     if theirs is None:
@@ -16,7 +18,7 @@ def compare_connections(theirs, ours):
         out.append("protocol state")
     if theirs.status != ours.status:
         out.append("status")
-    if abs(theirs.timeout - ours.timeout) > 1:
+    if not same_timeout(theirs.timeout, ours.timeout, late):
         out.append("timeout")
     if theirs.tuples != ours.tuples:
         out.append("tuples")
@@ -32,7 +34,7 @@ def compare(theirs, ours):
     if theirs.data != ours.data:
         out.append("packet")
     for a, b in zip(theirs.conns, ours.conns):
-        out += compare_connections(a, b)
+        out += compare_connections(a, b, theirs.late)
     if ours.fast_differs:
         out.append("fast path")
     return out

@@ -6,6 +6,7 @@ once, a few packets of each in turn, and makes all timeouts longer or shorter
 in between: so a timeout that is set anew differs from one that is kept.
 """
 
+import itertools
 import random
 
 from script import Conversation, Packet, Script
@@ -347,10 +348,11 @@ def icmp(rng, conn):
 FAMILIES = {"tcp": tcp, "udp": udp, "icmp": icmp}
 
 
-def interleave(rng, conversations):
-    """Rounds: of each conversation a packet or two, then other timeouts."""
+def interleave(rng, conversations, wait):
+    """Rounds: of each conversation a packet or two, then other timeouts, and
+    once a time long enough for datagrams to be a stream."""
     steps, longer = [], 0
-    wait_at, n = rng.randrange(2, 10), 0
+    wait_at, n = rng.randrange(2, 10) if wait else -1, 0
     while conversations:
         left = []
         for packets in conversations:
@@ -369,6 +371,13 @@ def interleave(rng, conversations):
     return steps
 
 
+def is_from_server(packet):
+    """Or an error: what would open a connection from there takes the port that
+    the client would keep, and the one that is then drawn may be that of
+    another conversation."""
+    return packet.reply or packet.kind == "E"
+
+
 def generate(seed, family, ip, nat, n_packets):
     """A script of about so many packets, the same for the same arguments."""
     rng = random.Random("%s %s %d %s" % (seed, family, ip, nat))
@@ -376,6 +385,9 @@ def generate(seed, family, ip, nat, n_packets):
     while n < n_packets:
         conn = Conversation(len(conversations) + 1, family)
         packets = list(FAMILIES[family](rng, conn))
+        if nat != "none":
+            packets = list(itertools.dropwhile(is_from_server, packets))
         n += len(packets)
         conversations.append(iter(packets))
-    return Script(ip, nat, interleave(rng, conversations))
+    wait = family == "udp" or n_packets > 5000
+    return Script(ip, nat, interleave(rng, conversations, wait))

@@ -26,7 +26,7 @@ NETLINK_NETFILTER, NFNL_CTNETLINK = 12, 1 << 8
 MSG_NEW, MSG_GET, MSG_DELETE = range(3)
 NLM_F_REQUEST, NLM_F_ACK, NLMSG_ERROR = 1, 4, 2
 NLA_F_NESTED = 0x8000
-SENTINEL = 0xffff
+SENTINELS = range(0xfff1, 0x10000)     # Numbers of their own.
 SENTINEL_PROTO = 253
 
 TIMEOUTS = {
@@ -166,7 +166,7 @@ class Kernel:
     def __init__(self):
         self.rules = None
         self.longer = None
-        self.next_number = 0
+        self.next_number = self.next_sentinel = 0
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.unshare(CLONE_NEWNET):
@@ -258,23 +258,26 @@ class Kernel:
     def sentinel(self, ip):
         names = "client", "server"
         src, dst = (frame.address(ip, n) for n in names)
+        self.next_sentinel += 1
+        number = SENTINELS[self.next_sentinel % len(SENTINELS)]
         self.senders[False].send(
             frame.ethernet(ip, False)
-            + frame.ip_header(ip, src, dst, SENTINEL_PROTO, 0, SENTINEL))
+            + frame.ip_header(ip, src, dst, SENTINEL_PROTO, 0, number))
+        return number
 
     def forwarded(self, ip, reply, number):
         """The frame that came out, None if none did: then what was sent
-        behind it comes out first."""
-        sent = False
+        behind it comes out first.  That can be lost, so it is repeated."""
+        sent_at, sentinel = 0, None
         while True:
             data = self.receive(reply)
             if data is None:
-                if not sent:
-                    self.sentinel(ip)
-                    sent = True
+                if time.monotonic() > sent_at + .1:
+                    sentinel = self.sentinel(ip)
+                    sent_at = time.monotonic()
             elif frame.number_of(data) == number:
                 return data
-            elif sent and frame.number_of(data) == SENTINEL:
+            elif frame.number_of(data) == sentinel:
                 return None
 
     def pass_packet(self, packet, ip, nat):
@@ -302,7 +305,9 @@ class Kernel:
                     longer = step[1]
                     self.set_longer(longer)
                 continue
-            msec = int((time.monotonic() - start) * 1000)
+            before = time.monotonic()
+            msec = int((before - start) * 1000)
             sent, outcome = self.pass_packet(step, script.ip, script.nat)
+            outcome.late = time.monotonic() - before
             out.append((step, sent, outcome, msec, longer))
         return out

@@ -37,7 +37,8 @@ class Connection:
 class Outcome:
     """'state' is a word, "-r" at its end if of the reply direction, or
     "dropped"; 'data' the IP packet, normalised; 'conns' the entries for the
-    tuples that were looked for, None where there is none."""
+    tuples that were looked for, None where there is none; 'late' the seconds
+    that it took to ask, while timeouts went on."""
 
     def __init__(self, state, data, conns, fast_differs=False, fast=False):
         self.state = state
@@ -45,6 +46,7 @@ class Outcome:
         self.conns = conns
         self.fast_differs = fast_differs
         self.fast = fast
+        self.late = 0
 
     def __str__(self):
         lines = [self.state]

@@ -90,14 +90,15 @@ def parse_answer(data, at, step, n_tuples):
 
 
 def play(tracker, script, record):
-    """The outcomes for what Kernel.play() returned."""
+    """The outcomes for what Kernel.play() returned.  'tracker' is a command
+    line."""
     requests, longer = [], 0
     for step, sent, _, msec, now_longer in record:
         if now_longer != longer:
             longer = now_longer
             requests.append(set_longer(longer, msec))
         requests.append(request(script, step, sent, msec))
-    done = subprocess.run([tracker], input=b"".join(requests),
+    done = subprocess.run(tracker.split(), input=b"".join(requests),
                           stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise Crashed("%s: exit status %d" % (tracker, done.returncode))
