@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* UDP.  A connection that has seen a reply and is still in use two seconds
- * after its first packet is a stream, and gets more time.  (As the kernel;
- * OVS's timeout policies tell apart, too, whether there was just one packet.)
- */
+ * after its first packet is a stream: it gets more time, and is ASSURED, which
+ * a question and its answer are not.  (As the kernel; OVS's timeout policies
+ * tell apart, too, whether there was just one packet.) */
 
 #include <config.h>
 
@@ -59,26 +59,29 @@ udp_update(struct ct_packet *packet, struct ct_conn *conn)
                        ? CT_TIMEOUT_UDP_FIRST
                        : CT_TIMEOUT_UDP);
     conn->l4_state = STATE_USED;
-    if (ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY) {
-        if (packet->now > (long long) conn->stream_at) {
-            packet->timeout = CT_TIMEOUT_UDP_STREAM;
-        }
+    if (ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY
+        && packet->now > (long long) conn->stream_at) {
+        packet->timeout = CT_TIMEOUT_UDP_STREAM;
         ct_l4_set_assured(conn);
     }
     return CT_VERDICT_ACCEPT;
 }
 
+/* All behind a reply but the first of a stream. */
 static uint64_t
 udp_ordinary(const struct ct_packet *packet, struct ct_conn *conn,
              enum ct_dir dir OVS_UNUSED, const struct ct_timeouts *timeouts)
 {
-    const uint16_t status = CT_DPIF_STATUS_SEEN_REPLY
-                            | CT_DPIF_STATUS_ASSURED;
+    uint16_t status = ct_conn_status(conn);
 
-    return (OVS_UNLIKELY((ct_conn_status(conn) & status) != status)
-            ? 0
-            : timeouts->ms[packet->now > (long long) conn->stream_at
-                           ? CT_TIMEOUT_UDP_STREAM : CT_TIMEOUT_UDP]);
+    if (OVS_UNLIKELY(!(status & CT_DPIF_STATUS_SEEN_REPLY))) {
+        return 0;
+    }
+    if (OVS_UNLIKELY(packet->now <= (long long) conn->stream_at)) {
+        return timeouts->ms[CT_TIMEOUT_UDP];
+    }
+    return (OVS_LIKELY(status & CT_DPIF_STATUS_ASSURED)
+            ? timeouts->ms[CT_TIMEOUT_UDP_STREAM] : 0);
 }
 
 const struct ct_l4 ct_l4_udp = {

@@ -58,9 +58,10 @@ struct ct_l4 {
 
     /* The same, in direction 'dir', for the packets that nearly all are, if it
      * can be told at once that this is one: then it is accepted, its
-     * connection has SEEN_REPLY and is ASSURED, and the timeout that now
-     * applies is returned, one of 'timeouts' in milliseconds.  0, and nothing
-     * changed, if not: then update() must say.  NULL: there are none. */
+     * connection has SEEN_REPLY, its status stays what it is, and the timeout
+     * that now applies is returned, one of 'timeouts' in milliseconds.  0, and
+     * nothing changed, if not: then update() must say.  NULL: there are
+     * none. */
     uint64_t (*ordinary)(const struct ct_packet *, struct ct_conn *,
                          enum ct_dir dir, const struct ct_timeouts *);
 

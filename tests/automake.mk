@@ -431,3 +431,29 @@ fuzz:
 # The benchmark of both datapaths.
 TESTSUITE_AT += tests/trackway-bench.at
 EXTRA_DIST += tests/test-trackway-bench.py
+
+# The tracker and the Linux kernel: the same packets, connections and frames.
+# Needs root, nft and veth.  For instance
+#     make check-oracle ORACLEFLAGS='--seed=7 --family=tcp --packets=200000'
+check_PROGRAMS += tests/test-ct-oracle
+tests_test_ct_oracle_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-oracle.c
+EXTRA_DIST += \
+	tests/oracle/compare.py \
+	tests/oracle/frame.py \
+	tests/oracle/generate.py \
+	tests/oracle/kernel.py \
+	tests/oracle/outcome.py \
+	tests/oracle/rules.py \
+	tests/oracle/run \
+	tests/oracle/script.py \
+	tests/oracle/shrink.py \
+	tests/oracle/trackway.py
+
+PHONY += check-oracle
+ORACLEFLAGS =
+check-oracle: all tests/test-ct-oracle
+	$(PYTHON3) $(srcdir)/tests/oracle/run \
+	    --tracker=tests/test-ct-oracle $(ORACLEFLAGS)

@@ -76,6 +76,29 @@ struct event {
     bool assured;
 };
 
+/* The fast way says the same, or nothing; and not nothing for ever. */
+static void
+check_ordinary(const struct ct_l4 *l4, const struct ct_packet *packet,
+               struct ct_conn *conn)
+{
+    bool was_assured = conn->status & CT_DPIF_STATUS_ASSURED;
+    bool seen_reply = conn->status & CT_DPIF_STATUS_SEEN_REPLY;
+    struct ct_conn fast = *conn;
+    struct ct_packet full = *packet;
+    uint64_t ms;
+
+    if (!l4->ordinary) {
+        return;
+    }
+    ms = l4->ordinary(packet, &fast, packet->dir, &ct_timeouts_default);
+    assert(!memcmp(&fast, conn, sizeof fast));
+    assert(l4->update(&full, &fast) == CT_VERDICT_ACCEPT);
+    assert(!ms || ms == ct_timeouts_default.ms[full.timeout]);
+    assert(!ms || fast.status == conn->status);
+    assert(!was_assured || ms);
+    assert(!ms || seen_reply);
+}
+
 static void
 run(const struct ct_l4 *l4, const struct event *events, size_t n)
 {
@@ -92,6 +115,7 @@ run(const struct ct_l4 *l4, const struct event *events, size_t n)
 
         packet.now = 5000000 + e->at;
         packet.dir = e->reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
+        check_ordinary(l4, &packet, &conn);
         assert(l4->update(&packet, &conn) == CT_VERDICT_ACCEPT);
         assert(packet.timeout == e->timeout);
         if (e->reply) {
@@ -115,16 +139,17 @@ test_timeouts(void)
         { 10, false, CT_TIMEOUT_UDP, false },
         { 25000, false, CT_TIMEOUT_UDP, false },
         { 50000, false, CT_TIMEOUT_UDP, false });
-    /* A question and an answer. */
+    /* A question and an answer, and some more: no stream, not ASSURED. */
     RUN(&ct_l4_udp,
         { 0, false, CT_TIMEOUT_UDP_FIRST, false },
         { 10, true, CT_TIMEOUT_UDP, false },
-        { 20, false, CT_TIMEOUT_UDP, true });
+        { 20, false, CT_TIMEOUT_UDP, false },
+        { 30, true, CT_TIMEOUT_UDP, false });
     /* Still talking after two seconds. */
     RUN(&ct_l4_udp,
         { 0, false, CT_TIMEOUT_UDP_FIRST, false },
         { 10, true, CT_TIMEOUT_UDP, false },
-        { 2000, false, CT_TIMEOUT_UDP, true },
+        { 2000, false, CT_TIMEOUT_UDP, false },
         { 2001, true, CT_TIMEOUT_UDP_STREAM, true },
         { 9000, false, CT_TIMEOUT_UDP_STREAM, true });
     /* The answer takes more than two seconds. */
