@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ct.h"
+#include "ct-helper-policy.h"
 #include "ct-switch.h"
 #include "openvswitch/vlog.h"
 #include "smap.h"
@@ -22,16 +23,18 @@ VLOG_DEFINE_THIS_MODULE(tw_ct_config);
 #define PREFIX "ct-"
 #define TIMEOUTS "ct-timeouts"
 #define TIMEOUTS_ZONE TIMEOUTS "-zone-"
+#define HELPERS "ct-helpers"
 
 /* 'value' is NULL if 'key', which was there, is gone.  False: 'key' is not
  * for this function. */
 typedef bool set_func(struct tw_datapath *, const char *key,
                       const char *value);
-static set_func set_timeouts, set_switch;
+static set_func set_timeouts, set_switch, set_helpers;
 
 static set_func *const setters[] = {
     set_timeouts,
     set_switch,
+    set_helpers,
 };
 
 static void set_one(struct tw_datapath *, const char *key, const char *value);
@@ -162,5 +165,24 @@ set_switch(struct tw_datapath *dp, const char *key, const char *value)
     ct_switch_set(dp->ct, s, CT_SET_BY_CONFIG, number);
     VLOG_INFO("%s: %s is %u", dp->name, ct_switch_name(s),
               ct_switch_get(dp->ct, s));
+    return true;
+}
+
+static bool
+set_helpers(struct tw_datapath *dp, const char *key, const char *value)
+{
+    char *error;
+
+    if (strcmp(key, HELPERS)) {
+        return false;
+    }
+    error = ct_helper_policies_set(dp->ct, value);
+    if (error) {
+        VLOG_ERR("%s: other_config:%s: %s; nothing changed", dp->name, key,
+                 error);
+        free(error);
+    } else {
+        VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
+    }
     return true;
 }

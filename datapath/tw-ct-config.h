@@ -11,6 +11,7 @@ struct tw_datapath;
  *
  *    ct-timeouts             NAME=SECONDS,...
  *    ct-timeouts-zone-N      the same, for zone N
+ *    ct-helpers              zone=N,proto=P,port=N,helper=NAME;...
  *    ct-tcp-loose, ...       a switch: "ct-" and its name (ct-switch.h), with
  *                            dashes
  *

@@ -10,7 +10,6 @@
 #include <errno.h>
 
 #include "ct.h"
-#include "ct-helper-policy.h"
 #include "netdev.h"
 #include "odp-util.h"
 #include "openvswitch/shash.h"
@@ -232,25 +231,6 @@ set_cache(struct tw_datapath *dp, const struct smap *other_config)
     atomic_store_relaxed(&dp->cache_size, on ? size : 0);
 }
 
-/* Says what is wrong once for each setting. */
-static void
-set_helpers(struct tw_datapath *dp, const struct smap *other_config)
-{
-    const char *helpers = smap_get(other_config, "ct-helpers");
-
-    if (nullable_string_is_equal(dp->ct_helpers, helpers)) {
-        return;
-    }
-    char *error = ct_helper_policies_set(dp->ct, helpers);
-    if (error) {
-        VLOG_WARN("%s: ct-helpers: %s; helpers stay what they were", dp->name,
-                  error);
-        free(error);
-    }
-    free(dp->ct_helpers);
-    dp->ct_helpers = nullable_xstrdup(helpers);
-}
-
 void
 tw_datapath_set_config(struct tw_datapath *dp, const struct smap *other_config)
 {
@@ -267,7 +247,6 @@ tw_datapath_set_config(struct tw_datapath *dp, const struct smap *other_config)
     set_max_sleep(dp, other_config);
     set_cache(dp, other_config);
     tw_ct_config_set(dp, other_config);
-    set_helpers(dp, other_config);
 }
 
 static int
@@ -346,7 +325,6 @@ datapath_free(struct tw_datapath *dp)
     seq_destroy(dp->port_seq);
     hmap_destroy(&dp->ports);
     ovs_rwlock_destroy(&dp->port_rwlock);
-    free(dp->ct_helpers);
     free(dp->pmd_cpu_mask);
     free(dp->name);
     free_cacheline(dp);

@@ -71,7 +71,6 @@ struct tw_datapath {
     char *pmd_cpu_mask OVS_GUARDED_BY(port_rwlock);
     enum tw_assign rxq_assign OVS_GUARDED_BY(port_rwlock);
     bool rxq_isolate OVS_GUARDED_BY(port_rwlock);
-    char *ct_helpers;                       /* [M] Policies for helpers. */
     atomic_uint max_sleep;                  /* [A] Microseconds; 0: never. */
     atomic_uint64_t cache_size;             /* [A] Tracks of a thread; 0: the
                                              * cache is off. */
@@ -130,8 +129,8 @@ bool tw_datapath_run(struct tw_datapath *);
 void tw_datapath_wait(struct tw_datapath *);
 
 /* other_config of Open_vSwitch: pmd-cpu-mask, pmd-rxq-assign,
- * pmd-rxq-isolate, pmd-maxsleep, track-cache, track-cache-size, ct-helpers,
- * and what tw-ct-config.h lists. */
+ * pmd-rxq-isolate, pmd-maxsleep, track-cache, track-cache-size, and what
+ * tw-ct-config.h lists. */
 void tw_datapath_set_config(struct tw_datapath *, const struct smap *);
 
 #endif /* tw-datapath.h */

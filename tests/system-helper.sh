@@ -242,7 +242,7 @@ scenario_helper_policy() {
     cmp got.big files/big
 
     # What is wrong is said, and changes nothing.
-    allow_log "ct-helpers: port=x: not 1 to 65535"
+    allow_log "other_config:ct-helpers: port=x: not 1 to 65535"
     ovs-vsctl set open_vswitch . \
         'other_config:ct-helpers="zone=1,proto=udp,port=x,helper=tftp"'
     poll 5 counted helper-setting-bad 1 1
