@@ -116,7 +116,8 @@ begin_run(struct tw_run *run, struct tw_thread *thread, struct tw_pass *pass)
 {
     run->thread = thread;
     run->pass = pass;
-    run->n_meetings = run->n_found = run->n_joint = run->n_joints = 0;
+    run->n_meetings = run->n_found = 0;
+    run->n_joint = run->n_joints = run->n_lost = 0;
     run->left = run->leaving = 0;
     dp_packet_batch_init(&run->batch);
 }
@@ -150,15 +151,15 @@ run_simple(struct tw_thread *thread, const struct tw_program *program,
  * a conversation meet different zones, each packet of one dissolves what
  * packets of the other have made: then most runs make none. */
 #define MIN_RIDES 8
-#define MIN_JOINTS 64
-#define MAX_JOINTS 1024
+#define MIN_LOST 64
+#define MAX_LOST 1024
 
 static bool
 may_join(struct tw_program *program)
 {
-    return (program->n_joints < MIN_JOINTS
-            || program->n_rides >= (uint64_t) MIN_RIDES * program->n_joints
-            || !(++program->n_held_back % MIN_JOINTS));
+    return (program->n_lost < MIN_LOST
+            || program->n_rides >= (uint64_t) MIN_RIDES * program->n_lost
+            || !(++program->n_held_back % MIN_LOST));
 }
 
 static void
@@ -168,9 +169,9 @@ count_joints(struct tw_program *program, struct tw_pass *pass,
     pass->n_joint += run->n_joint;
     pass->n_joints += run->n_joints;
     program->n_rides += run->n_joint;
-    program->n_joints += run->n_joints;
-    if (program->n_joints >= MAX_JOINTS) {
-        program->n_joints /= 2;
+    program->n_lost += run->n_lost;
+    if (program->n_lost >= MAX_LOST) {
+        program->n_lost /= 2;
         program->n_rides /= 2;
     }
 }

@@ -192,8 +192,8 @@ struct tw_program {
 
     struct hmap_node node;              /* In the set, by chain. */
     uint64_t n_names;                   /* Tracks and the like that name it. */
-    uint32_t n_joints;                  /* Made here lately, ... */
-    uint64_t n_rides;                   /* ... and packets in a joint here. */
+    uint32_t n_lost;                    /* Joints that others dissolved, ... */
+    uint64_t n_rides;                   /* ... and packets in one, lately. */
     uint32_t n_held_back;               /* Runs that made none. */
     uint64_t again;                     /* Bits of steps that are 'again'. */
     uint64_t generations[TW_TRACK_MAX_STEPS];   /* Of the steps' zones. */

@@ -260,6 +260,7 @@ find_joint(const struct stroll *s)
     if (ct_joint_has(step_conn(s, s->first_step))) {
         found.joint = ct_joint_find(s->tracker, steps,
                                     s->end_step - s->first_step);
+        s->run->n_lost += !found.joint;
     }
     if (found.joint && !joint_matches(s, true)) {
         found.joint = 0;
@@ -305,6 +306,7 @@ enter_joint(struct stroll *s)
                || joint_matches(s, false)) {
         update_joint(s, joint);
         if (OVS_UNLIKELY(!s->in_joint)) {
+            s->run->n_lost += !ct_joint_is_led(joint->leader, joint->joint);
             set_joint(s, 0);
         }
     }

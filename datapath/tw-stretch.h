@@ -34,6 +34,8 @@ struct tw_run {
     unsigned int n_found;       /* Packets whose connection was found. */
     unsigned int n_joint;       /* Packets that were in a joint. */
     unsigned int n_joints;      /* Joints made. */
+    unsigned int n_lost;        /* That others had dissolved, or made of other
+                                 * connections. */
     uint32_t left;              /* Bits by number in the pass. */
     uint32_t leaving;           /* So too: at the next meeting, which is not
                                  * in the stretch that found it out. */
