@@ -131,7 +131,7 @@ compare_zone_counters(struct ct *const cts[2], struct ds *report)
 {
     bool same = true;
 
-    for (int zone = 0; zone <= UINT16_MAX; zone++) {
+    for (int zone = 0; zone <= EQUIV_N_ZONES; zone++) {
         if (!ct_zone_has_counters(cts[0], zone)
             && !ct_zone_has_counters(cts[1], zone)) {
             continue;
