@@ -152,9 +152,8 @@ scenario_limits() {
     refute ovs-appctl dpctl/ct-set-limits zone=1
 }
 
-# The default limit holds for each zone by itself.
-scenario_default_limit() {
-    stock_lacks "default limit for each zone"
+# limit_each_zone: the default limit holds for each zone by itself.
+limit_each_zone() {
     two_zones
     ovs-appctl dpctl/flush-conntrack
     ovs-appctl dpctl/ct-set-limits default=4
@@ -162,6 +161,11 @@ scenario_default_limit() {
                                --sport 5000 --timeout 1)" 4
     same "opened in zone 2" "$(in_ns client $tool open tcp 10.1.1.2 7 6 \
                                --timeout 1)" 4
+}
+
+scenario_default_limit() {
+    stock_lacks "default limit for each zone"
+    limit_each_zone
 }
 
 scenario_maxconns() {

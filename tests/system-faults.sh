@@ -70,13 +70,7 @@ scenario_faults_icmp_id() {
 
 # A default limit is one for each zone.
 scenario_faults_default_limit() {
-    two_zones
-    ovs-appctl dpctl/flush-conntrack
-    ovs-appctl dpctl/ct-set-limits default=4
-    same "opened in zone 1" "$(in_ns client $tool open udp 10.1.1.2 7 6 \
-                               --sport 5000 --timeout 1)" 4
-    same "opened in zone 2" "$(in_ns client $tool open tcp 10.1.1.2 7 6 \
-                               --timeout 1)" 4
+    limit_each_zone
 }
 
 # 4294968 s are 704 ms more than 2^32 ms.  A connection with that timeout
