@@ -33,6 +33,8 @@ struct search {
     unsigned int n;             /* Candidates so far. */
 };
 
+static void look_in_others(struct search *);
+static bool is_empty(const struct ct_zone *);
 static void look_in(struct search *, const struct ct_zone *, int n_places);
 static void look_at(struct search *, struct ct_conn *);
 static bool end_victim(const struct search *);
@@ -43,14 +45,13 @@ static uint64_t next_seed(uint64_t seed);
 bool
 ct_evict(const struct ct_packet *packet)
 {
-    unsigned int n_zones = ct_zones_count(packet->ct);
     struct search search = {
         .packet = packet, .seed = packet->hash, .below = PRECIOUS,
     };
 
     look_in(&search, packet->zone, CT_EVICT_PLACES / 2);
-    for (int i = 0; i < CT_EVICT_PLACES / 2 && !search.victim; i++) {
-        look_in(&search, ct_zones_at(packet->ct, search.seed % n_zones), 1);
+    if (!search.victim) {
+        look_in_others(&search);
     }
     return end_victim(&search);
 }
@@ -68,6 +69,33 @@ ct_evict_half_open(const struct ct_packet *packet)
     }
     look_in(&search, packet->zone, CT_EVICT_PLACES);
     return end_victim(&search);
+}
+
+/* The zones that follow one that the seed chooses, but for empty ones. */
+static void
+look_in_others(struct search *search)
+{
+    const struct ct *ct = search->packet->ct;
+    unsigned int n_zones = ct_zones_count(ct);
+    unsigned int first = search->seed % n_zones;
+    int places = CT_EVICT_PLACES / 2;
+
+    for (unsigned int i = 0; i < MIN(n_zones, CT_EVICT_ZONES); i++) {
+        const struct ct_zone *zone = ct_zones_at(ct, (first + i) % n_zones);
+
+        if (zone != search->packet->zone && !is_empty(zone)) {
+            look_in(search, zone, 1);
+            if (search->victim || !--places) {
+                return;
+            }
+        }
+    }
+}
+
+static bool
+is_empty(const struct ct_zone *zone)
+{
+    return ct_tally_sum(&ct_zone_generation(zone)->count) <= 0;
 }
 
 /* Until there were enough to choose from: some places are sparse. */

@@ -29,6 +29,7 @@ struct ct_packet;
 #define CT_EVICT_PLACES 8       /* Half of them in the zone itself. */
 #define CT_EVICT_SAMPLE 16      /* Candidates at each place. */
 #define CT_EVICT_ENOUGH 16      /* Who may go: no more places. */
+#define CT_EVICT_ZONES 256u     /* Other zones, empty ones included. */
 
 /* Ends one connection; false if nobody could give way. */
 bool ct_evict(const struct ct_packet *);

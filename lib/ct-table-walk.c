@@ -63,13 +63,12 @@ size_t
 ct_table_sample(const struct ct_table *table, uint64_t seed,
                 struct ct_conn **conns, size_t max)
 {
-    enum { MAX_BUCKETS = 8 };
     uint64_t n_buckets = ct_table_n__(table);
     uint64_t index = ct_table_index__(seed, n_buckets);
     const struct ct_bucket *b = ct_table_bucket__(table, index);
     size_t n = 0;
 
-    for (int i = 0; i < MAX_BUCKETS && n < max; i++) {
+    for (unsigned int i = 0; i < CT_TABLE_FIRST_SIZE && n < max; i++) {
         uint64_t meta = ct_bucket_meta(b);
         uint64_t used = ct_meta_used(meta);
 

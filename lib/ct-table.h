@@ -81,7 +81,8 @@ size_t ct_table_next(const struct ct_table *, struct ct_table_cursor *,
                      struct ct_conn **conns, uint32_t *bucket, size_t max);
 
 /* Up to 'max' connections around a place that 'seed' chooses: candidates for
- * early drop.  Touches at most 'max' records and 8 buckets. */
+ * early drop.  Touches at most 'max' records, and no more buckets than the
+ * smallest table has, so that a sparse one is looked at whole. */
 size_t ct_table_sample(const struct ct_table *, uint64_t seed,
                        struct ct_conn **conns, size_t max);
 
