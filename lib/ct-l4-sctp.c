@@ -189,12 +189,7 @@ static bool apply_chunk(struct step *, const struct chunk *);
 static bool
 sctp_parse(struct ct_packet *packet)
 {
-    struct ct_cursor c = ct_cursor_init(packet->l4_header, packet->l4_len);
-    uint16_t src_port, dst_port;
-
-    if (packet->l4_len < SCTP_HEADER_LEN
-        || !ct_cursor_be16(&c, &src_port)
-        || !ct_cursor_be16(&c, &dst_port)) {
+    if (packet->l4_len < SCTP_HEADER_LEN) {
         ct_l4_invalid(packet, CT_C_INVALID_L4);
         return false;
     }
@@ -206,8 +201,7 @@ sctp_parse(struct ct_packet *packet)
         ct_l4_invalid(packet, CT_C_INVALID_L4);
         return false;
     }
-    packet->tuple.src_port = htons(src_port);
-    packet->tuple.dst_port = htons(dst_port);
+    ct_tuple_set_ports(&packet->tuple, packet->l4_header);
     return true;
 }
 

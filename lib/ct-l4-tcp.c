@@ -182,8 +182,7 @@ tcp_parse(struct ct_packet *packet)
     segment->plain = ct_tcp_is_plain(packet, header_len);
     segment->ordinary = (segment->plain
                          && segment->index == CT_TCP_CLASS_ACK);
-    packet->tuple.src_port = tcp->tcp_src;
-    packet->tuple.dst_port = tcp->tcp_dst;
+    ct_tuple_set_ports(&packet->tuple, tcp);
     return true;
 }
 

@@ -24,10 +24,9 @@ static bool
 udp_parse(struct ct_packet *packet)
 {
     struct ct_cursor c = ct_cursor_init(packet->l4_header, packet->l4_len);
-    uint16_t src_port, dst_port, len, csum;
+    uint16_t len, csum;
 
-    if (!ct_cursor_be16(&c, &src_port)
-        || !ct_cursor_be16(&c, &dst_port)
+    if (!ct_cursor_skip(&c, sizeof(ovs_be32)) /* Ports. */
         || !ct_cursor_be16(&c, &len)
         || !ct_cursor_be16(&c, &csum)
         || len < UDP_HEADER_LEN
@@ -41,8 +40,7 @@ udp_parse(struct ct_packet *packet)
         ct_l4_invalid(packet, CT_C_INVALID_CHECKSUM);
         return false;
     }
-    packet->tuple.src_port = htons(src_port);
-    packet->tuple.dst_port = htons(dst_port);
+    ct_tuple_set_ports(&packet->tuple, packet->l4_header);
     return true;
 }
 

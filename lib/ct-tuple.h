@@ -4,7 +4,9 @@
 #define CT_TUPLE_H 1
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <netinet/in.h>
 
 #include "ct-dpif.h"
@@ -63,6 +65,17 @@ struct ct_tuple {
     uint8_t proto;              /* IPPROTO_*. */
     uint8_t kind;               /* CT_KIND_*. */
 };
+
+/* Takes both ports from the transport header at 'l4', of which four bytes must
+ * be readable.  In one store: a hash reads both in one load soon after, which
+ * would have to wait for two. */
+static inline void
+ct_tuple_set_ports(struct ct_tuple *tuple, const void *l4)
+{
+    BUILD_ASSERT_DECL(offsetof(struct ct_tuple, dst_port)
+                      == offsetof(struct ct_tuple, src_port) + 2);
+    memcpy(&tuple->src_port, l4, 2 * sizeof tuple->src_port);
+}
 
 struct ct_key {
     union {
