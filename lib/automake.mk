@@ -29,10 +29,14 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct.h \
 	lib/ct-commit.c \
 	lib/ct-commit.h \
+	lib/ct-copy.c \
+	lib/ct-copy.h \
 	lib/ct-counters.c \
 	lib/ct-counters.h \
 	lib/ct-dump.c \
 	lib/ct-dump.h \
+	lib/ct-event.c \
+	lib/ct-event.h \
 	lib/ct-evict.c \
 	lib/ct-evict.h \
 	lib/ct-find.c \

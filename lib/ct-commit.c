@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "ct-event.h"
 #include "ct-expect.h"
 #include "ct-helper.h"
 #include "ct-helper-policy.h"
@@ -36,7 +37,8 @@ static struct ct_conn *make_conn(struct ct_packet *,
 static bool first_packet(struct ct_packet *, struct ct_conn *,
                          enum ct_commit_result *);
 static uint32_t inherited_mark(const struct ct_packet *);
-static void set_label(const struct ct_request *, struct ct_conn *);
+static bool set_mark(const struct ct_request *, struct ct_conn *);
+static bool set_label(const struct ct_request *, struct ct_conn *);
 static int insert(struct ct_packet *, struct ct_generation *,
                   struct ct_conn *);
 static void publish(struct ct_packet *, struct ct_conn *,
@@ -89,21 +91,20 @@ ct_commit_metadata(const struct ct_packet *packet)
 {
     const struct ct_request *request = packet->request;
     struct ct_conn *conn = packet->conn;
+    uint16_t changes = 0;
 
     if (!request->mark_mask && ovs_u128_is_zero(request->label_mask)) {
         return;
     }
     ct_joint_lock(packet->ct, conn);
-    if (request->mark_mask) {
-        uint32_t old = atomic_load_explicit(&conn->mark, memory_order_relaxed);
-
-        atomic_store_explicit(&conn->mark,
-                              (old & ~request->mark_mask)
-                              | (request->mark & request->mark_mask),
-                              memory_order_relaxed);
+    if (set_mark(request, conn)) {
+        changes |= CT_CHANGED_MARK;
     }
-    if (!ovs_u128_is_zero(request->label_mask)) {
-        set_label(request, conn);
+    if (set_label(request, conn)) {
+        changes |= CT_CHANGED_LABEL;
+    }
+    if (changes) {
+        ct_event_update(packet->ct, conn, changes);
     }
     ct_conn_unlock(conn);
 }
@@ -279,8 +280,24 @@ init_ext(const struct ct_packet *packet, struct ct_conn *conn)
     ct_conn_set_ext(conn, ext);
 }
 
-/* Gives 'conn', which is locked, the label that is requested. */
-static void
+/* Give 'conn', which is locked, the mark and the label that are requested.
+ * True if it had another. */
+
+static bool
+set_mark(const struct ct_request *request, struct ct_conn *conn)
+{
+    uint32_t old = atomic_load_explicit(&conn->mark, memory_order_relaxed);
+    uint32_t mark = ((old & ~request->mark_mask)
+                     | (request->mark & request->mark_mask));
+
+    if (mark == old) {
+        return false;
+    }
+    atomic_store_explicit(&conn->mark, mark, memory_order_relaxed);
+    return true;
+}
+
+static bool
 set_label(const struct ct_request *request, struct ct_conn *conn)
 {
     struct ct_conn_ext *old = ct_conn_ext(conn);
@@ -288,7 +305,7 @@ set_label(const struct ct_request *request, struct ct_conn *conn)
     ovs_u128 label = apply_label(request, old_label);
 
     if (ovs_u128_equals(label, old_label)) {
-        return;
+        return false;
     }
 
     struct ct_conn_ext *new = old ? xmemdup(old, sizeof *old)
@@ -298,6 +315,7 @@ set_label(const struct ct_request *request, struct ct_conn *conn)
     if (old) {
         ovsrcu_postpone(free, old);
     }
+    return true;
 }
 
 /* Inserts 'conn', locked, after removing what has expired. */
@@ -334,6 +352,9 @@ publish(struct ct_packet *packet, struct ct_conn *conn,
         ct_nat_search_keep(search, conn);
     }
     ct_wheel_add(packet->ct->wheel, conn);
+    if (ct_events_are_read(packet->ct)) {
+        ct_event_new(packet->ct, conn);
+    }
     ct_conn_unlock(conn);
 
     packet->conn = conn;

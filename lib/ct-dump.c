@@ -8,16 +8,11 @@
 #include "ct-dump.h"
 
 #include "ct.h"
-#include "ct-commit.h"
-#include "ct-helper.h"
-#include "ct-joint.h"
-#include "ct-l4.h"
+#include "ct-copy.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
 #include "timeval.h"
 #include "util.h"
-
-#define NSEC_PER_MSEC 1000000
 
 /* What stays from one call to the next are record, id and bucket: records are
  * type-stable, and one whose id has changed is another connection. */
@@ -47,7 +42,6 @@ static bool read_zone(struct ct_dump *, const struct ct_zone *);
 static bool next_zone(struct ct_dump *);
 static bool entry_from_slot(struct ct_dump *, size_t slot,
                             struct ct_dpif_entry *);
-static void fill_ext(const struct ct_conn *, struct ct_dpif_entry *);
 
 struct ct_dump *
 ct_dump_create(struct ct *ct, const uint16_t *zone, int *n_buckets)
@@ -88,57 +82,10 @@ void
 ct_dump_fill(const struct ct *ct, struct ct_conn *conn, long long now,
              struct ct_dpif_entry *entry)
 {
-    const struct ct_l4 *l4 = ct_l4_find(conn->key.proto);
-    uint64_t start = ((uint64_t) *ct_conn_start(conn) * CT_START_UNIT_MS
-                      + ct->start_wall_msec);
-    struct ct_tuple tuple;
-    struct ct_conn copy;
-    long long left;
+    struct ct_copy copy;
 
-    memset(entry, 0, sizeof *entry);
-    ct_conn_tuple(conn, CT_DIR_ORIGINAL, &tuple);
-    ct_tuple_to_dpif(&tuple, &entry->tuple_orig);
-    ct_conn_tuple(conn, CT_DIR_REPLY, &tuple);
-    ct_tuple_to_dpif(&tuple, &entry->tuple_reply);
-
-    entry->id = conn->id;
-    entry->zone = conn->key.zone;
-    ct_joint_read(conn, &copy);
-    entry->counters_orig = (struct ct_dpif_counters) {
-        .packets = copy.counters[CT_DIR_ORIGINAL].packets,
-        .bytes = copy.counters[CT_DIR_ORIGINAL].bytes,
-    };
-    entry->counters_reply = (struct ct_dpif_counters) {
-        .packets = copy.counters[CT_DIR_REPLY].packets,
-        .bytes = copy.counters[CT_DIR_REPLY].bytes,
-    };
-    if (l4->describe) {
-        l4->describe(&copy, &entry->protoinfo);
-    }
-    left = atomic_load(&copy.deadline) - now;
-    entry->timestamp.start = start * NSEC_PER_MSEC;
-    entry->status = ct_conn_status(conn) & CT_DPIF_STATUS_MASK;
-    entry->timeout = MIN(MAX(left, 0) / 1000, UINT32_MAX);
-    entry->mark = atomic_load(&conn->mark);
-    fill_ext(conn, entry);
-}
-
-static void
-fill_ext(const struct ct_conn *conn, struct ct_dpif_entry *entry)
-{
-    const struct ct_conn_ext *ext = ct_conn_ext(conn);
-
-    if (!ext) {
-        return;
-    }
-    entry->labels = ext->label;
-    entry->have_labels = !ovs_u128_is_zero(ext->label);
-    if (ext->help) {
-        entry->helper.name = xstrdup(ext->help->helper->name);
-    }
-    if (ext->parent_id) {
-        ct_tuple_to_dpif(&ext->parent, &entry->tuple_parent);
-    }
+    ct_copy_take(conn, &copy);
+    ct_copy_describe(ct, &copy, now, entry);
 }
 
 static uint32_t

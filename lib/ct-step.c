@@ -9,6 +9,7 @@
 #include "ct-step.h"
 
 #include "ct-commit.h"
+#include "ct-event.h"
 #include "ct-expect.h"
 #include "ct-find.h"
 #include "ct-helper.h"
@@ -124,18 +125,53 @@ set_invalid(struct ct_packet *packet)
     packet->ct_state = CS_INVALID;
 }
 
+/* What an update may change, and events tell. */
+struct shown {
+    uint16_t status;
+    uint8_t l4_state;
+};
+
+static inline struct shown
+shown(const struct ct_conn *conn)
+{
+    return (struct shown) { ct_conn_status(conn), conn->l4_state };
+}
+
+static void
+tell_changes(const struct ct_packet *packet, const struct shown *before)
+{
+    const struct ct_conn *conn = packet->conn;
+    const struct shown now = shown(conn);
+    uint16_t changes = 0;
+
+    if (packet->l4->describe && now.l4_state != before->l4_state) {
+        changes |= CT_CHANGED_STATE;
+    }
+    if ((now.status ^ before->status) & CT_DPIF_STATUS_MASK) {
+        changes |= CT_CHANGED_STATUS;
+    }
+    if (changes) {
+        ct_event_update(packet->ct, conn, changes);
+    }
+}
+
 /* Lets the protocol see the packet. */
 static enum ct_verdict
 update_protocol(struct ct_packet *packet)
 {
     struct ct_conn *conn = packet->conn;
     enum ct_verdict verdict;
+    struct shown before;
 
     packet->timeout = CT_TIMEOUT_KEEP;
     ct_joint_lock(packet->ct, conn);
+    before = shown(conn);
     verdict = packet->l4->update(packet, conn);
     if (OVS_LIKELY(verdict == CT_VERDICT_ACCEPT)) {
         count_packet(packet);
+        if (ct_events_are_read(packet->ct)) {
+            tell_changes(packet, &before);
+        }
     } else if (verdict == CT_VERDICT_DELETE) {
         count_packet(packet);
         atomic_store(&conn->deadline, CT_DEADLINE_ENDED);

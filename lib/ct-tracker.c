@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "ct.h"
+#include "ct-event.h"
 #include "ct-expect.h"
 #include "ct-frag.h"
 #include "ct-hash.h"
@@ -84,6 +85,7 @@ ct_destroy(struct ct *ct)
     latch_destroy(&ct->exit);
     latch_destroy(&ct->tables_wanted);
 
+    ct_events_close(ct);
     free_conns(ct);
     /* What was postponed uses what goes now. */
     ovsrcu_barrier();
@@ -206,6 +208,11 @@ ct_conn_end(struct ct *ct, struct ct_conn *conn, enum ct_counter why)
     ct_conn_unlock(conn);
     if (ct_joint_has(conn)) {
         ct_joint_dissolve(ct, conn);
+    }
+    if (ct_events_are_read(ct)) {
+        ct_conn_lock(conn);
+        ct_event_end(ct, conn, why);
+        ct_conn_unlock(conn);
     }
 
     if (ct_counter_is_zones(why)) {

@@ -99,6 +99,8 @@ struct ct {
     struct ct_zone_counters *_Atomic *zone_counters;    /* [A] By id. */
     _Atomic bool *log_zones;                /* [A] By id: ct-refuse.c. */
 
+    OVSRCU_TYPE(struct ct_events *) events; /* NULL: nobody reads.  [M] */
+
     /* Maintenance. */
     pthread_t thread;                       /* [I] */
     struct latch exit;                      /* [I] */

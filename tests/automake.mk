@@ -245,6 +245,7 @@ TESTSUITE_AT += tests/ct-helper.at
 # The tracker as a whole.
 check_PROGRAMS += \
 	tests/test-ct-core \
+	tests/test-ct-event \
 	tests/test-ct-flood \
 	tests/test-ct-frag \
 	tests/test-ct-fuzz \
@@ -256,6 +257,10 @@ tests_test_ct_core_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-core.c
+tests_test_ct_event_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-event.c
 tests_test_ct_joint_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "ct-event.h"
 #include "ct-tracker.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
