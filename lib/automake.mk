@@ -74,6 +74,8 @@ lib_libtrackway_a_SOURCES += \
 lib_libtrackway_a_SOURCES += \
 	lib/ct-expect.c \
 	lib/ct-expect.h \
+	lib/ct-help.h \
+	lib/ct-help-expect.c \
 	lib/ct-helper.c \
 	lib/ct-helper.h \
 	lib/ct-helper-ftp.c \

@@ -39,6 +39,10 @@ static bool first_packet(struct ct_packet *, struct ct_conn *,
 static uint32_t inherited_mark(const struct ct_packet *);
 static bool set_mark(const struct ct_request *, struct ct_conn *);
 static bool set_label(const struct ct_request *, struct ct_conn *);
+static bool add_helper(struct ct_conn *, const struct ct_helper *);
+static struct ct_conn_ext *copy_ext(const struct ct_conn_ext *);
+static void replace_ext(struct ct_conn *, struct ct_conn_ext *old,
+                        struct ct_conn_ext *new);
 static int insert(struct ct_packet *, struct ct_generation *,
                   struct ct_conn *);
 static void publish(struct ct_packet *, struct ct_conn *,
@@ -47,6 +51,7 @@ static void discard(struct ct *, struct ct_conn *);
 static void abandon(struct ct *, struct ct_conn *);
 static bool is_mapped(const struct ct_packet *);
 static const struct ct_helper *choose_helper(const struct ct_packet *);
+static const struct ct_helper *late_helper(const struct ct_packet *);
 static bool is_helped(const struct ct_packet *);
 static void init_ext(const struct ct_packet *, struct ct_conn *);
 static uint16_t nat_done(const struct ct_packet *);
@@ -87,13 +92,15 @@ ct_commit(struct ct_packet *packet)
 }
 
 void
-ct_commit_metadata(const struct ct_packet *packet)
+ct_commit_metadata(struct ct_packet *packet)
 {
     const struct ct_request *request = packet->request;
     struct ct_conn *conn = packet->conn;
+    const struct ct_helper *helper = late_helper(packet);
     uint16_t changes = 0;
 
-    if (!request->mark_mask && ovs_u128_is_zero(request->label_mask)) {
+    if (!request->mark_mask && ovs_u128_is_zero(request->label_mask)
+        && !helper) {
         return;
     }
     ct_joint_lock(packet->ct, conn);
@@ -105,6 +112,9 @@ ct_commit_metadata(const struct ct_packet *packet)
     }
     if (changes) {
         ct_event_update(packet->ct, conn, changes);
+    }
+    if (helper) {
+        packet->helper_added = add_helper(conn, helper);
     }
     ct_conn_unlock(conn);
 }
@@ -274,8 +284,8 @@ init_ext(const struct ct_packet *packet, struct ct_conn *conn)
         ct_conn_tuple(packet->parent, CT_DIR_ORIGINAL, &ext->parent);
     }
     if (helper) {
-        ext->help = xzalloc(sizeof *ext->help);
-        ext->help->helper = helper;
+        ext->help = ct_help_create(helper);
+        atomic_fetch_or(&conn->status, CT_CONN_STATUS_HELPED);
     }
     ct_conn_set_ext(conn, ext);
 }
@@ -308,14 +318,44 @@ set_label(const struct ct_request *request, struct ct_conn *conn)
         return false;
     }
 
-    struct ct_conn_ext *new = old ? xmemdup(old, sizeof *old)
-                                  : xzalloc(sizeof *new);
+    struct ct_conn_ext *new = copy_ext(old);
     new->label = label;
+    replace_ext(conn, old, new);
+    return true;
+}
+
+/* Gives 'conn', which is locked, a helper.  False: it has one. */
+static bool
+add_helper(struct ct_conn *conn, const struct ct_helper *helper)
+{
+    struct ct_conn_ext *old = ct_conn_ext(conn);
+    struct ct_conn_ext *new;
+
+    if (old && old->help) {
+        return false;
+    }
+    new = copy_ext(old);
+    new->help = ct_help_create(helper);
+    replace_ext(conn, old, new);
+    atomic_fetch_or(&conn->status, CT_CONN_STATUS_HELPED);
+    return true;
+}
+
+static struct ct_conn_ext *
+copy_ext(const struct ct_conn_ext *ext)
+{
+    return (ext ? xmemdup(ext, sizeof *ext)
+            : xzalloc(sizeof(struct ct_conn_ext)));
+}
+
+static void
+replace_ext(struct ct_conn *conn, struct ct_conn_ext *old,
+            struct ct_conn_ext *new)
+{
     ct_conn_set_ext(conn, new);
     if (old) {
         ovsrcu_postpone(free, old);
     }
-    return true;
 }
 
 /* Inserts 'conn', locked, after removing what has expired. */
@@ -360,7 +400,12 @@ publish(struct ct_packet *packet, struct ct_conn *conn,
     packet->conn = conn;
     ct_count(packet->ct, CT_C_CREATED, 1);
     if (packet->expected) {
+        const struct ct_expectation *e = packet->expected;
+
         ct_count(packet->ct, CT_C_EXPECTED, 1);
+        if (e->helper->child) {
+            e->helper->child(packet->ct, e, conn);
+        }
         ct_expect_used(packet);
     }
 }
@@ -393,15 +438,28 @@ is_mapped(const struct ct_packet *packet)
             || (packet->expected && packet->expected->nat));
 }
 
+/* Of a connection that is opened: who announced it knows best. */
 static const struct ct_helper *
 choose_helper(const struct ct_packet *packet)
 {
     const struct ct_request *request = packet->request;
 
+    if (packet->expected && packet->expected->child_helper) {
+        return packet->expected->child_helper;
+    }
     return (request->helper[0]
             ? ct_helper_find(request->helper)
             : ct_helper_policy_find(packet->ct, request->zone,
                                     &packet->tuple));
+}
+
+/* Of one that is there already: what the request names, as in the kernel. */
+static const struct ct_helper *
+late_helper(const struct ct_packet *packet)
+{
+    return (OVS_UNLIKELY(packet->request->helper[0])
+            && !ct_conn_help(packet->conn) && is_helped(packet)
+            ? ct_helper_find(packet->request->helper) : NULL);
 }
 
 /* Is there the helper that the request names, and for this protocol? */
@@ -411,7 +469,8 @@ is_helped(const struct ct_packet *packet)
     const char *name = packet->request->helper;
     const struct ct_helper *helper = name[0] ? ct_helper_find(name) : NULL;
 
-    return !name[0] || (helper && helper->proto == packet->tuple.proto);
+    return !name[0] || (helper && ct_helper_reads(helper,
+                                                  packet->tuple.proto));
 }
 
 /* Of which kind of translation it is settled, once and for all, what is done:

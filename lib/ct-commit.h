@@ -35,8 +35,8 @@ enum ct_commit_result {
 enum ct_commit_result ct_commit(struct ct_packet *);
 
 /* Sets mark and label of 'packet->conn', which has been there before, as
- * requested. */
-void ct_commit_metadata(const struct ct_packet *);
+ * requested, and gives it the helper that the request names if it has none. */
+void ct_commit_metadata(struct ct_packet *);
 
 /* The label of 'conn'. */
 ovs_u128 ct_conn_label(const struct ct_conn *);

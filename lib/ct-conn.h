@@ -47,11 +47,13 @@
  * held for one packet's update    [R] RCU pointer.  The fields tagged [L] may
  * be read without the lock where a stale value does no harm (dumps). */
 
-/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h), and three that no dump
+/* 'status' bits are CT_DPIF_STATUS_* (ct-dpif.h), and four that no dump
  * shows.  DEAD, set by ct_wheel_dead(): no table has the connection any more.
  * PORT, set by ct_nat_search_keep(): the source port of its translation is
  * reserved (ct-nat-port.h).  JOINT: it is in a joint (ct-joint.h), and changes
- * under the lock of that one's leader, too. */
+ * under the lock of that one's leader, too.  HELPED, in the place of a bit
+ * that no connection has: a helper reads its packets. */
+#define CT_CONN_STATUS_HELPED CT_DPIF_STATUS_UNTRACKED
 #define CT_CONN_STATUS_DEAD 0x8000
 #define CT_CONN_STATUS_PORT 0x4000
 #define CT_CONN_STATUS_JOINT 0x2000
@@ -164,8 +166,8 @@ struct ct_conn_ext {
     uint32_t parent_id;                 /* 0: none. */
     struct ct_tuple parent;             /* Its original tuple. */
     struct ct_help *help;               /* Helper (ct-helper.h); NULL: none.
-                                         * The same in all that replace each
-                                         * other. */
+                                         * The same, once it is there, in all
+                                         * that replace each other. */
 };
 
 /* Gives back 'ext' (NULL: nothing), with what hangs on it. */

@@ -73,7 +73,8 @@ ct_copy_describe(const struct ct *ct, const struct ct_copy *copy,
         l4->describe(conn, &entry->protoinfo);
     }
     entry->timestamp.start = start * NSEC_PER_MSEC;
-    entry->status = ct_conn_status(conn) & CT_DPIF_STATUS_MASK;
+    entry->status = (ct_conn_status(conn) & CT_DPIF_STATUS_MASK
+                     & ~CT_CONN_STATUS_HELPED);
     entry->timeout = MIN(MAX(left, 0) / 1000, UINT32_MAX);
     entry->mark = atomic_load(&conn->mark);
     describe_ext(copy, entry);

@@ -13,6 +13,7 @@
 
 #include "ct-counters.h"
 #include "ct-helper.h"
+#include "ct-l4.h"
 #include "ct-nat-port.h"
 #include "ct-packet.h"
 #include "ct-tracker.h"
@@ -25,18 +26,28 @@ static uint32_t hash_dst(const struct ct_tuple *);
 static void insert(struct ct_expects *, struct ct_expectation *);
 static void take_out(struct ct_expects *, struct ct_expectation *);
 static void end(struct ct_expects *, struct ct_expectation *);
-static bool is_same(const struct ct_expectation *,
-                    const struct ct_expectation *);
+static bool are_siblings(const struct ct_expectation *,
+                         const struct ct_expectation *);
+static bool is_child(const struct ct_expectation *,
+                     const struct ct_conn *parent);
+static bool is_asked(const struct ct_expectation *,
+                     const struct ct_helper_match *);
+static uint32_t hash_id(uint32_t parent_id);
 static struct ct_expectation *find_same(struct ct_expects *,
                                         const struct ct_expectation *);
 static struct ct_expectation *find_child(struct ct_expects *,
                                          const struct ct_conn *parent);
-static bool make_room(struct ct_expects *, struct ct_expectation *);
+static bool has_room(struct ct_expects *, const struct ct_expectation *);
+static void make_room(struct ct_expects *, struct ct_expectation *);
 static struct ct_expectation *find(struct ct_expects *,
                                    const struct ct_packet *);
 static bool matches(const struct ct_expectation *, const struct ct_packet *);
+static ovs_be16 own_port(struct ct_expects *, const struct ct_expectation *,
+                         const struct ct_packet *);
 static unsigned int delete_some(struct ct_expects *, uint32_t id,
                                 long long until);
+static void format_options(const struct ct_expectation *, long long now,
+                           struct ds *);
 static void format_zone(struct ct_zone *, long long now, struct ds *);
 
 void
@@ -83,6 +94,26 @@ ct_expect_find_same(struct ct_zone *zone, const struct ct_expectation *e)
 }
 
 bool
+ct_expect_is_same(const struct ct_expectation *a,
+                  const struct ct_expectation *b)
+{
+    return (are_siblings(a, b) && a->dir == b->dir && a->class == b->class
+            && a->tuple.proto == b->tuple.proto
+            && a->tuple.src_port == b->tuple.src_port
+            && a->to_dst_port == b->to_dst_port
+            && !memcmp(&a->to_dst, &b->to_dst, sizeof a->to_dst));
+}
+
+void
+ct_expect_inherit(struct ct_expectation *e, struct ct_expectation *old)
+{
+    if (!e->pool && old->tuple.dst_port == e->tuple.dst_port) {
+        e->pool = old->pool;
+        old->pool = NULL;
+    }
+}
+
+bool
 ct_expect_add(struct ct *ct, struct ct_zone *zone, struct ct_expectation *e)
 {
     struct ct_expects *expects = &zone->expects;
@@ -91,17 +122,17 @@ ct_expect_add(struct ct *ct, struct ct_zone *zone, struct ct_expectation *e)
     ct_spin_lock(&expects->lock);
     /* Who ends the parent says so first, then waits for its lock, which our
      * caller holds, and then ends its expectations. */
-    if (ct_conn_is_live(e->parent, e->parent_id) && make_room(expects, e)) {
-        do {
-            e->id = atomic_fetch_add(&ct->next_expect_id, 1);
-        } while (!e->id);
-        insert(expects, e);
+    if (ct_conn_is_live(e->parent, e->parent_id) && has_room(expects, e)) {
+        for (; e; e = e->next) {
+            do {
+                e->id = atomic_fetch_add(&ct->next_expect_id, 1);
+            } while (!e->id);
+            make_room(expects, e);
+            insert(expects, e);
+        }
         ok = true;
     }
     ct_spin_unlock(&expects->lock);
-    if (!ok) {
-        ct_expect_free(e);
-    }
     return ok;
 }
 
@@ -131,6 +162,7 @@ ct_expect_match(struct ct_packet *packet, bool take)
     struct ct_expectation *e = find(expects, packet);
     if (e) {
         packet->parent = e->parent;
+        e->to_src_port = e->nat ? own_port(expects, e, packet) : 0;
     }
     if (e && take) {
         if (e->permanent) {
@@ -173,6 +205,46 @@ ct_expect_put_back(struct ct_packet *packet)
     if (e) {
         ct_expect_free(e);
     }
+}
+
+unsigned int
+ct_expects_forget(struct ct_zone *zone, const struct ct_conn *parent,
+                  const struct ct_helper_match *match)
+{
+    struct ct_expects *expects = &zone->expects;
+    struct ct_expectation *e, *next;
+    unsigned int n = 0;
+
+    ct_spin_lock(&expects->lock);
+    HMAP_FOR_EACH_SAFE (e, next, node, &expects->by_dst) {
+        if (is_child(e, parent) && is_asked(e, match)) {
+            end(expects, e);
+            n++;
+        }
+    }
+    ct_spin_unlock(&expects->lock);
+    return n;
+}
+
+unsigned int
+ct_expects_refresh(struct ct_zone *zone, const struct ct_conn *parent,
+                   const struct ct_helper_match *match, long long expires)
+{
+    struct ct_expects *expects = &zone->expects;
+    struct ct_expectation *e;
+    unsigned int n = 0;
+
+    ct_spin_lock(&expects->lock);
+    HMAP_FOR_EACH_WITH_HASH (e, parent_node, hash_id(parent->id),
+                             &expects->by_parent) {
+        if (is_child(e, parent) && is_asked(e, match)) {
+            e->expires = expires;
+            e->inactive = false;
+            n++;
+        }
+    }
+    ct_spin_unlock(&expects->lock);
+    return n;
 }
 
 void
@@ -239,9 +311,15 @@ hash_dst(const struct ct_tuple *tuple)
 }
 
 static uint32_t
+hash_id(uint32_t parent_id)
+{
+    return hash_int(parent_id, 0);
+}
+
+static uint32_t
 hash_parent(const struct ct_expectation *e)
 {
-    return hash_int(e->parent_id, 0);
+    return hash_id(e->parent_id);
 }
 
 static void
@@ -275,18 +353,24 @@ are_siblings(const struct ct_expectation *a, const struct ct_expectation *b)
             && a->helper == b->helper);
 }
 
-/* The port that the announcement named. */
-static ovs_be16
-announced_port(const struct ct_expectation *e)
+static bool
+is_child(const struct ct_expectation *e, const struct ct_conn *parent)
 {
-    return e->nat ? e->to_dst_port : e->tuple.dst_port;
+    return e->parent == parent && e->parent_id == parent->id;
 }
 
 static bool
-is_same(const struct ct_expectation *a, const struct ct_expectation *b)
+is_asked(const struct ct_expectation *e, const struct ct_helper_match *match)
 {
-    return (are_siblings(a, b) && a->dir == b->dir
-            && announced_port(a) == announced_port(b));
+    const union ct_inet_addr *dst = (match->as_seen ? &e->tuple.dst
+                                     : &e->to_dst);
+    ovs_be16 port = match->as_seen ? e->tuple.dst_port : e->to_dst_port;
+
+    return ((match->class < 0 || e->class == (unsigned int) match->class)
+            && (match->any_dir || e->dir == match->dir)
+            && (!match->port || port == match->port)
+            && (!match->has_dst || !memcmp(dst, &match->dst, sizeof *dst))
+            && (!match->inactive || e->inactive));
 }
 
 static struct ct_expectation *
@@ -296,7 +380,7 @@ find_same(struct ct_expects *expects, const struct ct_expectation *e)
 
     HMAP_FOR_EACH_WITH_HASH (old, parent_node, hash_parent(e),
                              &expects->by_parent) {
-        if (is_same(old, e)) {
+        if (ct_expect_is_same(old, e)) {
             return old;
         }
     }
@@ -309,42 +393,50 @@ find_child(struct ct_expects *expects, const struct ct_conn *parent)
 {
     struct ct_expectation *e;
 
-    HMAP_FOR_EACH_WITH_HASH (e, parent_node, hash_int(parent->id, 0),
+    HMAP_FOR_EACH_WITH_HASH (e, parent_node, hash_id(parent->id),
                              &expects->by_parent) {
-        if (e->parent == parent && e->parent_id == parent->id) {
+        if (is_child(e, parent)) {
             return e;
         }
     }
     return NULL;
 }
 
-/* Room for 'e' beside its siblings, and in the zone. */
+/* Is there room in the zone for 'e' and those behind it? */
 static bool
+has_room(struct ct_expects *expects, const struct ct_expectation *e)
+{
+    size_t n = hmap_count(&expects->by_dst);
+
+    for (; e; e = e->next) {
+        n += !find_same(expects, e);
+    }
+    return n <= CT_EXPECT_MAX_PER_ZONE;
+}
+
+/* Room for 'e' beside its siblings. */
+static void
 make_room(struct ct_expects *expects, struct ct_expectation *e)
 {
     struct ct_expectation *old = find_same(expects, e), *oldest = NULL;
     unsigned int n = 0;
 
     if (old) {
-        if (!e->pool && old->tuple.dst_port == e->tuple.dst_port) {
-            e->pool = old->pool;
-            old->pool = NULL;
-        }
+        ct_expect_inherit(e, old);
         end(expects, old);
     }
     HMAP_FOR_EACH_WITH_HASH (old, parent_node, hash_parent(e),
                              &expects->by_parent) {
-        if (are_siblings(old, e)) {
+        if (are_siblings(old, e) && old->class == e->class) {
             n++;
             if (!oldest || (int32_t) (old->id - oldest->id) < 0) {
                 oldest = old;
             }
         }
     }
-    if (n >= e->helper->max_expected) {
+    if (n >= e->helper->classes[e->class].max_expected) {
         end(expects, oldest);
     }
-    return hmap_count(&expects->by_dst) < CT_EXPECT_MAX_PER_ZONE;
 }
 
 static struct ct_expectation *
@@ -361,6 +453,28 @@ find(struct ct_expects *expects, const struct ct_packet *packet)
     return NULL;
 }
 
+/* Has the end from which 'packet' comes announced the port it uses, which was
+ * given another one in front of the translation?  It sends from that, too, as
+ * media do, for answers to come back.  0: no. */
+static ovs_be16
+own_port(struct ct_expects *expects, const struct ct_expectation *e,
+         const struct ct_packet *packet)
+{
+    const struct ct_tuple *t = &packet->tuple;
+    struct ct_expectation *own;
+
+    HMAP_FOR_EACH_WITH_HASH (own, parent_node, hash_parent(e),
+                             &expects->by_parent) {
+        if (are_siblings(own, e) && own->dir != e->dir
+            && own->tuple.proto == t->proto
+            && own->to_dst_port == t->src_port
+            && !memcmp(&own->to_dst, &t->src, sizeof t->src)) {
+            return own->tuple.dst_port;
+        }
+    }
+    return 0;
+}
+
 static bool
 matches(const struct ct_expectation *e, const struct ct_packet *packet)
 {
@@ -368,6 +482,7 @@ matches(const struct ct_expectation *e, const struct ct_packet *packet)
 
     return (!e->inactive
             && t->dst_port == e->tuple.dst_port
+            && (!e->tuple.src_port || t->src_port == e->tuple.src_port)
             && t->proto == e->tuple.proto
             && t->kind == e->tuple.kind
             && !memcmp(&t->dst, &e->tuple.dst, sizeof t->dst)
@@ -426,7 +541,7 @@ format_expectation(const struct ct_expectation *e, uint16_t zone,
     struct ct_tuple parent;
 
     ds_put_format(ds, "  id=%"PRIu32",zone=%"PRIu16",%s,src=", e->id, zone,
-                  e->tuple.proto == IPPROTO_TCP ? "tcp" : "udp");
+                  ct_l4_find(e->tuple.proto)->name);
     if (e->any_src) {
         ds_put_char(ds, '*');
     } else {
@@ -434,7 +549,12 @@ format_expectation(const struct ct_expectation *e, uint16_t zone,
     }
     ds_put_cstr(ds, ",dst=");
     format_addr(&e->tuple.dst, ipv6, ds);
-    ds_put_format(ds, ",sport=*,dport=%"PRIu16, ntohs(e->tuple.dst_port));
+    if (e->tuple.src_port) {
+        ds_put_format(ds, ",sport=%"PRIu16, ntohs(e->tuple.src_port));
+    } else {
+        ds_put_cstr(ds, ",sport=*");
+    }
+    ds_put_format(ds, ",dport=%"PRIu16, ntohs(e->tuple.dst_port));
     if (e->nat) {
         ds_put_cstr(ds, ",nat=(src=");
         format_addr(&e->to_src, ipv6, ds);
@@ -445,8 +565,23 @@ format_expectation(const struct ct_expectation *e, uint16_t zone,
     ct_conn_tuple(e->parent, CT_DIR_ORIGINAL, &parent);
     ds_put_cstr(ds, ",parent=(");
     format_tuple(&parent, ds);
-    ds_put_format(ds, "),helper=%s,timeout=%lld%s%s\n", e->helper->name,
-                  MAX(e->expires - now, 0) / 1000,
+    ds_put_format(ds, "),helper=%s", e->helper->name);
+    format_options(e, now, ds);
+    ds_put_char(ds, '\n');
+}
+
+static void
+format_options(const struct ct_expectation *e, long long now, struct ds *ds)
+{
+    const char *class = e->helper->classes[e->class].name;
+
+    if (class) {
+        ds_put_format(ds, ",class=%s", class);
+    }
+    if (e->child_helper) {
+        ds_put_format(ds, ",child-helper=%s", e->child_helper->name);
+    }
+    ds_put_format(ds, ",timeout=%lld%s%s", MAX(e->expires - now, 0) / 1000,
                   e->permanent ? ",permanent" : "",
                   e->inactive ? ",inactive" : "");
 }

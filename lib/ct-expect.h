@@ -14,6 +14,7 @@
 
 struct ct;
 struct ct_helper;
+struct ct_helper_match;
 struct ct_nat_pool;
 struct ct_packet;
 struct ct_zone;
@@ -34,8 +35,8 @@ struct ds;
  * Promises
  * --------
  * - Two packets never use up one expectation, unless it is permanent.
- * - Of one parent and helper there are at most as many as the helper says: the
- *   oldest gives way, as in the kernel.  A zone has at most
+ * - Of one parent, helper and class there are at most as many as the helper
+ *   says: the oldest gives way, as in the kernel.  A zone has at most
  *   CT_EXPECT_MAX_PER_ZONE.
  * - An expectation ends with its parent, when its time is over, and when its
  *   zone is flushed.
@@ -64,25 +65,36 @@ struct ct_expectation {
 
     uint32_t id;                    /* Unique in the tracker.  Set when it is
                                      * added. */
-    struct ct_tuple tuple;          /* As the first packet will come. */
-    bool any_src;                   /* From any address.  (The source port is
-                                     * always any.) */
+    struct ct_tuple tuple;          /* As the first packet will come; source
+                                     * port 0: any. */
+    bool any_src;                   /* From any address. */
     bool permanent;                 /* Not used up. */
     bool inactive;                  /* Matches nothing. */
     long long expires;              /* time_msec(). */
     const struct ct_helper *helper;
+    unsigned int class;             /* In helper->classes. */
+    const struct ct_helper *child_helper;   /* That the connection gets; NULL:
+                                             * none. */
 
     struct ct_conn *parent;
     uint32_t parent_id;
     enum ct_dir dir;                /* The parent's direction in which the
                                      * expected connection goes. */
 
-    /* What becomes of it, if 'nat'. */
-    bool nat;
-    union ct_inet_addr to_src, to_dst;
+    /* Where it was announced to go, behind the translation. */
+    union ct_inet_addr to_dst;
     ovs_be16 to_dst_port;
+
+    /* If 'nat': one from the parent's end is seen as from 'to_src', and from
+     * port 'to_src_port', if that is not 0. */
+    bool nat;
+    union ct_inet_addr parent_src, to_src;
+    ovs_be16 to_src_port;
     struct ct_nat_pool *pool;       /* Where tuple.dst_port is reserved, or
                                      * NULL. */
+
+    struct ct_expectation *next;    /* Before it is added: of the same
+                                     * packet. */
 };
 
 /* In struct ct_zone. */
@@ -101,26 +113,40 @@ void ct_expects_uninit(struct ct_expects *);
 /* An expectation of 'conn' in which all is zero but for the parent. */
 struct ct_expectation *ct_expect_create(struct ct_conn *parent);
 
+/* Do both announce the same?  What is in front of the translation may
+ * differ. */
+bool ct_expect_is_same(const struct ct_expectation *,
+                       const struct ct_expectation *);
+
 /* What ct_expect_find_same() found. */
 struct ct_expect_same {
     ovs_be16 dst_port;              /* As it will come. */
     bool found;
 };
 
-/* Is there one already, of the same parent, helper and direction, for
- * the same place behind the translation?  It may have another port in front
- * of it. */
+/* Is there one already that is the same? */
 struct ct_expect_same ct_expect_find_same(struct ct_zone *,
                                           const struct ct_expectation *);
 
-/* Adds 'e', which it takes over; false, and 'e' is freed, if the zone has too
- * many, or the parent has just ended.  Replaces what ct_expect_find_same()
- * would find, whose reserved port 'e' inherits, and the oldest one if the
- * parent has as many as its helper allows. */
-bool ct_expect_add(struct ct *, struct ct_zone *, struct ct_expectation *);
+/* Gives 'e' the port that 'old', which is the same, has reserved. */
+void ct_expect_inherit(struct ct_expectation *e, struct ct_expectation *old);
+
+/* Adds 'e' and all behind it, which it takes over; false, and nothing is
+ * added, if the zone has no room for them, or the parent has just ended.  Each
+ * replaces one that is the same, and the oldest one if the parent has as many
+ * as its helper allows. */
+bool ct_expect_add(struct ct *, struct ct_zone *, struct ct_expectation *e);
 
 /* Gives up an expectation that was never added. */
 void ct_expect_free(struct ct_expectation *);
+
+/* Ends those of 'parent' that match, or makes them active until 'expires'.
+ * Return how many. */
+unsigned int ct_expects_forget(struct ct_zone *, const struct ct_conn *parent,
+                               const struct ct_helper_match *);
+unsigned int ct_expects_refresh(struct ct_zone *, const struct ct_conn *parent,
+                                const struct ct_helper_match *,
+                                long long expires);
 
 /* For packets that no connection knows: sets packet->parent, and with 'take'
  * packet->expected.  Sets both to NULL if nothing matches. */

@@ -39,20 +39,30 @@ struct lines {
 struct ftp_state {
     struct lines lines[CT_DIR_MAX];
 };
-BUILD_ASSERT_DECL(sizeof(struct ftp_state) <= sizeof(struct ct_helper_state));
+enum ftp_style {
+    FTP_COMMAS,                 /* h1,h2,h3,h4,p1,p2 */
+    FTP_EPRT,                   /* |family|address|port| */
+    FTP_EPSV                    /* |||port| */
+};
 
-/* What was announced. */
+/* What was announced, and where and how it is written. */
 struct announcement {
     bool has_addr;
     bool ipv6;
     union ct_inet_addr addr;
     uint16_t port;
+    size_t ofs, len;
+    enum ftp_style style;
 };
 
-enum ftp_style {
-    FTP_COMMAS,                 /* h1,h2,h3,h4,p1,p2 */
-    FTP_EPRT,                   /* |family|address|port| */
-    FTP_EPSV                    /* |||port| */
+/* Longest text: "|2|", an IPv6 address, "|65535|". */
+#define MAX_TEXT 64
+
+/* What is said of a line. */
+enum found {
+    NOTHING,                    /* Nothing of interest. */
+    FOUND,
+    BAD                         /* Incomplete or wrong. */
 };
 
 /* Reads an announcement up to and including its end, and leaves the cursor
@@ -78,66 +88,45 @@ static const struct pattern {
 
 static bool at_line_start(const struct lines *, uint32_t seq);
 static void remember_newline(struct lines *, uint32_t seq);
-static enum ct_helper_verdict read_line(const struct ct_helper_input *,
-                                        struct ct_helper_found *);
-static enum ct_helper_verdict try_pattern(const struct pattern *,
-                                          const struct ct_helper_input *,
-                                          struct ct_helper_found *);
-static enum ct_helper_verdict judge(const struct ct_helper_input *,
-                                    const struct announcement *,
-                                    struct ct_helper_found *);
+static enum found read_line(const struct ct_helper_call *,
+                            struct announcement *);
+static enum found try_pattern(const struct pattern *,
+                              const struct ct_helper_call *,
+                              struct announcement *);
+static enum ct_helper_verdict announce(struct ct_helper_call *,
+                                       const struct announcement *);
+static size_t write_text(const struct announcement *,
+                         const struct ct_tuple *place, char text[MAX_TEXT]);
 
 static enum ct_helper_verdict
-ftp_read(const struct ct_helper_input *in, struct ct_helper_found *found)
+ftp_read(struct ct_helper_call *call)
 {
-    struct ftp_state *state = (struct ftp_state *) in->state;
-    struct lines *lines = &state->lines[in->dir];
-    enum ct_helper_verdict verdict = CT_HELPER_NOTHING;
+    struct ftp_state *state = call->state;
+    struct lines *lines = &state->lines[call->dir];
+    struct announcement a = { .port = 0 };
+    enum found found = NOTHING;
 
-    if (!in->len || !in->both) {
-        return CT_HELPER_NOTHING;
+    if (!call->len || !call->both) {
+        return CT_HELPER_ACCEPT;
     }
-    if (at_line_start(lines, in->seq)) {
-        verdict = read_line(in, found);
+    if (at_line_start(lines, call->seq)) {
+        found = read_line(call, &a);
     }
-    if (verdict != CT_HELPER_BAD && in->payload[in->len - 1] == '\n') {
-        remember_newline(lines, in->seq + in->len);
+    if (found == BAD) {
+        return ct_helper_drop(call, CT_C_DROP_HELPER_PAYLOAD);
     }
-    return verdict;
-}
-
-static size_t
-ftp_write(const struct ct_helper_found *found,
-          const union ct_inet_addr *addr, bool ipv6, ovs_be16 port_,
-          char *text)
-{
-    char string[INET6_ADDRSTRLEN];
-    uint16_t port = ntohs(port_);
-
-    switch ((enum ftp_style) found->style) {
-    case FTP_COMMAS: {
-        const uint8_t *a = (const uint8_t *) &addr->ip;
-
-        return snprintf(text, CT_HELPER_MAX_TEXT, "%u,%u,%u,%u,%u,%u",
-                        a[0], a[1], a[2], a[3], port >> 8, port & 0xff);
+    if (call->payload[call->len - 1] == '\n') {
+        remember_newline(lines, call->seq + call->len);
     }
-    case FTP_EPRT:
-        inet_ntop(ipv6 ? AF_INET6 : AF_INET, addr, string, sizeof string);
-        return snprintf(text, CT_HELPER_MAX_TEXT, "|%d|%s|%u|",
-                        ipv6 ? 2 : 1, string, port);
-    case FTP_EPSV:
-    default:
-        return snprintf(text, CT_HELPER_MAX_TEXT, "|||%u|", port);
-    }
+    return found == FOUND ? announce(call, &a) : CT_HELPER_ACCEPT;
 }
 
 const struct ct_helper ct_helper_ftp = {
     .name = "ftp",
-    .proto = IPPROTO_TCP,
-    .max_expected = 1,
-    .timeout = 300,
+    .protos = { IPPROTO_TCP },
+    .classes = { { .max_expected = 1, .timeout = 300 } },
+    .state_size = sizeof(struct ftp_state),
     .read = ftp_read,
-    .write = ftp_write,
 };
 
 static bool
@@ -166,20 +155,19 @@ remember_newline(struct lines *lines, uint32_t seq)
     }
 }
 
-static enum ct_helper_verdict
-read_line(const struct ct_helper_input *in, struct ct_helper_found *found)
+static enum found
+read_line(const struct ct_helper_call *call, struct announcement *a)
 {
     for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-        if (patterns[i].dir == in->dir) {
-            enum ct_helper_verdict verdict = try_pattern(&patterns[i], in,
-                                                         found);
+        if (patterns[i].dir == call->dir) {
+            enum found found = try_pattern(&patterns[i], call, a);
 
-            if (verdict != CT_HELPER_NOTHING) {
-                return verdict;
+            if (found != NOTHING) {
+                return found;
             }
         }
     }
-    return CT_HELPER_NOTHING;
+    return NOTHING;
 }
 
 /* Moves to the announcement itself. */
@@ -215,48 +203,82 @@ ends_well(const struct ct_cursor *c, char end)
             && (end ? *c->p == (uint8_t) end : !isdigit(*c->p)));
 }
 
-static enum ct_helper_verdict
-try_pattern(const struct pattern *pattern, const struct ct_helper_input *in,
-            struct ct_helper_found *found)
+static enum found
+try_pattern(const struct pattern *pattern, const struct ct_helper_call *call,
+            struct announcement *a)
 {
-    struct ct_cursor c = ct_cursor_init(in->payload, in->len);
+    struct ct_cursor c = ct_cursor_init(call->payload, call->len);
     size_t word_len = strlen(pattern->word);
-    struct announcement a = { .port = 0 };
     const uint8_t *begin;
     bool ok;
 
-    if (strncasecmp((const char *) in->payload, pattern->word,
-                    MIN(word_len, in->len))) {
-        return CT_HELPER_NOTHING;
+    if (strncasecmp((const char *) call->payload, pattern->word,
+                    MIN(word_len, call->len))) {
+        return NOTHING;
     }
     ok = ct_cursor_skip(&c, word_len) && skip_to_announcement(&c,
                                                               pattern->skip);
     begin = c.p;
-    if (!ok || !pattern->read(&c, ct_tuple_is_ipv6(&in->tuples[0]), &a)
+    if (!ok || !pattern->read(&c, ct_tuple_is_ipv6(&call->tuples[0]), a)
         || !ends_well(&c, pattern->end)) {
-        return CT_HELPER_BAD;
+        return BAD;
     }
-    found->text_ofs = begin - in->payload;
-    found->text_len = c.p - begin;
-    found->style = pattern->style;
-    return judge(in, &a, found);
+    a->ofs = begin - call->payload;
+    a->len = c.p - begin;
+    a->style = pattern->style;
+    return FOUND;
 }
 
 /* A data connection goes to who announced it, from the other end. */
 static enum ct_helper_verdict
-judge(const struct ct_helper_input *in, const struct announcement *a,
-      struct ct_helper_found *found)
+announce(struct ct_helper_call *call, const struct announcement *a)
 {
-    const struct ct_tuple *from = &in->tuples[in->dir];
+    const struct ct_tuple *from = &call->tuples[call->dir];
+    const struct ct_helper_expect ask = {
+        .dir = !call->dir, .port = htons(a->port),
+    };
+    struct ct_tuple place;
+    char text[MAX_TEXT];
 
     if (a->has_addr
         && (a->ipv6 != ct_tuple_is_ipv6(from)
             || memcmp(&a->addr, &from->src, sizeof a->addr))) {
-        return CT_HELPER_REFUSED;
+        ct_helper_count(call, CT_C_HELPER_REFUSED);
+        return CT_HELPER_ACCEPT;
     }
-    found->dir = in->dir ^ 1;
-    found->port = htons(a->port);
-    return CT_HELPER_FOUND;
+    if (!ct_helper_expect(call, &ask, &place)) {
+        return CT_HELPER_DROP;
+    }
+    return (call->nat
+            ? ct_helper_replace(call, a->ofs, a->len, text,
+                                write_text(a, &place, text))
+            : CT_HELPER_ACCEPT);
+}
+
+static size_t
+write_text(const struct announcement *a, const struct ct_tuple *place,
+           char text[MAX_TEXT])
+{
+    bool ipv6 = ct_tuple_is_ipv6(place);
+    uint16_t port = ntohs(place->dst_port);
+    char string[INET6_ADDRSTRLEN];
+
+    switch (a->style) {
+    case FTP_COMMAS: {
+        const uint8_t *b = (const uint8_t *) &place->dst.ip;
+
+        return snprintf(text, MAX_TEXT, "%u,%u,%u,%u,%u,%u",
+                        b[0], b[1], b[2], b[3], port >> 8, port & 0xff);
+    }
+    case FTP_EPRT:
+        inet_ntop(ipv6 ? AF_INET6 : AF_INET, &place->dst, string,
+                  sizeof string);
+        return snprintf(text, MAX_TEXT, "|%d|%s|%u|", ipv6 ? 2 : 1, string,
+                        port);
+    case FTP_EPSV:
+    default:
+        return snprintf(text, MAX_TEXT, "|||%u|", port);
+    }
 }
 
 /* A decimal number of at most 'max'. */

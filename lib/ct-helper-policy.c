@@ -100,11 +100,11 @@ ct_helper_policy_parse(const char *text, bool is_key,
                || (!is_key && !policy->helper)) {
         error = xasprintf("\"%s\": zone, proto, port%s must be given", text,
                           is_key ? "" : " and helper");
-    } else if (policy->helper && policy->helper->proto != policy->proto) {
-        error = xasprintf("\"%s\": helper %s reads %s", text,
+    } else if (policy->helper
+               && !ct_helper_reads(policy->helper, policy->proto)) {
+        error = xasprintf("\"%s\": helper %s does not read %s", text,
                           policy->helper->name,
-                          (policy->helper->proto == IPPROTO_TCP
-                           ? "tcp" : "udp"));
+                          policy->proto == IPPROTO_TCP ? "tcp" : "udp");
     }
     free(copy);
     return error;

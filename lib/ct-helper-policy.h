@@ -30,7 +30,7 @@ struct ds;
  * ----
  *     zone=ZONE,proto=PROTO,port=PORT,helper=HELPER
  *
- * in any order, with '*' for any zone; 'proto' is tcp or udp, and must be the
+ * in any order, with '*' for any zone; 'proto' is tcp or udp, and must be
  * one that the helper reads.  Policies of the configuration stand behind each
  * other with ';' in between.
  *

@@ -16,24 +16,26 @@ enum {
 };
 
 static enum ct_helper_verdict
-tftp_read(const struct ct_helper_input *in, struct ct_helper_found *found)
+tftp_read(struct ct_helper_call *call)
 {
-    struct ct_cursor c = ct_cursor_init(in->payload, in->len);
+    struct ct_cursor c = ct_cursor_init(call->payload, call->len);
+    const struct ct_helper_expect answer = {
+        .dir = CT_DIR_REPLY,
+        .port = call->tuples[CT_DIR_ORIGINAL].src_port,
+    };
     uint16_t opcode;
 
-    if (in->dir != CT_DIR_ORIGINAL || !ct_cursor_be16(&c, &opcode)
+    if (call->dir != CT_DIR_ORIGINAL || !ct_cursor_be16(&c, &opcode)
         || (opcode != TFTP_READ && opcode != TFTP_WRITE)) {
-        return CT_HELPER_NOTHING;
+        return CT_HELPER_ACCEPT;
     }
-    found->dir = CT_DIR_REPLY;
-    found->port = in->tuples[CT_DIR_ORIGINAL].src_port;
-    return CT_HELPER_FOUND;
+    return (ct_helper_expect(call, &answer, NULL)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
 }
 
 const struct ct_helper ct_helper_tftp = {
     .name = "tftp",
-    .proto = IPPROTO_UDP,
-    .max_expected = 1,
-    .timeout = 300,
+    .protos = { IPPROTO_UDP },
+    .classes = { { .max_expected = 1, .timeout = 300 } },
     .read = tftp_read,
 };

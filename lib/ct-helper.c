@@ -2,44 +2,45 @@
 
 /* Step "help": called by ct-step.c for packets of connections with a helper,
  * behind update and translation.  Calls the helper to read the payload,
- * ct-expect.c for what it announces, ct-mangle.c and ct-seqadj.c for what has
- * to be written. */
+ * ct-help-expect.c for what it announces, ct-mangle.c and ct-seqadj.c for what
+ * has to be written. */
 
 #include <config.h>
 
 #include "ct-helper.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
-#include "ct-counters.h"
 #include "ct-expect.h"
+#include "ct-help.h"
+#include "ct-icmp-error.h"
 #include "ct-joint.h"
 #include "ct-mangle.h"
-#include "ct-nat.h"
-#include "ct-nat-port.h"
-#include "ct-nat-search.h"
 #include "ct-packet.h"
+#include "ct-refuse.h"
+#include "ct-rewrite.h"
+#include "ct-step.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
 #include "util.h"
 
-/* One packet and what its payload announces. */
-struct reading {
-    struct ct_packet *packet;
-    struct ct_help *help;
-    struct ct_helper_input in;
-    struct ct_helper_found found;
-};
+static void begin(struct ct_help_run *, struct ct_packet *);
+static bool read_payload(struct ct_help_run *);
+static bool record_change(struct ct_help_run *);
+static void adjust(struct ct_packet *, const struct ct_seqadj *);
+static void restore_quoted(struct ct_packet *);
 
-static bool read_payload(struct reading *);
-static bool announce(struct reading *);
-static struct ct_expectation *make_expectation(const struct reading *);
-static bool choose_port(const struct reading *, struct ct_expectation *);
-static bool reserve_port(const struct reading *, struct ct_expectation *);
-static bool write_payload(const struct reading *,
-                          const struct ct_tuple *place);
-static void adjust(const struct reading *);
-static bool drop(const struct reading *, enum ct_counter);
+static bool run_replace(struct ct_helper_call *, size_t ofs, size_t len,
+                        const char *text, size_t n);
+static unsigned int run_forget(struct ct_helper_call *,
+                               const struct ct_helper_match *);
+static unsigned int run_refresh(struct ct_helper_call *,
+                                const struct ct_helper_match *,
+                                unsigned int seconds);
+static void run_set_timeout(struct ct_helper_call *, unsigned int seconds);
+static void run_count(struct ct_helper_call *, enum ct_counter);
+static void run_refuse(struct ct_helper_call *, enum ct_counter);
 
 static const struct ct_helper *const helpers[] = {
 #define CT_HELPER(NAME) &ct_helper_##NAME,
@@ -47,9 +48,72 @@ static const struct ct_helper *const helpers[] = {
 #undef CT_HELPER
 };
 
-/* Ports that are chosen when the announced one is taken. */
-#define MIN_PORT 1024
-#define MAX_PORT 65535
+static const struct ct_helper_ops run_ops = {
+    .expect = ct_help_expect,
+    .replace = run_replace,
+    .forget = run_forget,
+    .refresh = run_refresh,
+    .set_timeout = run_set_timeout,
+    .count = run_count,
+    .refuse = run_refuse,
+};
+
+/* For helpers. */
+
+bool
+ct_helper_expect(struct ct_helper_call *call,
+                 const struct ct_helper_expect *ask, struct ct_tuple *place)
+{
+    struct ct_tuple unwanted;
+
+    return call->ops->expect(call, ask, place ? place : &unwanted);
+}
+
+enum ct_helper_verdict
+ct_helper_replace(struct ct_helper_call *call, size_t ofs, size_t len,
+                  const char *text, size_t n)
+{
+    if (n == len && !memcmp(call->payload + ofs, text, n)) {
+        return CT_HELPER_ACCEPT;
+    }
+    return (call->ops->replace(call, ofs, len, text, n)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+unsigned int
+ct_helper_forget(struct ct_helper_call *call,
+                 const struct ct_helper_match *match)
+{
+    return call->ops->forget(call, match);
+}
+
+unsigned int
+ct_helper_refresh(struct ct_helper_call *call,
+                  const struct ct_helper_match *match, unsigned int seconds)
+{
+    return call->ops->refresh(call, match, seconds);
+}
+
+void
+ct_helper_set_timeout(struct ct_helper_call *call, unsigned int seconds)
+{
+    call->ops->set_timeout(call, seconds);
+}
+
+void
+ct_helper_count(struct ct_helper_call *call, enum ct_counter counter)
+{
+    call->ops->count(call, counter);
+}
+
+enum ct_helper_verdict
+ct_helper_drop(struct ct_helper_call *call, enum ct_counter why)
+{
+    call->ops->refuse(call, why);
+    return CT_HELPER_DROP;
+}
+
+/* For the tracker. */
 
 const struct ct_helper *
 ct_helper_find(const char *name)
@@ -63,22 +127,38 @@ ct_helper_find(const char *name)
 }
 
 bool
+ct_helper_reads(const struct ct_helper *helper, uint8_t proto)
+{
+    return proto && memchr(helper->protos, proto, CT_HELPER_MAX_PROTOS);
+}
+
+struct ct_help *
+ct_help_create(const struct ct_helper *helper)
+{
+    struct ct_help *help = xzalloc(sizeof *help + helper->state_size);
+
+    help->helper = helper;
+    return help;
+}
+
+bool
 ct_helper_run__(struct ct_packet *packet)
 {
-    struct reading r = {
-        .packet = packet,
-        .help = ct_conn_help(packet->conn),
-    };
-    bool ok = true;
+    struct ct_help *help = ct_conn_help(packet->conn);
+    struct ct_help_run run;
+    bool ok;
 
-    if (packet->is_icmp_error
-        || packet->tuple.proto != r.help->helper->proto) {
-        return true;
-    }
     ct_joint_lock(packet->ct, packet->conn);
-    ok = read_payload(&r);
-    if (ok) {
-        adjust(&r);
+    if (packet->is_icmp_error) {
+        restore_quoted(packet);
+        ok = true;
+    } else {
+        begin(&run, packet);
+        ok = read_payload(&run) && record_change(&run);
+        ok = ct_help_expect_finish(&run, ok) && ok;
+        if (ok) {
+            adjust(packet, help->seqadj);
+        }
     }
     ct_conn_unlock(packet->conn);
     return ok;
@@ -87,181 +167,81 @@ ct_helper_run__(struct ct_packet *packet)
 void
 ct_helper_end(struct ct *ct, const struct ct_conn *conn)
 {
-    if (OVS_UNLIKELY(ct_conn_help(conn))) {
+    struct ct_help *help = ct_conn_help(conn);
+
+    if (OVS_UNLIKELY(help)) {
         ct_expects_end_parent(ct_zone_get(ct, conn->key.zone), conn);
+        if (help->helper->end) {
+            help->helper->end(ct, conn, help->state);
+        }
     }
 }
 
-static bool
-read_payload(struct reading *r)
+static void
+begin(struct ct_help_run *run, struct ct_packet *packet)
 {
-    struct ct_packet *packet = r->packet;
-    struct ct_helper_input *in = &r->in;
+    struct ct_help *help = ct_conn_help(packet->conn);
+    struct ct_helper_call *call = &run->call;
 
-    if (!ct_mangle_payload(packet, &in->payload, &in->len)) {
-        return true;
-    }
-    in->dir = packet->dir;
-    in->both = ct_conn_status(packet->conn) & CT_DPIF_STATUS_SEEN_REPLY;
-    in->seq = packet->tcp.seq;
-    in->state = &r->help->state;
+    memset(run, 0, sizeof *run);
+    run->packet = packet;
+    call->ct = packet->ct;
+    call->helper = help->helper;
+    call->now = packet->now;
+    call->seq = packet->tcp.seq;
+    call->dir = packet->dir;
+    call->both = ct_conn_status(packet->conn) & CT_DPIF_STATUS_SEEN_REPLY;
+    call->nat = ct_conn_is_nat(packet->conn);
+    call->state = help->state;
+    call->ops = &run_ops;
     for (int dir = 0; dir < CT_DIR_MAX; dir++) {
-        ct_conn_tuple(packet->conn, dir, &in->tuples[dir]);
+        ct_conn_tuple(packet->conn, dir, &call->tuples[dir]);
     }
-
-    switch (r->help->helper->read(in, &r->found)) {
-    case CT_HELPER_FOUND:
-        return announce(r);
-    case CT_HELPER_REFUSED:
-        ct_count(packet->ct, CT_C_HELPER_REFUSED, 1);
-        return true;
-    case CT_HELPER_BAD:
-        return drop(r, CT_C_DROP_HELPER_PAYLOAD);
-    case CT_HELPER_NOTHING:
-    default:
-        return true;
-    }
-}
-
-/* Expects what was announced, and says so to the other end. */
-static bool
-announce(struct reading *r)
-{
-    struct ct_packet *packet = r->packet;
-    struct ct_expectation *e = make_expectation(r);
-    struct ct_tuple place;
-
-    if (!choose_port(r, e)) {
-        ct_expect_free(e);
-        return drop(r, CT_C_DROP_NAT_EXHAUSTED);
-    }
-    place = e->tuple;
-    if (!ct_expect_add(packet->ct, packet->zone, e)) {
-        return drop(r, CT_C_DROP_EXPECT);
-    }
-    return write_payload(r, &place);
 }
 
 static bool
-drop(const struct reading *r, enum ct_counter why)
+read_payload(struct ct_help_run *run)
 {
-    ct_count(r->packet->ct, why, 1);
-    return false;
+    struct ct_helper_call *call = &run->call;
+
+    if (!ct_mangle_payload(run->packet, &call->payload, &call->len)) {
+        return true;
+    }
+    run->len = call->len;
+    return call->helper->read(call) == CT_HELPER_ACCEPT;
 }
 
-/* A connection in the direction found.dir of its parent comes as that one's
- * packets come, and leaves as they leave. */
-static struct ct_expectation *
-make_expectation(const struct reading *r)
-{
-    struct ct_expectation *e = ct_expect_create(r->packet->conn);
-    const struct ct_helper *helper = r->help->helper;
-    const struct ct_tuple *comes = &r->in.tuples[r->found.dir];
-    const struct ct_tuple *answered = &r->in.tuples[!r->found.dir];
-
-    e->helper = helper;
-    e->dir = r->found.dir;
-    e->any_src = r->found.any_src;
-    e->expires = r->packet->now + helper->timeout * 1000LL;
-    e->tuple.src = comes->src;
-    e->tuple.dst = comes->dst;
-    e->tuple.dst_port = r->found.port;
-    e->tuple.proto = helper->proto;
-    e->tuple.kind = comes->kind & CT_KIND_IPV6;
-    e->nat = ct_conn_is_nat(r->packet->conn);
-    e->to_src = answered->dst;
-    e->to_dst = answered->src;
-    e->to_dst_port = r->found.port;
-    return e;
-}
-
-/* The port in front of the translation: the announced one if possible. */
+/* The change of a segment's length is remembered for all that come behind it.
+ * One that was changed must be changed again when it is sent again. */
 static bool
-choose_port(const struct reading *r, struct ct_expectation *e)
+record_change(struct ct_help_run *run)
 {
-    const struct ct_tuple *comes = &r->in.tuples[e->dir];
-    const struct ct_tuple *answered = &r->in.tuples[!e->dir];
-    struct ct_expect_same same;
+    struct ct_packet *packet = run->packet;
+    const struct ct_seqadj_segment segment = {
+        .seq = run->call.seq,
+        .end = run->call.seq + run->len,
+        .pos = run->call.seq + MIN(run->first_change, run->len - 1),
+        .delta = (int32_t) run->call.len - (int32_t) run->len,
+    };
+    struct ct_help *help = ct_conn_help(packet->conn);
 
-    if (!e->nat || !memcmp(&e->tuple.dst, &e->to_dst, sizeof e->to_dst)) {
+    if (packet->tuple.proto != IPPROTO_TCP) {
         return true;
     }
-    if (e->to_dst_port == answered->src_port) {
-        /* The parent's own, which is translated already. */
-        e->tuple.dst_port = comes->dst_port;
-        return true;
+    if (!ct_seqadj_set(&help->seqadj[packet->dir], &segment)) {
+        ct_refuse(packet, CT_C_DROP_MANGLE);
+        return false;
     }
-    same = ct_expect_find_same(r->packet->zone, e);
-    if (same.found) {
-        e->tuple.dst_port = same.dst_port;
-        return true;
-    }
-    return reserve_port(r, e);
-}
-
-static bool
-reserve_port(const struct reading *r, struct ct_expectation *e)
-{
-    struct ct_nat *nat = ct_get_nat(r->packet->ct);
-    uint16_t port = ntohs(e->to_dst_port);
-    struct ct_nat_pool_key key;
-    struct ct_tuple to = e->tuple;
-
-    to.src = e->tuple.dst;
-    ct_nat_pool_key_init(&key, r->packet->request->zone, &to);
-    e->pool = ct_nat_port_reserve(nat->pools, &key, port);
-    if (!e->pool) {
-        e->pool = ct_nat_port_reserve_next(nat->pools, &key,
-                                           MAX(port, MIN_PORT), MIN_PORT,
-                                           MAX_PORT, &port);
-    }
-    e->tuple.dst_port = htons(port);
-    return e->pool;
-}
-
-/* 'place' is where the expected connection will go. */
-static bool
-write_payload(const struct reading *r, const struct ct_tuple *place)
-{
-    const struct ct_helper_found *found = &r->found;
-    struct ct_packet *packet = r->packet;
-    char text[CT_HELPER_MAX_TEXT];
-
-    if (!r->help->helper->write || !ct_conn_is_nat(packet->conn)) {
-        return true;
-    }
-
-    size_t n = r->help->helper->write(found, &place->dst,
-                                      ct_tuple_is_ipv6(place),
-                                      place->dst_port, text);
-    if (n == found->text_len
-        && !memcmp(r->in.payload + found->text_ofs, text, n)) {
-        return true;
-    }
-
-    int delta = (int) n - (int) found->text_len;
-    if (packet->reassembled) {
-        return drop(r, CT_C_DROP_MANGLE);
-    }
-    if ((packet->tuple.proto == IPPROTO_TCP
-         && !ct_seqadj_set(&r->help->seqadj[packet->dir], r->in.seq, delta))
-        || !ct_mangle(packet, found->text_ofs, found->text_len, text, n)) {
-        return drop(r, CT_C_DROP_MANGLE);
-    }
-    if (delta) {
+    if (segment.delta) {
         atomic_fetch_or(&packet->conn->status, CT_DPIF_STATUS_SEQ_ADJUST);
     }
-    ct_count(packet->ct, CT_C_MANGLED, 1);
     return true;
 }
 
 /* The numbers of a segment of which the other end has seen another length. */
 static void
-adjust(const struct reading *r)
+adjust(struct ct_packet *packet, const struct ct_seqadj *seqadj)
 {
-    struct ct_packet *packet = r->packet;
-    const struct ct_seqadj *seqadj = r->help->seqadj;
-
     if (packet->tuple.proto == IPPROTO_TCP
         && ct_conn_status(packet->conn) & CT_DPIF_STATUS_SEQ_ADJUST) {
         ct_seqadj_rewrite(packet->l4_header,
@@ -269,4 +249,83 @@ adjust(const struct reading *r)
                           &seqadj[packet->dir], &seqadj[!packet->dir],
                           ct_mangle_csum_is_partial(packet));
     }
+}
+
+/* An error goes to who sent what it quotes, and knows the numbers it sent. */
+static void
+restore_quoted(struct ct_packet *packet)
+{
+    const struct ct_seqadj *seqadj = ct_conn_help(packet->conn)->seqadj;
+    struct ct_quoted_packet quoted;
+    uint16_t gain;
+
+    if (packet->tuple.proto != IPPROTO_TCP
+        || !(ct_conn_status(packet->conn) & CT_DPIF_STATUS_SEQ_ADJUST)
+        || !ct_icmp_error_quoted(packet, &quoted)) {
+        return;
+    }
+    gain = ct_seqadj_restore(quoted.l4_header, quoted.l4_len,
+                             &seqadj[!packet->dir], &seqadj[packet->dir]);
+    struct icmp_header *icmp = (struct icmp_header *) packet->l4_header;
+    icmp->icmp_csum = ct_rewrite_csum(icmp->icmp_csum, gain);
+}
+
+/* The operations. */
+
+static bool
+run_replace(struct ct_helper_call *call, size_t ofs, size_t len,
+            const char *text, size_t n)
+{
+    struct ct_help_run *run = ct_help_run_cast(call);
+
+    ovs_assert(ofs <= call->len && len <= call->len - ofs);
+    if (run->packet->reassembled
+        || !ct_mangle(run->packet, ofs, len, text, n)) {
+        ct_refuse(run->packet, CT_C_DROP_MANGLE);
+        return false;
+    }
+    if (n != len && (!run->changed || ofs < run->first_change)) {
+        run->changed = true;
+        run->first_change = ofs;
+    }
+    ct_mangle_payload(run->packet, &call->payload, &call->len);
+    ct_count(call->ct, CT_C_MANGLED, 1);
+    return true;
+}
+
+static unsigned int
+run_forget(struct ct_helper_call *call, const struct ct_helper_match *match)
+{
+    struct ct_packet *packet = ct_help_run_cast(call)->packet;
+
+    return ct_expects_forget(packet->zone, packet->conn, match);
+}
+
+static unsigned int
+run_refresh(struct ct_helper_call *call, const struct ct_helper_match *match,
+            unsigned int seconds)
+{
+    struct ct_packet *packet = ct_help_run_cast(call)->packet;
+
+    return ct_expects_refresh(packet->zone, packet->conn, match,
+                              call->now + seconds * 1000LL);
+}
+
+static void
+run_set_timeout(struct ct_helper_call *call, unsigned int seconds)
+{
+    ct_step_set_deadline(ct_help_run_cast(call)->packet,
+                         call->now + seconds * 1000LL);
+}
+
+static void
+run_count(struct ct_helper_call *call, enum ct_counter counter)
+{
+    ct_count(call->ct, counter, 1);
+}
+
+static void
+run_refuse(struct ct_helper_call *call, enum ct_counter why)
+{
+    ct_refuse(ct_help_run_cast(call)->packet, why);
 }

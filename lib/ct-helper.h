@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 #include "ct-conn.h"
+#include "ct-counters.h"
 #include "ct-seqadj.h"
 #include "ct-tuple.h"
 
 struct ct;
+struct ct_expectation;
 struct ct_packet;
 
 /* Helpers: who reads the payload of which connection.
@@ -19,16 +21,26 @@ struct ct_packet;
  *
  * What
  * ----
- * Some protocols announce, in the payload of one connection, where another one
- * will go.  A helper is one file with one const table; CT_HELPERS lists them.
- * Its read() is given a payload and says whether, and where, an address and
- * port are announced.  All else is done here: the expectation (ct-expect.h);
- * under translation another address and port in the payload (ct-mangle.h), and
- * the sequence numbers behind it (ct-seqadj.h).
+ * Some protocols announce, in the payload of one connection, where other ones
+ * will go.  A helper is a file or some with one const table; CT_HELPERS lists
+ * them.  Its read() is given a 'struct ct_helper_call', a payload and what is
+ * known of its connection, and acts through it:
+ *
+ *    ct_helper_expect()       announces connections (ct-expect.h), and tells
+ *                             where they will go in front of the translation
+ *    ct_helper_replace()      puts other text into the payload (ct-mangle.h);
+ *                             TCP's sequence numbers follow (ct-seqadj.h)
+ *    ct_helper_refresh(),     change or end what this connection has
+ *    ct_helper_forget()       announced
+ *    ct_helper_set_timeout()  gives the connection itself another time
+ *
+ * Each of them may be called any number of times for one packet.
  *
  * A connection gets its helper when it is committed, and keeps it: by
- * ct(commit,alg=NAME), or else by the policy for its zone, protocol and
- * destination port (ct-helper-policy.h).  Never by itself.
+ * ct(commit,alg=NAME), also if it was committed without one before, or else,
+ * when it is opened, by the helper that its expectation names, or by the
+ * policy for its zone, protocol and destination port (ct-helper-policy.h).
+ * Never by itself.
  *
  * Promises
  * --------
@@ -36,65 +48,178 @@ struct ct_packet;
  * - A payload that cannot be understood or rewritten where it has to be is
  *   dropped and counted: neither untranslated addresses nor wrong sequence
  *   numbers get out.
+ * - What a packet announces is expected once its read() has accepted it, all
+ *   or nothing: a packet that is dropped has announced nothing.
  *
- * Threads: any, concurrently; read() and write() are called under the
- * connection's lock. */
+ * Threads: any, concurrently; read() is called under the connection's lock.
+ *
+ * Example
+ * -------
+ *     static enum ct_helper_verdict
+ *     irc_read(struct ct_helper_call *call)
+ *     {
+ *         ...
+ *         const struct ct_helper_expect ask = {
+ *             .dir = !call->dir, .port = port, .any_src = true,
+ *         };
+ *         struct ct_tuple place;
+ *
+ *         if (!ct_helper_expect(call, &ask, &place)) {
+ *             return CT_HELPER_DROP;
+ *         }
+ *         if (!call->nat) {
+ *             return CT_HELPER_ACCEPT;
+ *         }
+ *         n = snprintf(text, sizeof text, "%u", ntohs(place.dst_port));
+ *         return ct_helper_replace(call, ofs, len, text, n);
+ *     }
+ */
 
 #define CT_HELPERS                                                           \
     CT_HELPER(ftp)                                                           \
     CT_HELPER(tftp)
 
-/* Longest text that write() makes: "|2|", an IPv6 address, "|65535|". */
-#define CT_HELPER_MAX_TEXT 64
-
 enum ct_helper_verdict {
-    CT_HELPER_NOTHING,          /* Nothing of interest. */
-    CT_HELPER_FOUND,
-    CT_HELPER_REFUSED,          /* An address that is not the peer's: nothing
-                                 * is expected.  To be counted. */
-    CT_HELPER_BAD               /* Incomplete or wrong: drop. */
+    CT_HELPER_ACCEPT,
+    CT_HELPER_DROP              /* Counted by who says so first. */
 };
 
-/* An announcement. */
-struct ct_helper_found {
-    enum ct_dir dir;            /* Direction, in terms of the connection, in
-                                 * which the new one will be opened. */
-    ovs_be16 port;              /* Its destination. */
-    bool any_src;               /* From any address. */
-    size_t text_ofs, text_len;  /* Where in the payload; 0, 0: nowhere. */
-    int style;                  /* How it is written, for write(). */
-};
+struct ct_helper;
+struct ct_helper_ops;
 
-/* What a helper remembers of a connection.  Zero at first. */
-struct ct_helper_state {
-    uint32_t words[8];
-};
+/* One packet.  All but the last part is to be read only; 'payload' and 'len'
+ * change with ct_helper_replace(). */
+struct ct_helper_call {
+    struct ct *ct;
+    const struct ct_helper *helper;
+    long long now;
 
-struct ct_helper_input {
     const uint8_t *payload;
     size_t len;
-    enum ct_dir dir;
-    bool both;                  /* Both ends have been heard. */
     uint32_t seq;               /* TCP: of the payload's first byte. */
+    enum ct_dir dir;
+
+    /* Its connection. */
     struct ct_tuple tuples[CT_DIR_MAX];
-    struct ct_helper_state *state;
+    bool both;                  /* Both ends have been heard. */
+    bool nat;                   /* It is translated. */
+    void *state;                /* helper->state_size bytes, zero at first. */
+
+    const struct ct_helper_ops *ops;
+};
+
+/* What is announced.  Zero is what most protocols need, but for 'dir' and
+ * 'port'.  Addresses and ports are those that the announcing end has itself:
+ * what others see of them is found out here. */
+struct ct_helper_expect {
+    unsigned int class;         /* Index into helper->classes. */
+    enum ct_dir dir;            /* In which direction of the parent. */
+    uint8_t proto;              /* 0: the parent's. */
+
+    bool has_dst;               /* To 'dst', not to that end of the parent. */
+    union ct_inet_addr dst;
+    ovs_be16 port;              /* To that port, or with that GRE key. */
+    bool pair;                  /* Another one to the port behind it; 'port'
+                                 * is even, and stays so. */
+
+    bool any_src;               /* From any address; */
+    bool has_src;               /* or from 'src', as it comes, not from that
+                                 * end of the parent. */
+    union ct_inet_addr src;
+    ovs_be16 src_port;          /* 0: any. */
+
+    bool permanent;             /* Not used up. */
+    bool inactive;              /* Matches nothing until refreshed. */
+    unsigned int timeout;       /* In seconds; 0: the class's. */
+    const struct ct_helper *helper;     /* That these connections get; NULL:
+                                         * none. */
+};
+
+/* Which of the parent's expectations. */
+struct ct_helper_match {
+    int class;                  /* -1: any. */
+    enum ct_dir dir;
+    bool any_dir;
+    ovs_be16 port;              /* 0: any. */
+    bool has_dst;               /* To 'dst'. */
+    union ct_inet_addr dst;
+    bool as_seen;               /* Port and 'dst' are as others see them, not
+                                 * as they were announced. */
+    bool inactive;              /* Only those that are. */
+};
+
+/* Announces what 'ask' says.  Under translation it chooses, and reserves,
+ * ports for it, and '*place' (unless 'place' is NULL) is how the first of them
+ * will come: its destination is what the other end must read.  The same asked
+ * again gets the same place, and all its time anew.  False, and counted: drop
+ * the packet. */
+bool ct_helper_expect(struct ct_helper_call *,
+                      const struct ct_helper_expect *ask,
+                      struct ct_tuple *place);
+
+/* Puts 'n' bytes of 'text' in the place of the 'len' bytes at 'ofs'.  What it
+ * returns is CT_HELPER_DROP if that cannot be. */
+enum ct_helper_verdict ct_helper_replace(struct ct_helper_call *, size_t ofs,
+                                         size_t len, const char *text,
+                                         size_t n);
+
+/* Ends matching expectations of the connection; gives them 'seconds' from now
+ * on, and makes them active.  Both return how many there are. */
+unsigned int ct_helper_forget(struct ct_helper_call *,
+                              const struct ct_helper_match *);
+unsigned int ct_helper_refresh(struct ct_helper_call *,
+                               const struct ct_helper_match *,
+                               unsigned int seconds);
+
+/* Lets the connection end 'seconds' from now on, if no other packet comes. */
+void ct_helper_set_timeout(struct ct_helper_call *, unsigned int seconds);
+
+void ct_helper_count(struct ct_helper_call *, enum ct_counter);
+
+/* Counts 'why'; returns CT_HELPER_DROP. */
+enum ct_helper_verdict ct_helper_drop(struct ct_helper_call *,
+                                      enum ct_counter why);
+
+/* What these functions are made of.  Tests have others of their own. */
+struct ct_helper_ops {
+    bool (*expect)(struct ct_helper_call *, const struct ct_helper_expect *,
+                   struct ct_tuple *place);
+    bool (*replace)(struct ct_helper_call *, size_t ofs, size_t len,
+                    const char *text, size_t n);
+    unsigned int (*forget)(struct ct_helper_call *,
+                           const struct ct_helper_match *);
+    unsigned int (*refresh)(struct ct_helper_call *,
+                            const struct ct_helper_match *,
+                            unsigned int seconds);
+    void (*set_timeout)(struct ct_helper_call *, unsigned int seconds);
+    void (*count)(struct ct_helper_call *, enum ct_counter);
+    void (*refuse)(struct ct_helper_call *, enum ct_counter);
+};
+
+#define CT_HELPER_MAX_CLASSES 4
+#define CT_HELPER_MAX_PROTOS 2
+
+struct ct_helper_class {
+    const char *name;           /* NULL if it is the only one. */
+    unsigned int max_expected;  /* Of one connection at a time. */
+    unsigned int timeout;       /* In seconds. */
 };
 
 struct ct_helper {
     const char *name;
-    uint8_t proto;
-    unsigned int max_expected;  /* Of one connection at a time. */
-    unsigned int timeout;       /* Of an expectation, in seconds. */
+    uint8_t protos[CT_HELPER_MAX_PROTOS];       /* 0: no more. */
+    struct ct_helper_class classes[CT_HELPER_MAX_CLASSES];
+    size_t state_size;          /* What it remembers of a connection. */
 
-    enum ct_helper_verdict (*read)(const struct ct_helper_input *,
-                                   struct ct_helper_found *);
+    enum ct_helper_verdict (*read)(struct ct_helper_call *);
 
-    /* Writes what was found with another address and port into 'text', of
-     * CT_HELPER_MAX_TEXT bytes.  Returns the length.  NULL: nothing of it is
-     * in the payload. */
-    size_t (*write)(const struct ct_helper_found *,
-                    const union ct_inet_addr *, bool ipv6, ovs_be16 port,
-                    char *text);
+    /* NULL: nothing to be done.  'child' has become a connection, which 'e',
+     * one of the helper's, had announced; nobody holds its lock. */
+    void (*child)(struct ct *, const struct ct_expectation *e,
+                  struct ct_conn *child);
+
+    /* NULL: nothing to be done.  A connection of the helper has ended. */
+    void (*end)(struct ct *, const struct ct_conn *, void *state);
 };
 
 #define CT_HELPER(NAME) extern const struct ct_helper ct_helper_##NAME;
@@ -104,12 +229,17 @@ CT_HELPERS
 /* NULL if there is none. */
 const struct ct_helper *ct_helper_find(const char *name);
 
+/* Does it read connections of that protocol? */
+bool ct_helper_reads(const struct ct_helper *, uint8_t proto);
+
 /* Beside the record, of a connection with a helper. */
 struct ct_help {
     const struct ct_helper *helper;
-    struct ct_helper_state state;               /* The connection's lock. */
     struct ct_seqadj seqadj[CT_DIR_MAX];        /* The connection's lock. */
+    uint64_t state[];                           /* The connection's lock. */
 };
+
+struct ct_help *ct_help_create(const struct ct_helper *);
 
 /* What 'conn' has; NULL if it has no helper. */
 static inline struct ct_help *

@@ -88,13 +88,13 @@ ct_nat_search_init(struct ct_nat_search *search, struct ct_packet *packet)
     const struct ct_nat_range *range = &packet->request->nat;
 
     memset(search, 0, sizeof *search);
+    search->packet = packet;
     if (packet->expected && packet->expected->nat) {
         init_follow(search, packet->expected);
         range = &search->follow;
     }
 
     bool ranged = range->kind == CT_NAT_SRC || range->kind == CT_NAT_DST;
-    search->packet = packet;
     search->range = range;
     search->to = packet->tuple;
     if (range == &search->follow) {
@@ -258,17 +258,24 @@ init_null(struct ct_nat_search *search)
 }
 
 /* What a connection was translated to holds for the ones that it announced:
- * the destination is settled, and the source gets the parent's address, with
- * its own port if that is free. */
+ * the destination is settled, and a source that is the parent's gets the
+ * parent's address, with its own port if that is free. */
 static void
 init_follow(struct ct_nat_search *search, const struct ct_expectation *e)
 {
+    const union ct_inet_addr *src = &search->packet->tuple.src;
+    const union ct_inet_addr *to_src =
+        memcmp(src, &e->parent_src, sizeof *src) ? src : &e->to_src;
+
     search->follow = (struct ct_nat_range) {
         .kind = CT_NAT_SRC,
         .ipv6 = ct_tuple_is_ipv6(&e->tuple),
         .have_addr = true,
-        .min_addr = e->to_src,
-        .max_addr = e->to_src,
+        .min_addr = *to_src,
+        .max_addr = *to_src,
+        .have_port = e->to_src_port,
+        .min_port = ntohs(e->to_src_port),
+        .max_port = ntohs(e->to_src_port),
     };
 }
 

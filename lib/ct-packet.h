@@ -75,6 +75,7 @@ struct ct_packet {
     bool seen;                  /* The metadata is this zone's already. */
     bool cached;                /* Was here before: do not update again. */
     bool found;                 /* It was of a connection that is known. */
+    bool helper_added;          /* Which has got a helper just now. */
     uint8_t ct_state;           /* CS_* to leave in the metadata. */
     enum ct_timeout timeout;    /* Set by ct_l4's update: which applies. */
 

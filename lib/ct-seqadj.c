@@ -9,6 +9,7 @@
 #include "ct-seqadj.h"
 
 #include "ct-cursor.h"
+#include "ct-rewrite.h"
 #include "ct-tcp-window.h"
 #include "csum.h"
 #include "packets.h"
@@ -18,50 +19,62 @@
 #define OPT_SACK 5
 #define SACK_BLOCK_LEN 8
 
+static void forget_oldest(struct ct_seqadj *);
 static void add(uint8_t *tcp, size_t ofs, int32_t delta, bool partial);
 static void rewrite_sack(uint8_t *tcp, size_t len, const struct ct_seqadj *,
                          bool partial);
 
-static bool
-is_empty(const struct ct_seqadj *adj)
+/* What lies between the change 'i' and the one before it gains. */
+static int32_t
+before(const struct ct_seqadj *adj, unsigned int i)
 {
-    return !adj->before && !adj->after;
+    return i ? adj->changes[i - 1].after : adj->before;
 }
 
 bool
-ct_seqadj_may_change(const struct ct_seqadj *adj, uint32_t seq)
+ct_seqadj_set(struct ct_seqadj *adj, const struct ct_seqadj_segment *segment)
 {
-    return is_empty(adj) || !ct_tcp_before(seq, adj->pos);
-}
+    int32_t from = ct_seqadj_seq(adj, segment->seq);
+    int32_t to = ct_seqadj_seq(adj, segment->end);
 
-bool
-ct_seqadj_set(struct ct_seqadj *adj, uint32_t seq, int32_t delta)
-{
-    if (!is_empty(adj) && seq == adj->pos) {
-        return adj->after - adj->before == delta;
+    if (from != to || !segment->delta) {
+        return to - from == segment->delta;
     }
-    if (!ct_seqadj_may_change(adj, seq)) {
-        return !delta;
+    if (adj->n && !ct_tcp_after(segment->pos, adj->changes[adj->n - 1].pos)) {
+        return false;
     }
-    if (delta) {
-        adj->pos = seq;
-        adj->before = adj->after;
-        adj->after += delta;
+    if (adj->n == CT_SEQADJ_MAX) {
+        forget_oldest(adj);
     }
+    adj->changes[adj->n] = (struct ct_seqadj_change) {
+        .pos = segment->pos,
+        .after = before(adj, adj->n) + segment->delta,
+    };
+    adj->n++;
     return true;
 }
 
 int32_t
 ct_seqadj_seq(const struct ct_seqadj *adj, uint32_t seq)
 {
-    return ct_tcp_after(seq, adj->pos) ? adj->after : adj->before;
+    unsigned int i = adj->n;
+
+    while (i && !ct_tcp_after(seq, adj->changes[i - 1].pos)) {
+        i--;
+    }
+    return before(adj, i);
 }
 
 int32_t
 ct_seqadj_ack(const struct ct_seqadj *adj, uint32_t ack)
 {
-    return (ct_tcp_after(ack - adj->before, adj->pos) ? adj->after
-            : adj->before);
+    unsigned int i = adj->n;
+
+    while (i && !ct_tcp_after(ack - before(adj, i - 1),
+                              adj->changes[i - 1].pos)) {
+        i--;
+    }
+    return before(adj, i);
 }
 
 void
@@ -77,10 +90,57 @@ ct_seqadj_rewrite(uint8_t *tcp, size_t len, const struct ct_seqadj *own,
     if (TCP_FLAGS(th->tcp_ctl) & TCP_ACK) {
         add(tcp, offsetof(struct tcp_header, tcp_ack),
             -ct_seqadj_ack(peer, ack), partial);
-        if (!is_empty(peer)) {
+        if (peer->n) {
             rewrite_sack(tcp, len, peer, partial);
         }
     }
+}
+
+/* Adds 'delta' to the number at 'p'.  Returns what a checksum gains. */
+static uint16_t
+put_back(uint8_t *p, int32_t delta)
+{
+    ovs_be32 old, new;
+
+    memcpy(&old, p, sizeof old);
+    new = htonl(ntohl(old) + delta);
+    memcpy(p, &new, sizeof new);
+    return (delta
+            ? ct_rewrite_add(~(OVS_FORCE uint16_t) csum(&new, sizeof new),
+                             (OVS_FORCE uint16_t) csum(&old, sizeof old))
+            : 0);
+}
+
+uint16_t
+ct_seqadj_restore(uint8_t *tcp, size_t len, const struct ct_seqadj *own,
+                  const struct ct_seqadj *peer)
+{
+    struct tcp_header *th = (struct tcp_header *) tcp;
+    struct ct_cursor c = ct_cursor_init(tcp, len);
+    uint32_t seq, ack;
+    uint16_t gain = 0;
+
+    ct_cursor_skip(&c, offsetof(struct tcp_header, tcp_seq));
+    if (ct_cursor_be32(&c, &seq)) {
+        gain = put_back((uint8_t *) &th->tcp_seq, -ct_seqadj_ack(own, seq));
+    }
+    if (ct_cursor_be32(&c, &ack)) {
+        gain = ct_rewrite_add(gain, put_back((uint8_t *) &th->tcp_ack,
+                                             ct_seqadj_seq(peer, ack)));
+    }
+    if (len >= TCP_HEADER_LEN) {
+        th->tcp_csum = ct_rewrite_csum(th->tcp_csum, gain);
+        gain = 0;
+    }
+    return gain;
+}
+
+static void
+forget_oldest(struct ct_seqadj *adj)
+{
+    adj->before = adj->changes[0].after;
+    memmove(adj->changes, adj->changes + 1,
+            --adj->n * sizeof adj->changes[0]);
 }
 
 /* Adds 'delta' to the number at 'ofs'.  The checksum is adjusted word by word,

@@ -14,31 +14,42 @@
  * ----
  * When bytes are put into, or taken out of, what one end sends, all that it
  * sends from then on has other numbers for its peer.  'struct ct_seqadj' has
- * the difference for one direction: 'after' for what lies behind 'pos', the
- * sequence number (as sent) of the last segment that was changed, 'before' for
- * that segment itself and what lies before it: retransmissions.
+ * the last changes of one direction, oldest first.  'pos' is the sequence
+ * number, as sent, of the first byte that was changed in a segment; what lies
+ * behind it gains 'after', and what lies before all of them 'before'.
  *
  * Sequence numbers of that direction gain it, acknowledgments of the other
  * direction (and the edges of selective ones) lose it.
  *
  * Promises
  * --------
- * - The same segment, changed again because it was sent again, moves nothing.
- * - A change that cannot be expressed is refused: a segment before 'pos', or
- *   the one at 'pos' with another difference of length.
+ * - The same bytes, changed again because they were sent again, move nothing:
+ *   in the same segments or cut in other ways.
+ * - A change that cannot be expressed is refused: before the last one, where
+ *   the peer knows the numbers already, or another change of the same bytes.
  *
  * Threads: pure functions; who owns the structure locks it. */
 
+#define CT_SEQADJ_MAX 8
+
 struct ct_seqadj {
-    uint32_t pos;
-    int32_t before, after;
+    int32_t before;
+    unsigned int n;
+    struct ct_seqadj_change {
+        uint32_t pos;
+        int32_t after;
+    } changes[CT_SEQADJ_MAX];
 };
 
-/* The segment at 'seq' has become 'delta' bytes longer.  False: refused. */
-bool ct_seqadj_set(struct ct_seqadj *, uint32_t seq, int32_t delta);
+/* A segment, and how much longer it has become from the byte 'pos' on. */
+struct ct_seqadj_segment {
+    uint32_t seq, end;          /* As sent; 'end' is that of the next one. */
+    uint32_t pos;
+    int32_t delta;
+};
 
-/* May the segment at 'seq' be changed at all? */
-bool ct_seqadj_may_change(const struct ct_seqadj *, uint32_t seq);
+/* False: refused. */
+bool ct_seqadj_set(struct ct_seqadj *, const struct ct_seqadj_segment *);
 
 /* What 'seq', as its sender wrote it, gains. */
 int32_t ct_seqadj_seq(const struct ct_seqadj *, uint32_t seq);
@@ -51,5 +62,13 @@ int32_t ct_seqadj_ack(const struct ct_seqadj *, uint32_t ack);
  * its checksum unless 'partial': 'own' is of the direction of the segment. */
 void ct_seqadj_rewrite(uint8_t *tcp, size_t len, const struct ct_seqadj *own,
                        const struct ct_seqadj *peer, bool partial);
+
+/* Puts the numbers in a TCP header that an ICMP error quotes back to what was
+ * sent, as far as the header is there: 'len' bytes.  'own' is of the direction
+ * of the quoted segment.  Returns what a checksum over these bytes gains
+ * (ct-rewrite.h). */
+uint16_t ct_seqadj_restore(uint8_t *tcp, size_t len,
+                           const struct ct_seqadj *own,
+                           const struct ct_seqadj *peer);
 
 #endif /* ct-seqadj.h */

@@ -38,7 +38,7 @@ static bool help(struct ct_packet *, bool translated);
 bool
 ct_step(struct ct_packet *packet)
 {
-    packet->found = false;
+    packet->found = packet->helper_added = false;
     if (packet->conn && packet->request->force) {
         force_direction(packet);
     }
@@ -321,11 +321,12 @@ translate(struct ct_packet *packet)
 }
 
 /* The helper reads a packet once: when it is translated, or, if it is not to
- * be, when its connection counts it. */
+ * be, when its connection counts it.  One that has come since reads it now. */
 static bool
 help(struct ct_packet *packet, bool translated)
 {
-    if (ct_conn_is_nat(packet->conn) ? !translated : packet->cached) {
+    if ((ct_conn_is_nat(packet->conn) ? !translated : packet->cached)
+        && !packet->helper_added) {
         return true;
     }
     if (!packet->parsed && !ct_packet_parse(packet, packet->dl_type)) {

@@ -18,7 +18,6 @@
 #include "packets.h"
 #include "util.h"
 
-static bool has_helper(const struct ct_conn *);
 static bool is_young(const struct ct_conn *, enum ct_dir,
                      uint64_t min_packets);
 
@@ -45,7 +44,8 @@ ct_track_remember(const struct dp_packet *pkt, uint64_t min_packets,
     enum ct_dir dir = md->reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
 
     if (!conn || md->ct_state & CS_INVALID || md->icmp_related
-        || is_young(conn, dir, min_packets) || has_helper(conn)) {
+        || is_young(conn, dir, min_packets)
+        || ct_conn_status(conn) & CT_CONN_STATUS_HELPED) {
         return false;
     }
     track->number = (ct_conn_number(conn)
@@ -144,10 +144,11 @@ ct_track_prepare(struct ct_track_request *r, const struct ct *ct,
 {
     r->request = request;
     r->zone = ct_zone_get(ct, request->zone);
-    r->timeouts = (r->zone
+    /* A connection that gets a helper is out of the ordinary. */
+    r->timeouts = (r->zone && !request->helper[0]
                    ? ovsrcu_get(const struct ct_timeouts *, &r->zone->timeouts)
                    : NULL);
-    r->quiet = (r->zone && !request->force
+    r->quiet = (r->zone && !request->force && !request->helper[0]
                 && !(request->commit && commit_changes(request, r->zone)));
     r->plain = r->quiet && request->nat.kind == CT_NAT_NONE;
 }
@@ -212,14 +213,6 @@ ct_track_step_again(struct ct_packet *packet,
     packet->zone = r->zone;
     packet->cached = true;
     return ct_step(packet) ? CT_TRACK_DONE : CT_TRACK_DROP;
-}
-
-static bool
-has_helper(const struct ct_conn *conn)
-{
-    const struct ct_conn_ext *ext = ct_conn_ext(conn);
-
-    return ext && ext->help;
 }
 
 /* One that is in a joint by now is not, and its counters are no numbers of

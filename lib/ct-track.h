@@ -162,13 +162,16 @@ enum ct_track_result ct_track_step__(struct ct_packet *,
 enum ct_track_result ct_track_finish__(struct ct_packet *,
                                        const struct ct_track_request *);
 
-/* Nothing must have been done when it says no. */
+/* Nothing must have been done when it says no.  A connection may have got a
+ * helper since. */
 static inline bool
 ct_track_is_valid__(const struct ct_packet *packet,
                     const struct ct_track_request *r,
                     const struct ct_conn *conn, const struct ct_track *track)
 {
-    return (ct_conn_is_live(conn, track->id)
+    return (__atomic_load_n(&conn->id, __ATOMIC_ACQUIRE) == track->id
+            && !(ct_conn_status(conn) & (CT_DPIF_STATUS_DYING
+                                         | CT_CONN_STATUS_HELPED))
             && (long long) atomic_load_explicit(&conn->deadline,
                                                 memory_order_relaxed)
                > packet->now

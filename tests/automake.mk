@@ -228,13 +228,21 @@ TESTSUITE_AT += tests/tw-track.at
 # Helpers and expectations.
 check_PROGRAMS += \
 	tests/test-ct-expect \
+	tests/test-ct-help \
 	tests/test-ct-helper-ftp \
 	tests/test-ct-seqadj
 tests_test_ct_expect_SOURCES = \
 	tests/ct-core-test.h \
+	tests/ct-expect-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-expect.c
+tests_test_ct_help_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-expect-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-help.c
 tests_test_ct_helper_ftp_SOURCES = \
+	tests/ct-helper-test.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-ftp.c
 tests_test_ct_seqadj_SOURCES = \

@@ -5,15 +5,10 @@
 
 #include <config.h>
 
-#include "ct-core-test.h"
+#include "ct-expect-test.h"
 
 #include "ct-commit.h"
-#include "ct-expect.h"
-#include "ct-helper.h"
-#include "ct-helper-policy.h"
-#include "ct-zone.h"
 #include "ipf.h"
-#include "openvswitch/dynamic-string.h"
 
 static const struct ct_request tftp = { .commit = true, .helper = "tftp" };
 static const struct ct_request ftp = { .commit = true, .helper = "ftp" };
@@ -27,69 +22,10 @@ static const struct test_spec answer = {
     .len = 4,
 };
 
-/* A packet with 'n' bytes of payload. */
-static struct dp_packet *
-packet_with(struct test_spec s, const char *bytes, size_t n)
-{
-    struct dp_packet *p;
-
-    s.len = n;
-    p = test_packet(&s);
-    memcpy((char *) dp_packet_tail(p) - n, bytes, n);
-    if (s.proto == IPPROTO_TCP) {
-        test_finish_tcp(p, &s);
-    } else {
-        struct udp_header *uh = dp_packet_l4(p);
-
-        uh->udp_csum = 0;
-        uh->udp_csum = csum_finish(csum_continue(
-            test_pseudo_csum(p, s.ipv6), uh, n + UDP_HEADER_LEN));
-    }
-    return p;
-}
-
-static uint8_t
-state_with(struct test_spec s, const char *bytes, size_t n,
-           const struct ct_request *r)
-{
-    struct dp_packet *p = test_ct(ct, packet_with(s, bytes, n), s.ipv6, r,
-                                  now);
-    uint8_t ct_state = p ? p->md.ct_state : DROPPED;
-
-    dp_packet_delete(p);
-    return ct_state;
-}
-
 static uint8_t
 read_request(struct test_spec s, const struct ct_request *r)
 {
     return state_with(s, "\0\1file\0octet", 13, r);
-}
-
-static unsigned int
-n_expectations(void)
-{
-    unsigned int n = 0;
-
-    for (unsigned int i = 0; i < ct_zones_count(ct); i++) {
-        n += ct_zones_at(ct, i)->expects.n;
-    }
-    return n;
-}
-
-static bool
-shows(const char *what)
-{
-    struct ds ds = DS_EMPTY_INITIALIZER;
-    bool ok;
-
-    ct_expects_format(ct, -1, now, &ds);
-    ok = strstr(ds_cstr(&ds), what);
-    if (!ok) {
-        printf("%s\n", ds_cstr(&ds));
-    }
-    ds_destroy(&ds);
-    return ok;
 }
 
 /* An expectation is matched once, with what belongs to it. */
@@ -327,78 +263,6 @@ test_nat(void)
     assert(!n_expectations());
 }
 
-/* An FTP control connection, in which the client has sent up to 200 and the
- * server up to 700. */
-
-static const struct test_spec control = {
-    .proto = IPPROTO_TCP, .src = 1, .dst = 2, .sport = 1000, .dport = 21,
-};
-
-static struct test_spec to_server, to_client;
-static struct ct_request any;
-
-static void
-open_control(const struct ct_request *r, bool ipv6, uint16_t seen_as,
-             uint16_t server)
-{
-    to_server = to_client = control;
-    to_server.ipv6 = ipv6;
-    to_client = back(to_server);
-    to_client.dst = seen_as;
-    to_client.src = server;
-    any = (struct ct_request) { .zone = r->zone };
-    any.nat.kind = CT_NAT_EXISTING;
-
-    assert(state(segment(to_server, TCP_SYN, 99, 0), r) & CS_NEW);
-    assert(state(segment(to_client, TCP_SYN | TCP_ACK, 499, 100), &any)
-           & CS_ESTABLISHED);
-    assert(state_with(segment(to_client, TCP_ACK, 500, 100),
-                      "220 hi\r\n", 8, &any) & CS_ESTABLISHED);
-    assert(state_with(segment(to_server, TCP_ACK, 100, 508),
-                      "USER x\r\n", 8, &any) & CS_ESTABLISHED);
-}
-
-/* Sends 'line' and returns what comes out, after checking lengths and
- * checksums. */
-static struct dp_packet *
-pass(struct test_spec s, const char *line, const char *expected,
-     uint32_t *seq, uint32_t *ack)
-{
-    struct dp_packet *p = test_ct(ct, packet_with(s, line, strlen(line)),
-                                  s.ipv6, &any, now);
-    size_t n = strlen(expected);
-
-    assert(p && p->md.ct_state & CS_ESTABLISHED);
-    const struct tcp_header *th = dp_packet_l4(p);
-    size_t l4_len = (char *) dp_packet_tail(p) - (char *) th;
-    assert(l4_len == TCP_HEADER_LEN + n && !memcmp(th + 1, expected, n));
-    assert(!csum_finish(csum_continue(test_pseudo_csum(p, s.ipv6), th,
-                                      l4_len)));
-    if (s.ipv6) {
-        const struct ovs_16aligned_ip6_hdr *ip6 = dp_packet_l3(p);
-
-        assert(ntohs(ip6->ip6_ctlun.ip6_un1.ip6_un1_plen) == l4_len);
-    } else {
-        const struct ip_header *ip = dp_packet_l3(p);
-
-        assert(ntohs(ip->ip_tot_len) == IP_HEADER_LEN + l4_len);
-        assert(!csum(ip, IP_HEADER_LEN));
-    }
-    *seq = ntohl(get_16aligned_be32(&th->tcp_seq));
-    *ack = ntohl(get_16aligned_be32(&th->tcp_ack));
-    return p;
-}
-
-static void
-check_pass(struct test_spec s, const char *line, const char *expected,
-           uint32_t seq, uint32_t ack)
-{
-    uint32_t got_seq, got_ack;
-
-    dp_packet_delete(pass(s, line, expected, &got_seq, &got_ack));
-    assert(got_seq == seq && got_ack == ack);
-}
-
 static void
 test_ftp(void)
 {
@@ -474,9 +338,11 @@ test_ftp_snat(void)
                "200 ok\r\n", 516, 157);
     check_pass(segment(to_server, TCP_ACK, 157, 524), "NOOP\r\n",
                "NOOP\r\n", 161, 524);
-    /* What was changed before that cannot be changed again. */
+    /* The first one, of which it is not known any more that a line begins
+     * there: as it came it must not get out. */
     assert(state_with(segment(to_server, TCP_ACK, 108, 508),
-                      "PORT 10,0,0,1,4,1\r\n", 19, &any) != DROPPED);
+                      "PORT 10,0,0,1,4,1\r\n", 19, &any) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_MANGLE) == 1);
 
     struct ct_request related = any;
     related.commit = true;

@@ -5,27 +5,22 @@
 
 #include <config.h>
 
-#include "ct-test.h"
+#include "ct-helper-test.h"
 
 #include <netinet/in.h>
 
-#include "ct-helper.h"
 #include "packets.h"
 
-#define NOTHING CT_HELPER_NOTHING
-#define FOUND CT_HELPER_FOUND
-#define REFUSED CT_HELPER_REFUSED
-#define BAD CT_HELPER_BAD
+enum found { NOTHING, FOUND, REFUSED, BAD };
 
 #define CLIENT CT_DIR_ORIGINAL
 #define SERVER CT_DIR_REPLY
 
-/* The client is 10.0.0.1 or fd00::1, the server 10.0.0.2 or fd00::2. */
 static const struct vector {
     enum ct_dir dir;
     bool ipv6;
     const char *line;
-    enum ct_helper_verdict verdict;
+    enum found verdict;
     uint16_t port;
     const char *text;           /* The announcement itself. */
 } vectors[] = {
@@ -113,61 +108,30 @@ static const struct vector {
     { SERVER, 0, "220 ready\r\n", NOTHING, 0, NULL },
 };
 
-static union ct_inet_addr
-address(bool ipv6, uint8_t host)
-{
-    union ct_inet_addr addr = { .u64 = { 0, 0 } };
-
-    if (ipv6) {
-        addr.ip6.s6_addr[0] = 0xfd;
-        addr.ip6.s6_addr[15] = host;
-    } else {
-        addr.ip = htonl(0x0a000000 | host);
-    }
-    return addr;
-}
-
 static void
-init(struct ct_helper_input *in, struct ct_helper_state *state,
-     enum ct_dir dir, bool ipv6)
+init(struct test_helper *t, enum ct_dir dir, bool ipv6)
 {
-    memset(in, 0, sizeof *in);
-    memset(state, 0, sizeof *state);
-    in->dir = dir;
-    in->both = true;
-    in->state = state;
-    for (int d = 0; d < CT_DIR_MAX; d++) {
-        in->tuples[d].src = address(ipv6, 1 + d);
-        in->tuples[d].dst = address(ipv6, 2 - d);
-        in->tuples[d].kind = ipv6 ? CT_KIND_IPV6 : 0;
-        in->tuples[d].proto = IPPROTO_TCP;
-    }
+    test_helper_init(t, &ct_helper_ftp, IPPROTO_TCP, dir, ipv6);
 }
 
-/* The segment of these bytes at 'seq'.  It is copied to memory of just that
- * size, for tools that look at each access. */
-static enum ct_helper_verdict
-say(struct ct_helper_input *in, uint32_t seq, const char *bytes, size_t n,
-    struct ct_helper_found *found)
+/* The segment of these bytes at 'seq'. */
+static enum found
+say(struct test_helper *t, uint32_t seq, const char *bytes, size_t n)
 {
-    uint8_t *copy = xmemdup(bytes, n ? n : 1);
-    enum ct_helper_verdict verdict;
+    enum ct_helper_verdict verdict = test_helper_read(t, seq, bytes, n);
 
-    memset(found, 0, sizeof *found);
-    in->payload = copy;
-    in->len = n;
-    in->seq = seq;
-    verdict = ct_helper_ftp.read(in, found);
-    free(copy);
-    return verdict;
+    CHECK((verdict == CT_HELPER_DROP)
+          == t->counts[CT_C_DROP_HELPER_PAYLOAD]);
+    return (verdict == CT_HELPER_DROP ? BAD
+            : t->n_asks ? FOUND
+            : t->counts[CT_C_HELPER_REFUSED] ? REFUSED
+            : NOTHING);
 }
 
-static enum ct_helper_verdict
-say_line(struct ct_helper_input *in, uint32_t seq, const char *line)
+static enum found
+say_line(struct test_helper *t, uint32_t seq, const char *line)
 {
-    struct ct_helper_found found;
-
-    return say(in, seq, line, strlen(line), &found);
+    return say(t, seq, line, strlen(line));
 }
 
 static void
@@ -175,26 +139,21 @@ test_vectors(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
         const struct vector *v = &vectors[i];
-        struct ct_helper_state state;
-        struct ct_helper_found found;
-        struct ct_helper_input in;
+        struct test_helper t;
 
-        init(&in, &state, v->dir, v->ipv6);
-        CHECK(say_line(&in, 90, "first one\n") == NOTHING);
+        init(&t, v->dir, v->ipv6);
+        CHECK(say_line(&t, 90, "first one\n") == NOTHING);
 
-        enum ct_helper_verdict verdict = say(&in, 100, v->line,
-                                             strlen(v->line), &found);
+        enum found verdict = say_line(&t, 100, v->line);
         if (verdict != v->verdict) {
             fprintf(stderr, "\"%s\": %d\n", v->line, verdict);
         }
         CHECK(verdict == v->verdict);
         if (verdict == FOUND) {
-            CHECK(ntohs(found.port) == v->port);
-            CHECK(found.dir == !v->dir);
-            CHECK(found.text_len == strlen(v->text)
-                  && !memcmp(v->line + found.text_ofs, v->text,
-                             found.text_len));
+            CHECK(ntohs(t.asks[0].port) == v->port && t.n_asks == 1);
+            CHECK(t.asks[0].dir == !v->dir && !t.n_replaced);
         }
+        test_helper_uninit(&t);
     }
 }
 
@@ -204,77 +163,83 @@ test_lines(void)
 {
     const char *port = "PORT 10,0,0,1,4,1\r\n";
     const size_t len = strlen(port);
-    struct ct_helper_state state;
-    struct ct_helper_input in;
+    struct test_helper t;
 
     /* Nothing is known of where lines begin. */
-    init(&in, &state, CLIENT, false);
-    CHECK(say_line(&in, 100, port) == NOTHING);
+    init(&t, CLIENT, false);
+    CHECK(say_line(&t, 100, port) == NOTHING);
     /* Now there is. */
-    CHECK(say_line(&in, 100 + len, port) == FOUND);
+    CHECK(say_line(&t, 100 + len, port) == FOUND);
 
     /* In the middle of a line. */
-    CHECK(say_line(&in, 100 + 2 * len, "STOR a") == NOTHING);
-    CHECK(say_line(&in, 106 + 2 * len, port) == NOTHING);
-    CHECK(say_line(&in, 106 + 3 * len, port) == FOUND);
+    CHECK(say_line(&t, 100 + 2 * len, "STOR a") == NOTHING);
+    CHECK(say_line(&t, 106 + 2 * len, port) == NOTHING);
+    CHECK(say_line(&t, 106 + 3 * len, port) == FOUND);
 
     /* Sent again; and what was sent before that. */
-    CHECK(say_line(&in, 106 + 3 * len, port) == FOUND);
-    CHECK(say_line(&in, 100, port) == NOTHING);
+    CHECK(say_line(&t, 106 + 3 * len, port) == FOUND);
+    CHECK(say_line(&t, 100, port) == NOTHING);
     /* That did not make it forget. */
-    CHECK(say_line(&in, 106 + 4 * len, port) == FOUND);
+    CHECK(say_line(&t, 106 + 4 * len, port) == FOUND);
+    test_helper_uninit(&t);
 
     /* Cut in two: the first half is dropped, the second one is nothing; then
      * the whole comes. */
-    init(&in, &state, CLIENT, false);
-    CHECK(say_line(&in, 90, "NOOP    \r\n") == NOTHING);
-    CHECK(say_line(&in, 100, "PORT 10,0,0") == BAD);
-    CHECK(say_line(&in, 111, ",1,4,1\r\n") == NOTHING);
-    CHECK(say_line(&in, 100, port) == FOUND);
+    init(&t, CLIENT, false);
+    CHECK(say_line(&t, 90, "NOOP    \r\n") == NOTHING);
+    CHECK(say_line(&t, 100, "PORT 10,0,0") == BAD);
+    CHECK(say_line(&t, 111, ",1,4,1\r\n") == NOTHING);
+    CHECK(say_line(&t, 100, port) == FOUND);
+    test_helper_uninit(&t);
 
     /* Before the other end was heard. */
-    init(&in, &state, CLIENT, false);
-    in.both = false;
-    CHECK(say_line(&in, 90, "NOOP    \r\n") == NOTHING);
-    CHECK(say_line(&in, 100, port) == NOTHING);
+    init(&t, CLIENT, false);
+    t.call.both = false;
+    CHECK(say_line(&t, 90, "NOOP    \r\n") == NOTHING);
+    CHECK(say_line(&t, 100, port) == NOTHING);
+    test_helper_uninit(&t);
 
     /* Each direction has its own lines. */
-    init(&in, &state, SERVER, false);
-    CHECK(say_line(&in, 90, "220 hi  \r\n") == NOTHING);
-    in.dir = CLIENT;
-    CHECK(say_line(&in, 100, port) == NOTHING);
+    init(&t, SERVER, false);
+    CHECK(say_line(&t, 90, "220 hi  \r\n") == NOTHING);
+    t.call.dir = CLIENT;
+    CHECK(say_line(&t, 100, port) == NOTHING);
 
     /* No payload. */
-    CHECK(say_line(&in, 100 + len, "") == NOTHING);
+    CHECK(say_line(&t, 100 + len, "") == NOTHING);
+    test_helper_uninit(&t);
 }
 
-/* What is written is read. */
+/* What is written in the place of an announcement is read as one. */
 static void
 test_write(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
         const struct vector *v = &vectors[i];
-        char line[256], text[CT_HELPER_MAX_TEXT];
-        union ct_inet_addr addr = address(v->ipv6, 77);
-        struct ct_helper_state state;
-        struct ct_helper_found found;
-        struct ct_helper_input in;
+        struct test_helper t, other;
+        const char *at = v->text ? strstr(v->line, v->text) : NULL;
 
         if (v->verdict != FOUND) {
             continue;
         }
-        init(&in, &state, v->dir, v->ipv6);
-        say_line(&in, 90, "first one\n");
-        say(&in, 100, v->line, strlen(v->line), &found);
+        init(&t, v->dir, v->ipv6);
+        test_helper_set_nat(&t, v->ipv6);
+        t.add_port = 54321 - v->port;
+        say_line(&t, 90, "first one\n");
+        CHECK(say_line(&t, 100, v->line) == FOUND && t.n_replaced == 1);
+        CHECK(!memcmp(t.call.payload, v->line, at - v->line));
+        const char *rest = at + strlen(v->text);
+        CHECK(!memcmp(t.call.payload + t.call.len - strlen(rest), rest,
+                      strlen(rest)));
 
-        size_t n = ct_helper_ftp.write(&found, &addr, v->ipv6, htons(54321),
-                                       text);
-        CHECK(n == strlen(text) && n < sizeof text);
-        snprintf(line, sizeof line, "%.*s%s%s", (int) found.text_ofs, v->line,
-                 text, v->line + found.text_ofs + found.text_len);
-        in.tuples[v->dir].src = addr;
-        CHECK(say(&in, 100, line, strlen(line), &found) == FOUND);
-        CHECK(found.port == htons(54321));
+        init(&other, v->dir, v->ipv6);
+        other.call.tuples[v->dir].src = t.call.tuples[!v->dir].dst;
+        say_line(&other, 90, "first one\n");
+        CHECK(say(&other, 100, (const char *) t.call.payload, t.call.len)
+              == FOUND);
+        CHECK(other.asks[0].port == htons(54321));
+        test_helper_uninit(&t);
+        test_helper_uninit(&other);
     }
 }
 
@@ -289,23 +254,24 @@ test_mutated(void)
         const struct vector *v = &vectors[ct_test_random(&r)
                                           % ARRAY_SIZE(vectors)];
         size_t n = strlen(v->line);
-        struct ct_helper_state state;
-        struct ct_helper_found found;
-        struct ct_helper_input in;
+        struct test_helper t;
         char line[256];
 
-        init(&in, &state, v->dir, v->ipv6);
-        say_line(&in, 90, "first one\n");
+        init(&t, v->dir, v->ipv6);
+        if (i % 2) {
+            test_helper_set_nat(&t, v->ipv6);
+        }
+        say_line(&t, 90, "first one\n");
         memcpy(line, v->line, n);
         for (int changes = ct_test_random(&r) % 4; changes > 0; changes--) {
             line[ct_test_random(&r) % n] = ct_test_random(&r);
         }
         n = ct_test_random(&r) % 4 ? n : ct_test_random(&r) % n;
-        if (say(&in, 100, line, n, &found) == FOUND) {
+        if (say(&t, 100, line, n) == FOUND) {
             n_found++;
-            CHECK(found.port);
-            CHECK(found.text_len && found.text_ofs + found.text_len <= n);
+            CHECK(t.asks[0].port && t.n_asks == 1);
         }
+        test_helper_uninit(&t);
     }
     CHECK(n_found > 1000);
 }
@@ -317,7 +283,7 @@ test_tftp(void)
         enum ct_dir dir;
         const char *bytes;
         size_t n;
-        enum ct_helper_verdict verdict;
+        enum found verdict;
     } packets[] = {
         { CLIENT, "\0\1file\0octet\0", 13, FOUND },
         { CLIENT, "\0\2file\0octet\0", 13, FOUND },
@@ -330,18 +296,17 @@ test_tftp(void)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(packets); i++) {
-        struct ct_helper_state state;
-        struct ct_helper_found found;
-        struct ct_helper_input in;
+        struct test_helper t;
 
-        init(&in, &state, packets[i].dir, false);
-        memset(&found, 0, sizeof found);
-        in.tuples[CLIENT].src_port = htons(4000);
-        in.payload = (const uint8_t *) packets[i].bytes;
-        in.len = packets[i].n;
-        CHECK(ct_helper_tftp.read(&in, &found) == packets[i].verdict);
-        CHECK(packets[i].verdict != FOUND
-              || (found.port == htons(4000) && found.dir == SERVER));
+        test_helper_init(&t, &ct_helper_tftp, IPPROTO_UDP, packets[i].dir,
+                         false);
+        t.call.tuples[CLIENT].src_port = htons(4000);
+        CHECK(test_helper_read(&t, 0, packets[i].bytes, packets[i].n)
+              == CT_HELPER_ACCEPT);
+        CHECK(t.n_asks == (packets[i].verdict == FOUND));
+        CHECK(!t.n_asks || (t.asks[0].port == htons(4000)
+                            && t.asks[0].dir == SERVER));
+        test_helper_uninit(&t);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "ct-test.h"
 
+#include "ct-rewrite.h"
 #include "ct-seqadj.h"
 #include "csum.h"
 #include "packets.h"
@@ -18,22 +19,33 @@ static const struct {
     int32_t gain;
 } seqs[] = {
     { 0, 0 },
-    { 999, 2 },                 /* Before the last change but one: as between
-                                 * them, which the kernel does too. */
-    { 1000, 2 },
+    { 999, 0 },
+    { 1000, 0 },
+    { 1001, 2 },
     { 1099, 2 },
     { 1100, 2 },                /* Its own number changes by the first. */
     { 1101, 5 },
     { 5000, 5 },
 };
 
+static bool
+set(struct ct_seqadj *adj, uint32_t seq, uint32_t n, uint32_t ofs,
+    int32_t delta)
+{
+    const struct ct_seqadj_segment segment = {
+        .seq = seq, .end = seq + n, .pos = seq + ofs, .delta = delta,
+    };
+
+    return ct_seqadj_set(adj, &segment);
+}
+
 static void
 test_numbers(void)
 {
-    struct ct_seqadj adj = { .pos = 0 };
+    struct ct_seqadj adj = { .n = 0 };
 
     CHECK(!ct_seqadj_seq(&adj, 77) && !ct_seqadj_ack(&adj, 77));
-    CHECK(ct_seqadj_set(&adj, 1000, 2));
+    CHECK(set(&adj, 1000, 20, 0, 2));
     CHECK(ct_seqadj_seq(&adj, 1000) == 0);
     CHECK(ct_seqadj_seq(&adj, 1001) == 2);
     /* 20 bytes from 1000 on arrive as 22. */
@@ -41,27 +53,87 @@ test_numbers(void)
     CHECK(ct_seqadj_ack(&adj, 1022) == 2);
 
     /* Sent again, and changed again. */
-    CHECK(ct_seqadj_set(&adj, 1000, 2));
-    CHECK(adj.before == 0 && adj.after == 2);
-    /* Sent again, and to be changed in another way. */
-    CHECK(!ct_seqadj_set(&adj, 1000, 3));
-    CHECK(!ct_seqadj_set(&adj, 900, 1) && !ct_seqadj_may_change(&adj, 900));
-    CHECK(ct_seqadj_set(&adj, 900, 0));
-    CHECK(adj.before == 0 && adj.after == 2 && adj.pos == 1000);
+    CHECK(set(&adj, 1000, 20, 0, 2) && adj.n == 1);
+    /* Sent again, and to be changed in another way, or not at all. */
+    CHECK(!set(&adj, 1000, 20, 0, 3) && !set(&adj, 1000, 20, 0, 0));
+    CHECK(!set(&adj, 900, 20, 0, 1));
+    CHECK(set(&adj, 900, 20, 0, 0) && adj.n == 1);
 
-    CHECK(ct_seqadj_set(&adj, 1100, 3));
-    for (size_t i = 1; i < ARRAY_SIZE(seqs); i++) {
+    CHECK(set(&adj, 1100, 20, 0, 3));
+    for (size_t i = 0; i < ARRAY_SIZE(seqs); i++) {
         CHECK(ct_seqadj_seq(&adj, seqs[i].seq) == seqs[i].gain);
     }
     CHECK(ct_seqadj_ack(&adj, 1102) == 2);
     CHECK(ct_seqadj_ack(&adj, 1103) == 5);
 
+    /* The first one again, and both together. */
+    CHECK(set(&adj, 1000, 20, 0, 2) && set(&adj, 1000, 120, 0, 5));
+    CHECK(!set(&adj, 1000, 120, 0, 2) && adj.n == 2);
+
     /* Shorter, and over the end of the numbers. */
-    struct ct_seqadj wrap = { .pos = 0 };
-    CHECK(ct_seqadj_set(&wrap, 0xfffffff0, -4));
+    struct ct_seqadj wrap = { .n = 0 };
+    CHECK(set(&wrap, 0xfffffff0, 20, 0, -4));
     CHECK(ct_seqadj_seq(&wrap, 0xfffffff0) == 0);
     CHECK(ct_seqadj_seq(&wrap, 4) == -4);
     CHECK(ct_seqadj_ack(&wrap, 0xfffffffe) == -4);
+}
+
+/* The change is not at the segment's beginning: when it is sent again it may
+ * be cut there. */
+static void
+test_cut(void)
+{
+    struct ct_seqadj adj = { .n = 0 };
+
+    CHECK(set(&adj, 1000, 100, 50, 7));
+    CHECK(set(&adj, 1000, 40, 0, 0));
+    CHECK(set(&adj, 1040, 60, 10, 7));
+    CHECK(ct_seqadj_seq(&adj, 1040) == 0 && ct_seqadj_seq(&adj, 1100) == 7);
+}
+
+/* Only the last changes are known. */
+static void
+test_many(void)
+{
+    struct ct_seqadj adj = { .n = 0 };
+    const unsigned int n = CT_SEQADJ_MAX + 3;
+
+    for (unsigned int i = 0; i < n; i++) {
+        CHECK(set(&adj, 1000 * i, 1000, 10, 1));
+    }
+    CHECK(adj.n == CT_SEQADJ_MAX && adj.before == 3);
+    CHECK(ct_seqadj_seq(&adj, 3000) == 3);
+    CHECK(ct_seqadj_seq(&adj, 4000) == 4 && ct_seqadj_ack(&adj, 4004) == 4);
+    CHECK(ct_seqadj_seq(&adj, 1000 * n) == (int) n);
+    CHECK(set(&adj, 3000, 1000, 10, 1) && !set(&adj, 2000, 1000, 10, 1));
+}
+
+/* What an ICMP error quotes. */
+static void
+test_restore(void)
+{
+    struct ct_seqadj own = { .n = 0 }, peer = { .n = 0 };
+    uint8_t tcp[TCP_HEADER_LEN], sent[TCP_HEADER_LEN];
+    struct tcp_header *th = (struct tcp_header *) tcp;
+
+    CHECK(set(&own, 1000, 20, 0, 2) && set(&peer, 9000, 30, 0, -3));
+    for (size_t len = 0; len <= sizeof tcp; len++) {
+        memset(tcp, 0, sizeof tcp);
+        put_16aligned_be32(&th->tcp_seq, htonl(1020));
+        put_16aligned_be32(&th->tcp_ack, htonl(9027));
+        th->tcp_ctl = TCP_CTL(TCP_ACK, TCP_HEADER_LEN / 4);
+        th->tcp_csum = csum(tcp, sizeof tcp);
+        memcpy(sent, tcp, sizeof tcp);
+        ct_seqadj_rewrite(tcp, sizeof tcp, &own, &peer, false);
+        CHECK(ntohl(get_16aligned_be32(&th->tcp_seq)) == 1022
+              && ntohl(get_16aligned_be32(&th->tcp_ack)) == 9030);
+
+        ovs_be16 sum = csum(tcp, sizeof tcp);
+        uint16_t gain = ct_seqadj_restore(tcp, len, &own, &peer);
+        CHECK(ct_rewrite_csum(sum, gain) == csum(tcp, sizeof tcp));
+        CHECK(len < 8 || !memcmp(tcp, sent, 8));
+        CHECK(len < sizeof tcp || !memcmp(tcp, sent, sizeof tcp));
+    }
 }
 
 #define N_OPTIONS 40
@@ -77,8 +149,8 @@ static void
 rewrite(uint8_t *tcp, const void *options, size_t n, uint32_t seq,
         uint32_t ack)
 {
-    static const struct ct_seqadj own = { 1000, 0, 2 };
-    static const struct ct_seqadj peer = { 9000, 0, -3 };
+    static const struct ct_seqadj own = { 0, 1, { { 1000, 2 } } };
+    static const struct ct_seqadj peer = { 0, 1, { { 9000, -3 } } };
     struct tcp_header *th = (struct tcp_header *) tcp;
     size_t len = TCP_HEADER_LEN + n;
 
@@ -152,6 +224,9 @@ main(int argc OVS_UNUSED, char *argv[])
 {
     set_program_name(argv[0]);
     test_numbers();
+    test_cut();
+    test_many();
+    test_restore();
     test_header();
     test_random();
     return ct_test_end("ct-seqadj");

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Step "help": what a helper announces becomes an expectation.  Called by
+ * ct-helper.c; calls ct-nat-port.c for ports in front of the translation, and
+ * ct-expect.c. */
+
+#include <config.h>
+
+#include "ct-help.h"
+
+#include <string.h>
+
+#include "ct-expect.h"
+#include "ct-nat.h"
+#include "ct-nat-port.h"
+#include "ct-nat-search.h"
+#include "ct-packet.h"
+#include "ct-refuse.h"
+#include "util.h"
+
+/* Ports that are chosen when the announced one is taken. */
+#define MIN_PORT 1024
+#define MAX_PORT 65535
+
+/* Free ports looked at for a pair: of most, the next one is free as well. */
+#define MAX_PAIRS 256
+
+/* The one or two expectations of one announcement. */
+struct asked {
+    struct ct_help_run *run;
+    struct ct_expectation *e[2];
+    unsigned int n;
+};
+
+static struct ct_expectation *make(struct ct_help_run *,
+                                   const struct ct_helper_expect *,
+                                   unsigned int index);
+static bool choose_ports(struct asked *);
+static bool find_same(const struct asked *);
+static bool reserve_ports(struct asked *);
+static bool reserve_from(struct asked *, const struct ct_nat_pool_key *,
+                         uint16_t port);
+static bool reserve_pair(struct asked *, const struct ct_nat_pool_key *);
+static void add_pending(struct ct_help_run *, struct ct_expectation *);
+
+bool
+ct_help_expect(struct ct_helper_call *call, const struct ct_helper_expect *ask,
+               struct ct_tuple *place)
+{
+    struct ct_help_run *run = ct_help_run_cast(call);
+    struct asked asked = { .run = run, .n = ask->pair ? 2 : 1 };
+    bool ok;
+
+    for (unsigned int i = 0; i < asked.n; i++) {
+        asked.e[i] = make(run, ask, i);
+    }
+    ok = choose_ports(&asked);
+    *place = asked.e[0]->tuple;
+    for (unsigned int i = 0; i < asked.n; i++) {
+        if (ok) {
+            add_pending(run, asked.e[i]);
+        } else {
+            ct_expect_free(asked.e[i]);
+        }
+    }
+    if (!ok) {
+        ct_refuse(run->packet, CT_C_DROP_NAT_EXHAUSTED);
+    }
+    return ok;
+}
+
+bool
+ct_help_expect_finish(struct ct_help_run *run, bool accepted)
+{
+    struct ct_packet *packet = run->packet;
+    struct ct_expectation *e, *next;
+
+    if (!run->pending) {
+        return true;
+    }
+    if (accepted && ct_expect_add(packet->ct, packet->zone, run->pending)) {
+        return true;
+    }
+    for (e = run->pending; e; e = next) {
+        next = e->next;
+        ct_expect_free(e);
+    }
+    if (accepted) {
+        ct_refuse(packet, CT_C_DROP_EXPECT);
+    }
+    return false;
+}
+
+/* A connection in the direction ask->dir of its parent comes as that one's
+ * packets come, and leaves as they leave. */
+static struct ct_expectation *
+make(struct ct_help_run *run, const struct ct_helper_expect *ask,
+     unsigned int index)
+{
+    const struct ct_helper_call *call = &run->call;
+    const struct ct_tuple *comes = &call->tuples[ask->dir];
+    const struct ct_tuple *answered = &call->tuples[!ask->dir];
+    struct ct_expectation *e = ct_expect_create(run->packet->conn);
+    unsigned int timeout = (ask->timeout ? ask->timeout
+                            : call->helper->classes[ask->class].timeout);
+    bool is_hidden = memcmp(&comes->dst, &answered->src, sizeof comes->dst);
+
+    e->helper = call->helper;
+    e->class = ask->class;
+    e->dir = ask->dir;
+    e->expires = call->now + timeout * 1000LL;
+    e->permanent = ask->permanent;
+    e->inactive = ask->inactive;
+    e->child_helper = ask->helper;
+
+    e->to_dst = ask->has_dst ? ask->dst : answered->src;
+    e->to_dst_port = htons(ntohs(ask->port) + index);
+    e->any_src = ask->any_src;
+    e->tuple.src = ask->has_src ? ask->src : comes->src;
+    e->tuple.src_port = ask->src_port;
+    e->tuple.dst = is_hidden ? comes->dst : e->to_dst;
+    e->tuple.dst_port = e->to_dst_port;
+    e->tuple.proto = ask->proto ? ask->proto : comes->proto;
+    e->tuple.kind = comes->kind & CT_KIND_IPV6;
+
+    e->nat = call->nat;
+    e->parent_src = comes->src;
+    e->to_src = answered->dst;
+    return e;
+}
+
+/* The ports in front of the translation: those announced if possible. */
+static bool
+choose_ports(struct asked *asked)
+{
+    const struct ct_expectation *e = asked->e[0];
+    const struct ct_helper_call *call = &asked->run->call;
+    const struct ct_tuple *answered = &call->tuples[!e->dir];
+
+    if (!e->nat || !memcmp(&e->tuple.dst, &e->to_dst, sizeof e->to_dst)) {
+        return true;
+    }
+    if (asked->n == 1 && e->tuple.proto == answered->proto
+        && e->to_dst_port == answered->src_port
+        && !memcmp(&e->to_dst, &answered->src, sizeof e->to_dst)) {
+        /* The parent's own, which is translated already. */
+        asked->e[0]->tuple.dst_port = call->tuples[e->dir].dst_port;
+        return true;
+    }
+    return find_same(asked) || reserve_ports(asked);
+}
+
+static const struct ct_expectation *
+find_pending(const struct ct_help_run *run, const struct ct_expectation *e)
+{
+    const struct ct_expectation *other;
+
+    for (other = run->pending; other; other = other->next) {
+        if (ct_expect_is_same(other, e)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* Takes the ports that the same have which were announced before. */
+static bool
+find_same(const struct asked *asked)
+{
+    const struct ct_help_run *run = asked->run;
+    ovs_be16 ports[2];
+
+    for (unsigned int i = 0; i < asked->n; i++) {
+        const struct ct_expectation *pending = find_pending(run, asked->e[i]);
+
+        if (pending) {
+            ports[i] = pending->tuple.dst_port;
+        } else {
+            struct ct_expect_same same = ct_expect_find_same(
+                run->packet->zone, asked->e[i]);
+
+            if (!same.found) {
+                return false;
+            }
+            ports[i] = same.dst_port;
+        }
+        if (ntohs(ports[i]) != ntohs(ports[0]) + i) {
+            return false;
+        }
+    }
+    for (unsigned int i = 0; i < asked->n; i++) {
+        asked->e[i]->tuple.dst_port = ports[i];
+    }
+    return true;
+}
+
+static struct ct_nat_pools *
+pools(const struct asked *asked)
+{
+    return ct_get_nat(asked->run->packet->ct)->pools;
+}
+
+static bool
+reserve_ports(struct asked *asked)
+{
+    const struct ct_packet *packet = asked->run->packet;
+    struct ct_expectation *e = asked->e[0];
+    uint16_t port = ntohs(e->to_dst_port);
+    struct ct_nat_pool_key key;
+    struct ct_tuple to = e->tuple;
+
+    to.src = e->tuple.dst;
+    ct_nat_pool_key_init(&key, packet->request->zone, &to);
+    if (reserve_from(asked, &key, port)) {
+        return true;
+    }
+    if (asked->n == 2) {
+        return reserve_pair(asked, &key);
+    }
+    e->pool = ct_nat_port_reserve_next(pools(asked), &key,
+                                       MAX(port, MIN_PORT), MIN_PORT,
+                                       MAX_PORT, &port);
+    e->tuple.dst_port = htons(port);
+    return e->pool;
+}
+
+/* 'port', and for a pair the one behind it. */
+static bool
+reserve_from(struct asked *asked, const struct ct_nat_pool_key *key,
+             uint16_t port)
+{
+    for (unsigned int i = 0; i < asked->n; i++) {
+        struct ct_expectation *e = asked->e[i];
+
+        e->pool = ct_nat_port_reserve(pools(asked), key, port + i);
+        e->tuple.dst_port = htons(port + i);
+        if (!e->pool) {
+            if (i) {
+                ct_nat_port_release(asked->e[0]->pool, port);
+                asked->e[0]->pool = NULL;
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An even port that is free, and the one behind it. */
+static bool
+reserve_pair(struct asked *asked, const struct ct_nat_pool_key *key)
+{
+    uint16_t port = MAX(ntohs(asked->e[0]->to_dst_port), MIN_PORT);
+
+    for (int i = 0; i < MAX_PAIRS; i++) {
+        struct ct_nat_pool *pool = ct_nat_port_reserve_next(
+            pools(asked), key, port, MIN_PORT, MAX_PORT, &port);
+
+        if (!pool) {
+            return false;
+        }
+        ct_nat_port_release(pool, port);
+        port &= ~1;
+        if (reserve_from(asked, key, port)) {
+            return true;
+        }
+        port = port >= MAX_PORT - 1 ? MIN_PORT : port + 2;
+    }
+    return false;
+}
+
+/* Behind those that are pending; the same a second time takes the first one's
+ * place. */
+static void
+add_pending(struct ct_help_run *run, struct ct_expectation *e)
+{
+    struct ct_expectation **p = &run->pending;
+
+    while (*p) {
+        struct ct_expectation *old = *p;
+
+        if (ct_expect_is_same(old, e)) {
+            *p = old->next;
+            ct_expect_inherit(e, old);
+            ct_expect_free(old);
+        } else {
+            p = &old->next;
+        }
+    }
+    *p = e;
+}

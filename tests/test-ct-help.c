@@ -1,0 +1,730 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What helpers can do, in a whole tracker: each test has a helper of its own,
+ * which reads what the test wants it to. */
+
+#include <config.h>
+
+#include "ct-track.h"
+
+#include "ct-expect-test.h"
+
+#include "ct-conn.h"
+#include "flow.h"
+
+#define CLIENT CT_DIR_ORIGINAL
+#define SERVER CT_DIR_REPLY
+
+static enum ct_helper_verdict (*script)(struct ct_helper_call *);
+static struct ct_tuple place;
+static unsigned int n_children, n_ends;
+static uint64_t end_state;
+
+static enum ct_helper_verdict
+run_script(struct ct_helper_call *call)
+{
+    uint64_t *state = call->state;
+
+    state[9]++;
+    return script(call);
+}
+
+static void
+note_child(struct ct *ct_ OVS_UNUSED, const struct ct_expectation *e,
+           struct ct_conn *child)
+{
+    assert(e->parent_id && ct_conn_status(child) & CT_DPIF_STATUS_EXPECTED);
+    n_children++;
+}
+
+static void
+note_end(struct ct *ct_ OVS_UNUSED, const struct ct_conn *conn OVS_UNUSED,
+         void *state)
+{
+    end_state = ((uint64_t *) state)[9];
+    n_ends++;
+}
+
+static const struct ct_helper mine = {
+    .name = "mine",
+    .protos = { IPPROTO_UDP, IPPROTO_TCP },
+    .classes = { { "first", 4, 30 }, { "second", 2, 60 } },
+    .state_size = 10 * sizeof(uint64_t),
+    .read = run_script,
+    .child = note_child,
+    .end = note_end,
+};
+
+static enum ct_helper_verdict
+say_nothing(struct ct_helper_call *call OVS_UNUSED)
+{
+    return CT_HELPER_ACCEPT;
+}
+
+/* Connections to port 53 by UDP and 21 by TCP get it. */
+static void
+use(enum ct_helper_verdict (*f)(struct ct_helper_call *))
+{
+    struct ct_helper_policy policy = {
+        .zone = CT_HELPER_ANY_ZONE, .proto = IPPROTO_UDP, .port = 53,
+        .helper = &mine,
+    };
+
+    assert(!ct_helper_policy_add(ct, &policy));
+    policy.proto = IPPROTO_TCP;
+    policy.port = 21;
+    assert(!ct_helper_policy_add(ct, &policy));
+    script = f;
+}
+
+static bool
+shows_not(const char *what)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    bool found;
+
+    ct_expects_format(ct, -1, now, &ds);
+    found = strstr(ds_cstr(&ds), what);
+    ds_destroy(&ds);
+    return !found;
+}
+
+/* Several. */
+
+static enum ct_helper_verdict
+ask_several(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect asks[] = {
+        { .dir = SERVER, .port = htons(5000) },
+        { .dir = CLIENT, .port = htons(5001), .proto = IPPROTO_TCP,
+          .class = 1, .any_src = true },
+        { .dir = SERVER, .port = htons(5002), .has_dst = true,
+          .dst.ip = test_ip(7), .has_src = true, .src.ip = test_ip(8),
+          .src_port = htons(99), .timeout = 5, .permanent = true },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+        assert(ct_helper_expect(call, &asks[i], &place));
+    }
+    return CT_HELPER_ACCEPT;
+}
+
+static void
+test_several(void)
+{
+    struct test_spec s = { .proto = IPPROTO_UDP, .src = 8, .dst = 7,
+                           .sport = 98, .dport = 5002 };
+
+    use(ask_several);
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    assert(n_expectations() == 3);
+    assert(place.dst.ip == test_ip(7) && place.dst_port == htons(5002));
+    assert(shows(",udp,src=10.0.0.2,dst=10.0.0.1,sport=*,dport=5000,"));
+    assert(shows(",tcp,src=*,dst=10.0.0.2,sport=*,dport=5001,"));
+    assert(shows(",udp,src=10.0.0.8,dst=10.0.0.7,sport=99,dport=5002,"));
+    assert(shows("helper=mine,class=second,timeout=60\n"));
+    assert(shows("helper=mine,class=first,timeout=5,permanent\n"));
+
+    assert(state(s, &look) == NEW);
+    s.sport = 99;
+    assert(state(s, &look) == (NEW | CS_RELATED));
+    assert(state(s, &commit) == (NEW | CS_RELATED));
+    assert(n_expectations() == 3 && n_children == 1);
+    s = (struct test_spec) { .proto = IPPROTO_TCP, .src = 77, .dst = 2,
+                             .sport = 1, .dport = 5001, .flags = TCP_SYN };
+    assert(state(s, &commit) == (NEW | CS_RELATED));
+    assert(n_expectations() == 2 && n_children == 2);
+
+    /* The same again: nothing more. */
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    assert(n_expectations() == 3);
+}
+
+/* Nothing of what is dropped. */
+
+static enum ct_helper_verdict
+ask_and_drop(struct ct_helper_call *call)
+{
+    ask_several(call);
+    return ct_helper_drop(call, CT_C_DROP_HELPER_PAYLOAD);
+}
+
+static void
+test_dropped(void)
+{
+    use(ask_several);
+    script = say_nothing;
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    script = ask_and_drop;
+    assert(state_with(udp, "x", 1, &commit) == DROPPED);
+    assert(!n_expectations());
+    assert(ct_counter_get(ct, CT_C_DROP_HELPER_PAYLOAD) == 1);
+
+    /* The zone is full: not even a part of them. */
+    script = ask_several;
+    struct ct_expects *expects = &ct_zone_get(ct, 0)->expects;
+    struct test_spec s = udp;
+    while (hmap_count(&expects->by_dst) + 3 <= CT_EXPECT_MAX_PER_ZONE) {
+        s.sport++;
+        assert(state_with(s, "x", 1, &commit) == NEW);
+    }
+    unsigned int n = n_expectations();
+    assert(n < CT_EXPECT_MAX_PER_ZONE);
+    s.sport++;
+    assert(state_with(s, "x", 1, &commit) == DROPPED);
+    assert(n_expectations() == n);
+    assert(ct_counter_get(ct, CT_C_DROP_EXPECT) == 1);
+}
+
+/* Pairs. */
+
+static uint16_t asked_port;
+
+static enum ct_helper_verdict
+ask_pair(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .dir = SERVER, .port = htons(asked_port), .pair = true,
+    };
+
+    return (ct_helper_expect(call, &ask, &place)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+static void
+test_pair(void)
+{
+    struct ct_request taken = snat(100, 6001), r = snat(100, 0);
+    struct test_spec s = udp;
+
+    use(say_nothing);
+    s.src = 9;
+    s.dport = 1;
+    assert(state(s, &taken) == (NEW | CS_SRC_NAT));
+
+    /* The second one of 6000 and 6001 is taken. */
+    script = ask_pair;
+    asked_port = 6000;
+    for (int i = 0; i < 2; i++) {
+        assert(state_with(udp, "x", 1, &r) == (NEW | CS_SRC_NAT));
+        assert(place.dst.ip == test_ip(100));
+        assert(place.dst_port == htons(6002));
+        assert(n_expectations() == 2);
+    }
+    assert(shows("dst=10.0.0.100,sport=*,dport=6002,"
+                 "nat=(src=10.0.0.2,dst=10.0.0.1,dport=6000)"));
+    assert(shows("dst=10.0.0.100,sport=*,dport=6003,"
+                 "nat=(src=10.0.0.2,dst=10.0.0.1,dport=6001)"));
+
+    /* 6002 and 6003 are, too, for another client. */
+    s = udp;
+    s.src = 3;
+    assert(state_with(s, "x", 1, &r) & CS_SRC_NAT);
+    assert(place.dst_port == htons(6004));
+
+    /* At the end of the ports it goes on at their beginning. */
+    asked_port = 65534;
+    s.src = 4;
+    assert(state_with(s, "x", 1, &r) & CS_SRC_NAT);
+    assert(place.dst_port == htons(65534));
+    s.src = 5;
+    assert(state_with(s, "x", 1, &r) & CS_SRC_NAT);
+    assert(place.dst_port == htons(1024));
+
+    /* Given back. */
+    ct_flush(ct, NULL, NULL);
+    advance(2000);
+    asked_port = 6002;
+    assert(state_with(udp, "x", 1, &r) == (NEW | CS_SRC_NAT));
+    assert(place.dst_port == htons(6002));
+}
+
+/* Another address than the announcing end's. */
+
+static enum ct_helper_verdict
+ask_elsewhere(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .dir = !call->dir, .port = htons(7000), .has_dst = true,
+        .dst.ip = test_ip(call->dir == CLIENT ? 40 : 50), .any_src = true,
+    };
+
+    return (ct_helper_expect(call, &ask, &place)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+static void
+test_elsewhere(void)
+{
+    struct ct_request r = snat(100, 0), related = { .zone = 1 };
+    struct test_spec s = { .proto = IPPROTO_UDP, .src = 66, .dst = 100,
+                           .sport = 1, .dport = 7000 };
+    struct dp_packet *p;
+
+    /* Of the client: what is behind the translation is seen as the client. */
+    use(ask_elsewhere);
+    assert(state_with(udp, "x", 1, &r) == (NEW | CS_SRC_NAT));
+    assert(place.dst.ip == test_ip(100) && place.dst_port == htons(7000));
+    related.commit = true;
+    related.nat.kind = CT_NAT_EXISTING;
+    p = test_ct(ct, test_packet(&s), false, &related, now);
+    assert(p->md.ct_state == (NEW | CS_RELATED | CS_DST_NAT));
+    const struct ip_header *ip = dp_packet_l3(p);
+    assert(get_16aligned_be32(&ip->ip_dst) == test_ip(40));
+    /* A stranger stays what it is. */
+    assert(get_16aligned_be32(&ip->ip_src) == test_ip(66));
+    dp_packet_delete(p);
+
+    /* Of the server, which is not translated. */
+    s = back(udp);
+    s.dst = 100;
+    related.commit = false;
+    assert(state_with(s, "x", 1, &related) & CS_ESTABLISHED);
+    assert(place.dst.ip == test_ip(50) && place.dst_port == htons(7000));
+}
+
+/* Media of both ends. */
+
+static enum ct_helper_verdict
+ask_media(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .dir = !call->dir, .port = htons(8000),
+    };
+
+    return (ct_helper_expect(call, &ask, &place)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+static void
+test_own_port(void)
+{
+    struct ct_request taken = snat(100, 8000), r = snat(100, 0);
+    struct ct_request nat = { .zone = 1, .nat.kind = CT_NAT_EXISTING };
+    struct test_spec s = udp;
+    struct dp_packet *p;
+
+    use(say_nothing);
+    s.src = 9;
+    s.dport = 1;
+    assert(state(s, &taken) == (NEW | CS_SRC_NAT));
+
+    script = ask_media;
+    assert(state_with(udp, "x", 1, &r) == (NEW | CS_SRC_NAT));
+    assert(place.dst_port == htons(8001));
+    s = back(udp);
+    s.dst = 100;
+    assert(state_with(s, "x", 1, &nat) & CS_ESTABLISHED);
+    assert(n_expectations() == 2);
+
+    /* The client begins: seen at the port that it had announced. */
+    s = udp;
+    s.sport = s.dport = 8000;
+    nat.commit = true;
+    p = test_ct(ct, test_packet(&s), false, &nat, now);
+    assert(p->md.ct_state == (NEW | CS_RELATED | CS_SRC_NAT));
+    const struct udp_header *uh = dp_packet_l4(p);
+    assert(uh->udp_src == htons(8001) && uh->udp_dst == htons(8000));
+    dp_packet_delete(p);
+
+    /* So that what the server sends is an answer. */
+    s = back(s);
+    s.dst = 100;
+    s.dport = 8001;
+    assert(state(s, &nat) == (RPL | CS_RELATED | CS_DST_NAT));
+}
+
+/* Other text. */
+
+/* Each 'a' becomes "AAA", each 'b' nothing, each 'c' "C", from the end on. */
+static enum ct_helper_verdict
+replace_letters(struct ct_helper_call *call)
+{
+    for (size_t i = call->len; i-- > 0; ) {
+        char c = call->payload[i];
+        const char *text = c == 'a' ? "AAA" : c == 'b' ? "" : "C";
+
+        if (c >= 'a' && c <= 'c'
+            && ct_helper_replace(call, i, 1, text, strlen(text))) {
+            return CT_HELPER_DROP;
+        }
+    }
+    return CT_HELPER_ACCEPT;
+}
+
+static void
+open_mine(void)
+{
+    struct ct_request r = snat(100, 0);
+
+    use(say_nothing);
+    open_control(&r, false, 100, 2);
+}
+
+static void
+test_replace(void)
+{
+    open_mine();
+    script = replace_letters;
+    for (int i = 0; i < 2; i++) {
+        /* 8 bytes become 8 + 2 + 2 - 1. */
+        check_pass(segment(to_server, TCP_ACK, 108, 508), "xabxacxx",
+                   "xAAAxAAACxx", 108, 508);
+    }
+    assert(ct_counter_get(ct, CT_C_MANGLED) == 8);
+    check_pass(segment(to_server, TCP_ACK, 116, 508), "abab", "AAAAAA", 119,
+               508);
+    check_pass(segment(to_server, TCP_ACK, 120, 508), "xyz", "xyz", 125, 508);
+
+    /* Acknowledgments. */
+    check_pass(segment(to_client, TCP_ACK, 508, 108), "", "", 508, 108);
+    check_pass(segment(to_client, TCP_ACK, 508, 119), "", "", 508, 116);
+    check_pass(segment(to_client, TCP_ACK, 508, 125), "", "", 508, 120);
+    check_pass(segment(to_client, TCP_ACK, 508, 128), "", "", 508, 123);
+
+    /* Sent again: both together, and cut where nothing changes. */
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xabxacxxabab",
+               "xAAAxAAACxxAAAAAA", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "x", "x", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 109, 508), "abxacxx",
+               "AAAxAAACxx", 109, 508);
+
+    /* Sent again as something else. */
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), "xabxxxxx", 8,
+                      &any) == DROPPED);
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), "xxxxxxxx", 8,
+                      &any) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_MANGLE) == 2);
+
+    /* The other direction has numbers of its own. */
+    check_pass(segment(to_client, TCP_ACK, 508, 128), "bb", "", 508, 123);
+    check_pass(segment(to_client, TCP_ACK, 510, 128), "y", "y", 508, 123);
+    check_pass(segment(to_server, TCP_ACK, 123, 509), "q", "q", 128, 511);
+}
+
+/* An error about a segment that was sent as 116 and left as 119. */
+static void
+test_icmp_error(void)
+{
+    struct test_spec s = { .proto = IPPROTO_ICMP, .src = 9, .dst = 100,
+                           .sport = 3 };
+    uint32_t seq, ack;
+
+    open_mine();
+    script = replace_letters;
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xabxacxx",
+               "xAAAxAAACxx", 108, 508);
+    for (size_t n = 28; n <= 41; n += 13) {
+        struct dp_packet *about = pass(segment(to_server, TCP_ACK, 116, 508),
+                                       "z", "z", &seq, &ack);
+        struct dp_packet *p = test_packet(&s);
+        struct icmp_header *icmp;
+        struct ip_header *ip;
+        struct tcp_header *th;
+        struct flow flow;
+
+        assert(seq == 119);
+        dp_packet_put(p, dp_packet_l3(about), n);
+        ip = dp_packet_l3(p);
+        ip->ip_tot_len = htons(dp_packet_l3_size(p));
+        ip->ip_csum = 0;
+        ip->ip_csum = csum(ip, IP_HEADER_LEN);
+        icmp = dp_packet_l4(p);
+        icmp->icmp_code = 3;
+        icmp->icmp_csum = 0;
+        icmp->icmp_csum = csum(icmp, dp_packet_l4_size(p));
+        flow_extract(p, &flow);
+
+        p = test_ct(ct, p, false, &any, now);
+        assert(p->md.ct_state == (REL | CS_REPLY_DIR | CS_DST_NAT));
+        icmp = dp_packet_l4(p);
+        assert(!csum(icmp, dp_packet_l4_size(p)));
+        ip = (struct ip_header *) (icmp + 1);
+        th = (struct tcp_header *) (ip + 1);
+        assert(ntohl(get_16aligned_be32(&th->tcp_seq)) == 116);
+        if (n == 41) {
+            /* The whole segment: it is the one that was sent. */
+            assert(!csum_finish(csum_continue(
+                packet_csum_pseudoheader(ip), th, 21)));
+        }
+        dp_packet_delete(p);
+        dp_packet_delete(about);
+    }
+}
+
+/* What is expected already. */
+
+static struct ct_helper_match match;
+static unsigned int answer, refresh_for;
+
+static enum ct_helper_verdict
+forget_match(struct ct_helper_call *call)
+{
+    answer = (refresh_for ? ct_helper_refresh(call, &match, refresh_for)
+              : ct_helper_forget(call, &match));
+    return CT_HELPER_ACCEPT;
+}
+
+static enum ct_helper_verdict
+ask_inactive(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .dir = SERVER, .port = htons(9000), .inactive = true,
+    };
+
+    return (ct_helper_expect(call, &ask, &place)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+static unsigned int
+ask_match(void)
+{
+    script = forget_match;
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    return answer;
+}
+
+static void
+test_forget(void)
+{
+    struct test_spec s = udp;
+
+    use(ask_several);
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    s.sport++;
+    assert(state_with(s, "x", 1, &commit) == NEW);
+    assert(n_expectations() == 6);
+
+    match = (struct ct_helper_match) { .class = 1, .dir = SERVER };
+    assert(ask_match() == 0);
+    match.any_dir = true;
+    match.inactive = true;
+    assert(ask_match() == 0);
+    match.inactive = false;
+    assert(ask_match() == 1 && n_expectations() == 5);
+    assert(ask_match() == 0);
+    match = (struct ct_helper_match) {
+        .class = -1, .dir = SERVER, .has_dst = true, .dst.ip = test_ip(6),
+    };
+    assert(ask_match() == 0);
+    match.dst.ip = test_ip(7);
+    refresh_for = 77;
+    assert(ask_match() == 1 && shows(",timeout=77,permanent\n"));
+    refresh_for = 0;
+    match.port = htons(5000);
+    assert(ask_match() == 0);
+    match.port = htons(5002);
+    assert(ask_match() == 1 && n_expectations() == 4);
+    match = (struct ct_helper_match) { .class = -1, .any_dir = true };
+    assert(ask_match() == 1 && n_expectations() == 3);
+
+    /* Inactive, until it is refreshed. */
+    script = ask_inactive;
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    s = back(udp);
+    s.dport = 9000;
+    assert(state(s, &look) == NEW);
+    refresh_for = 10;
+    match.inactive = true;
+    assert(ask_match() == 1 && ask_match() == 0);
+    assert(state(s, &look) == (NEW | CS_RELATED));
+}
+
+static unsigned int asked_class;
+
+static enum ct_helper_verdict
+ask_class(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .class = asked_class, .dir = SERVER, .port = htons(asked_port),
+    };
+
+    return (ct_helper_expect(call, &ask, &place)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+/* Each class has its maximum; the oldest of it gives way. */
+static void
+test_classes(void)
+{
+    use(ask_class);
+    asked_port = 1;
+    for (int i = 0; i < 10; i++) {
+        for (asked_class = 0; asked_class < 2; asked_class++, asked_port++) {
+            assert(state_with(udp, "x", 1, &commit) == NEW);
+        }
+    }
+    assert(n_expectations() == 6);
+    assert(shows("dport=20,") && shows("dport=18,") && shows_not("dport=16,"));
+    assert(shows("dport=19,") && shows("dport=13,") && shows_not("dport=11,"));
+}
+
+/* Children with helpers. */
+
+static enum ct_helper_verdict
+ask_helped(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .dir = SERVER, .port = htons(4000), .helper = &mine,
+    };
+
+    return (ct_helper_expect(call, &ask, &place)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+static void
+test_child(void)
+{
+    struct test_spec s = back(udp);
+    struct ct_request r = { .commit = true, .helper = "tftp" };
+    const uint16_t zone = 0;
+    struct ct_dpif_tuple tuple = {
+        .l3_type = AF_INET, .ip_proto = IPPROTO_UDP,
+        .src.ip = test_ip(1), .dst.ip = test_ip(2),
+        .src_port = htons(1000), .dst_port = htons(53),
+    };
+
+    n_children = n_ends = 0;
+    use(ask_helped);
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    assert(shows("class=first,child-helper=mine,timeout=30"));
+    s.dport = 4000;
+    script = ask_several;
+    /* Whatever a rule says. */
+    assert(state_with(s, "x", 1, &r) == (NEW | CS_RELATED));
+    assert(n_children == 1 && n_expectations() == 3);
+    assert(shows("parent=(src=10.0.0.2,dst=10.0.0.1,sport=53,dport=4000)"));
+    assert(state_with(s, "x", 1, &look) == (EST | CS_RELATED)
+           || state_with(s, "x", 1, &look) == REL);
+
+    assert(!n_ends);
+    assert(!ct_flush(ct, &zone, &tuple) && n_ends == 1 && end_state);
+    assert(n_expectations() == 3);
+    advance(100 * 1000);
+    assert(n_ends == 2 && !n_expectations());
+}
+
+/* A helper for a connection that has none. */
+
+/* Has the connection to that port that helper? */
+static bool
+has_helper(uint16_t port, const char *name)
+{
+    struct ct_dump *dump = ct_dump_create(ct, NULL, NULL);
+    struct ct_dpif_entry e;
+    bool has = false;
+
+    while (!ct_dump_next(dump, &e)) {
+        if (e.tuple_orig.dst_port == htons(port)) {
+            has = e.helper.name && !strcmp(e.helper.name, name);
+        }
+        ct_dpif_entry_uninit(&e);
+    }
+    ct_dump_destroy(dump);
+    return has;
+}
+
+static void
+test_late(void)
+{
+    struct ct_request late = { .commit = true, .helper = "tftp" };
+    struct ct_track track;
+    struct ct_dpif_entry e;
+    struct dp_packet *p;
+    struct test_spec s = udp;
+
+    /* Committed without; established, and remembered. */
+    s.dport = 69;
+    assert(state_with(s, "\0\1f\0o", 6, &commit) == NEW);
+    assert(state(back(s), &look) == RPL);
+    p = test_ct(ct, test_packet(&s), false, &look, now);
+    assert(p->md.ct_state == EST && ct_track_remember(p, 0, &track));
+    dp_packet_delete(p);
+
+    /* Looking, and commits that name none or one of another protocol, give it
+     * none. */
+    late.commit = false;
+    assert(state_with(s, "\0\1f\0o", 6, &late) == EST);
+    late.commit = true;
+    assert(state_with(s, "\0\1f\0o", 6, &commit) == EST);
+    strcpy(late.helper, "ftp");
+    assert(state_with(s, "\0\1f\0o", 6, &late) == EST);
+    assert(!n_expectations() && dump_first(-1, &e) && !e.helper.name);
+    ct_dpif_entry_uninit(&e);
+
+    /* Now it gets one, which reads this packet, seen before in this zone. */
+    strcpy(late.helper, "tftp");
+    p = test_ct(ct, packet_with(s, "\0\1f\0o", 6), false, &look, now);
+    assert(!n_expectations());
+    p = test_ct(ct, p, false, &late, now);
+    assert(p->md.ct_state == EST && n_expectations() == 1);
+    dp_packet_delete(p);
+    assert(dump_first(-1, &e) && !strcmp(e.helper.name, "tftp"));
+    assert(!(e.status & CT_DPIF_STATUS_UNTRACKED));
+    ct_dpif_entry_uninit(&e);
+
+    /* What was remembered does not go past it. */
+    const struct ct_track_context context = {
+        .ct = ct, .now = now, .dl_type = htons(ETH_TYPE_IP), .request = &look,
+    };
+    struct ct_track_request r, *requests[] = { &r };
+    struct ct_packet packet;
+
+    ct_track_prepare(&r, ct, &look);
+    ct_track_prepared(requests, 1);
+    p = test_packet(&s);
+    assert(ct_track_begin(&packet, p, &context));
+    assert(ct_track_step(&packet, &r, ct_track_conn(ct, &track), &track)
+           == CT_TRACK_LOST);
+    dp_packet_delete(p);
+
+    /* It keeps what it has. */
+    use(say_nothing);
+    s = tcp;
+    s.dport = 21;
+    s.flags = TCP_SYN;
+    assert(state(s, &commit) == NEW);
+    strcpy(late.helper, "ftp");
+    assert(state(s, &late) == NEW);
+    assert(has_helper(21, "mine") && !has_helper(21, "ftp"));
+}
+
+static enum ct_helper_verdict
+set_timeout(struct ct_helper_call *call)
+{
+    ct_helper_set_timeout(call, 3600);
+    return CT_HELPER_ACCEPT;
+}
+
+static void
+test_timeout(void)
+{
+    use(set_timeout);
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    advance(3599 * 1000);
+    assert(ct_get_nconns(ct) == 1);
+    advance(3000);
+    assert(!ct_get_nconns(ct));
+}
+
+static const struct test tests[] = {
+    { "several", test_several },
+    { "dropped", test_dropped },
+    { "pair", test_pair },
+    { "elsewhere", test_elsewhere },
+    { "own-port", test_own_port },
+    { "replace", test_replace },
+    { "icmp-error", test_icmp_error },
+    { "forget", test_forget },
+    { "classes", test_classes },
+    { "child", test_child },
+    { "late", test_late },
+    { "timeout", test_timeout },
+};
+
+int
+main(int argc, char *argv[])
+{
+    return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
+}
