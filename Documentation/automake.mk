@@ -10,6 +10,7 @@ DOC_SOURCE = \
 	Documentation/index.rst \
 	Documentation/install.rst \
 	Documentation/intro.rst \
+	Documentation/metrics.rst \
 	Documentation/performance.rst \
 	Documentation/testing.rst \
 	Documentation/tuning.rst \

@@ -45,6 +45,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-megaflow-log.h \
 	datapath/tw-meter.c \
 	datapath/tw-meter.h \
+	datapath/tw-metrics.c \
+	datapath/tw-metrics.h \
 	datapath/tw-order.c \
 	datapath/tw-order.h \
 	datapath/tw-output.c \

@@ -36,6 +36,12 @@ static void format_stages(const struct tw_cache_stats *, const char *indent,
                           struct ds *);
 static void format_op(const struct tw_op *, struct ds *);
 
+const char *
+tw_miss_name(enum tw_miss miss)
+{
+    return misses[miss].name;
+}
+
 static double
 percent(uint64_t part, uint64_t whole)
 {

@@ -2,8 +2,11 @@
 #ifndef TW_CACHE_FORMAT_H
 #define TW_CACHE_FORMAT_H 1
 
+#include "tw-cache.h"
+
 struct ds;
-struct tw_cache;
+
+const char *tw_miss_name(enum tw_miss);
 
 /* What a thread's track cache holds, and what it does, in lines that each
  * begin with 'indent'.  The thread must be parked or locked: its programs are

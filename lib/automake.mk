@@ -104,6 +104,8 @@ lib_libtrackway_a_SOURCES += \
 lib_libtrackway_a_SOURCES += \
 	lib/ct-bucket.c \
 	lib/ct-bucket.h \
+	lib/ct-census.c \
+	lib/ct-census.h \
 	lib/ct-chunk.c \
 	lib/ct-chunk.h \
 	lib/ct-conn.c \

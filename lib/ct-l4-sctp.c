@@ -275,6 +275,18 @@ sctp_describe(const struct ct_conn *conn, struct ct_dpif_protoinfo *info)
     info->sctp.vtag_reply = ntohl(conn->sctp.vtag[CT_DIR_REPLY]);
 }
 
+static const char *
+sctp_state_name(const struct ct_conn *conn)
+{
+    static const char *const names[N_STATES] = {
+#define SCTP_STATE(ENUM, TIMEOUT, SHOWN) #ENUM,
+        SCTP_STATES
+#undef SCTP_STATE
+    };
+
+    return names[conn->l4_state];
+}
+
 static struct ct_cursor
 chunks(const struct ct_packet *packet)
 {
@@ -572,4 +584,5 @@ const struct ct_l4 ct_l4_sctp = {
     .can_early_drop = sctp_can_early_drop,
     .half_open = sctp_half_open,
     .describe = sctp_describe,
+    .state_name = sctp_state_name,
 };

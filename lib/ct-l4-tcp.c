@@ -278,6 +278,18 @@ tcp_describe(const struct ct_conn *conn, struct ct_dpif_protoinfo *info)
     info->tcp.flags_reply = conn->l4_flags[CT_DIR_REPLY];
 }
 
+static const char *
+tcp_state_name(const struct ct_conn *conn)
+{
+    static const char *const names[CT_TCP_N_STATES] = {
+#define CT_TCP_STATE(ENUM, TIMEOUT, SHOWN) #ENUM,
+        CT_TCP_STATES
+#undef CT_TCP_STATE
+    };
+
+    return names[conn->l4_state];
+}
+
 /* Combinations that a segment can have; PSH, ECE and CWR say nothing.  URG
  * with a SYN is odd, but occurs. */
 static bool
@@ -671,4 +683,5 @@ const struct ct_l4 ct_l4_tcp = {
     .can_early_drop = tcp_can_early_drop,
     .half_open = tcp_half_open,
     .describe = tcp_describe,
+    .state_name = tcp_state_name,
 };

@@ -75,6 +75,9 @@ struct ct_l4 {
 
     /* For dumps; may be NULL. */
     void (*describe)(const struct ct_conn *, struct ct_dpif_protoinfo *);
+
+    /* The kernel's name of its state; NULL if the protocol has none. */
+    const char *(*state_name)(const struct ct_conn *);
 };
 
 extern const struct ct_l4 ct_l4_tcp, ct_l4_udp, ct_l4_icmp, ct_l4_icmpv6,

@@ -219,6 +219,26 @@ ct_nat_pools_count(const struct ct_nat_pools *pools)
     return n;
 }
 
+void
+ct_nat_pools_visit(const struct ct_nat_pools *pools, ct_nat_pool_visit *visit,
+                   void *aux)
+{
+    for (int i = 0; i < CT_NAT_N_SHARDS; i++) {
+        struct ct_nat_pool *pool;
+
+        CMAP_FOR_EACH (pool, node, &pools->shards[i].pools) {
+            uint32_t n_used;
+
+            ct_spin_lock(&pool->lock);
+            n_used = pool->n_used;
+            ct_spin_unlock(&pool->lock);
+            if (n_used) {
+                visit(aux, &pool->key, n_used);
+            }
+        }
+    }
+}
+
 struct ct_nat_pool *
 ct_nat_pool_find(const struct ct_nat_pools *pools,
                  const struct ct_nat_pool_key *key)

@@ -92,6 +92,13 @@ size_t ct_nat_pools_count(const struct ct_nat_pools *);
 struct ct_nat_pool *ct_nat_pool_find(const struct ct_nat_pools *,
                                      const struct ct_nat_pool_key *);
 
+/* Calls 'visit' for each pool, with the number of ports that are reserved in
+ * it. */
+typedef void ct_nat_pool_visit(void *aux, const struct ct_nat_pool_key *,
+                               uint32_t n_used);
+void ct_nat_pools_visit(const struct ct_nat_pools *, ct_nat_pool_visit *,
+                        void *aux);
+
 /* Reserves 'port'.  NULL if it is reserved already. */
 struct ct_nat_pool *ct_nat_port_reserve(struct ct_nat_pools *,
                                         const struct ct_nat_pool_key *,

@@ -17,6 +17,7 @@
 #include "tw-bond.h"
 #include "tw-cache-format.h"
 #include "tw-megaflow.h"
+#include "tw-metrics.h"
 #include "tw-port.h"
 #include "tw-thread.h"
 #include "unixctl.h"
@@ -41,7 +42,7 @@ static const struct command {
     { "trackway/program-show", show_programs },
 };
 
-static unixctl_cb_func run_command;
+static unixctl_cb_func run_command, show_metrics;
 
 int
 dpif_tw_unixctl_init(void)
@@ -50,6 +51,7 @@ dpif_tw_unixctl_init(void)
         unixctl_command_register(commands[i].name, "[dp]", 0, 1, run_command,
                                  CONST_CAST(struct command *, &commands[i]));
     }
+    unixctl_command_register("trackway/metrics", "", 0, 0, show_metrics, NULL);
     dpif_tw_ct_unixctl_init();
     dpif_tw_unixctl_helper_init();
     return 0;
@@ -89,6 +91,17 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
     } else {
         unixctl_command_reply(conn, ds_cstr(&reply));
     }
+    ds_destroy(&reply);
+}
+
+static void
+show_metrics(struct unixctl_conn *conn, int argc OVS_UNUSED,
+             const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    struct ds reply = DS_EMPTY_INITIALIZER;
+
+    tw_metrics_format(&reply);
+    unixctl_command_reply(conn, ds_cstr(&reply));
     ds_destroy(&reply);
 }
 

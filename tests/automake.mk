@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/system-faults.sh \
 	tests/system-harness.sh \
 	tests/system-helper.sh \
+	tests/system-metrics.sh \
 	tests/system-nat.sh \
 	tests/system-peers.sh \
 	tests/system-ports.sh \

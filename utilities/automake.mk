@@ -51,3 +51,7 @@ dist_benchmodule_DATA = \
 benchdatadir = $(pkgdatadir)/bench-data
 dist_benchdata_DATA = utilities/bench-data/ovn.flows
 EXTRA_DIST += utilities/bench-data/record-ovn
+
+# Metrics over HTTP, and a dashboard for Grafana that shows them.
+dist_bin_SCRIPTS += utilities/trackway-exporter
+dist_pkgdata_DATA = utilities/trackway-dashboard.json
