@@ -12,6 +12,7 @@
 #include <inttypes.h>
 
 #include "ct-counters.h"
+#include "ct-event.h"
 #include "ct-helper.h"
 #include "ct-l4.h"
 #include "ct-nat-port.h"
@@ -51,8 +52,10 @@ static void format_options(const struct ct_expectation *, long long now,
 static void format_zone(struct ct_zone *, long long now, struct ds *);
 
 void
-ct_expects_init(struct ct_expects *expects)
+ct_expects_init(struct ct_expects *expects, struct ct *ct, uint16_t zone)
 {
+    expects->ct = ct;
+    expects->zone = zone;
     atomic_init(&expects->n, 0);
     ct_spin_init(&expects->lock);
     hmap_init(&expects->by_dst);
@@ -323,11 +326,21 @@ hash_parent(const struct ct_expectation *e)
 }
 
 static void
+tell(const struct ct_expects *expects, enum ct_event_type type,
+     const struct ct_expectation *e)
+{
+    if (ct_events_are_read(expects->ct)) {
+        ct_event_expect(expects->ct, type, e, expects->zone);
+    }
+}
+
+static void
 insert(struct ct_expects *expects, struct ct_expectation *e)
 {
     hmap_insert(&expects->by_dst, &e->node, hash_dst(&e->tuple));
     hmap_insert(&expects->by_parent, &e->parent_node, hash_parent(e));
     atomic_fetch_add_explicit(&expects->n, 1, memory_order_relaxed);
+    tell(expects, CT_EVENT_EXPECT_NEW, e);
 }
 
 static void
@@ -336,6 +349,7 @@ take_out(struct ct_expects *expects, struct ct_expectation *e)
     hmap_remove(&expects->by_dst, &e->node);
     hmap_remove(&expects->by_parent, &e->parent_node);
     atomic_fetch_sub_explicit(&expects->n, 1, memory_order_relaxed);
+    tell(expects, CT_EVENT_EXPECT_DESTROY, e);
 }
 
 static void

@@ -99,13 +99,15 @@ struct ct_expectation {
 
 /* In struct ct_zone. */
 struct ct_expects {
+    struct ct *ct;                  /* [I] To be told of events, */
+    uint16_t zone;                  /* [I] in this zone. */
     _Atomic uint32_t n;             /* [A] */
     struct ct_spin lock;
     struct hmap by_dst;             /* 'lock' */
     struct hmap by_parent;          /* 'lock' */
 };
 
-void ct_expects_init(struct ct_expects *);
+void ct_expects_init(struct ct_expects *, struct ct *, uint16_t zone);
 void ct_expects_uninit(struct ct_expects *);
 
 /* For helpers.  The lock of 'conn' is held, and it is in no joint. */

@@ -33,8 +33,8 @@ struct ct_zone_counters;
  * Lock order
  * ----------
  * frag's mutex, maintenance, mutex, a connection's lock, those of its
- * followers (ct-joint.h), a zone's expectations, what table, wheel and NAT
- * lock inside.
+ * followers (ct-joint.h), a zone's expectations, what table, wheel, NAT
+ * and events lock inside.
  *
  * Tags: [I] immutable, [A] atomic, [M] 'mutex', [R] 'maintenance'. */
 

@@ -297,7 +297,7 @@ zone_create(struct ct *ct, uint16_t id)
     atomic_init(&zone->policy_id, DEFAULT_TP_ID);
     ct_timeouts_renew_zone(ct, zone);
     ovsrcu_init(&zone->generation, generation_create(ct, zone));
-    ct_expects_init(&zone->expects);
+    ct_expects_init(&zone->expects, ct, id);
 
     /* Pairs with ct_zone_get() and ct_zones_count(). */
     atomic_store_explicit(&ct->zones[id], zone, memory_order_release);

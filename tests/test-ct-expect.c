@@ -94,6 +94,49 @@ test_once(void)
     assert(n_children == 1);
 }
 
+static void
+expect_event(enum ct_event_type type, ovs_be16 dst_port)
+{
+    struct ct_event event;
+
+    assert(ct_events_next(ct, &event));
+    assert(event.type == type);
+    assert(event.entry.tuple_orig.dst_port == dst_port);
+    if (type == CT_EVENT_EXPECT_NEW || type == CT_EVENT_EXPECT_DESTROY) {
+        assert(event.entry.tuple_orig.src.ip == test_ip(2)
+               && event.entry.tuple_orig.ip_proto == IPPROTO_UDP);
+        assert(event.entry.tuple_parent.src.ip == test_ip(1)
+               && event.entry.tuple_parent.dst_port == htons(69));
+        assert(!strcmp(event.entry.helper.name, "tftp"));
+        assert(event.entry.timeout == 299 || event.entry.timeout == 300);
+    }
+    ct_dpif_entry_uninit(&event.entry);
+}
+
+/* Events: it is announced, used up, put back when what uses it fails. */
+static void
+test_events(void)
+{
+    struct ct_event event;
+
+    assert(!ct_events_open(ct));
+    assert(read_request(request, &tftp) == NEW);
+    expect_event(CT_EVENT_NEW, htons(69));
+    expect_event(CT_EVENT_EXPECT_NEW, htons(1000));
+    assert(state(answer, &look) == (NEW | CS_RELATED));
+    assert(!ct_events_next(ct, &event));
+
+    ct_zone_limit_set(ct, 0, 1);
+    assert(state(answer, &commit) == DROPPED);
+    expect_event(CT_EVENT_EXPECT_DESTROY, htons(1000));
+    expect_event(CT_EVENT_EXPECT_NEW, htons(1000));
+    ct_zone_limit_set(ct, 0, 10);
+    assert(state(answer, &commit) == (NEW | CS_RELATED));
+    expect_event(CT_EVENT_EXPECT_DESTROY, htons(1000));
+    expect_event(CT_EVENT_NEW, htons(1000));
+    assert(!ct_events_next(ct, &event));
+}
+
 /* What must match. */
 static void
 test_strangers(void)
@@ -619,6 +662,7 @@ test_random_payloads(void)
 }
 
 static const struct test tests[] = {
+    { "events", test_events },
     { "once", test_once },
     { "strangers", test_strangers },
     { "ends", test_ends },
