@@ -5,6 +5,7 @@
 DOC_SOURCE = \
 	Documentation/architecture.rst \
 	Documentation/conf.py \
+	Documentation/controllers.rst \
 	Documentation/features.rst \
 	Documentation/helpers.rst \
 	Documentation/index.rst \

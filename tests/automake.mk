@@ -33,6 +33,7 @@ EXTRA_DIST += \
 	tests/ns-run \
 	tests/ns-throughput \
 	tests/ns-tool.py \
+	tests/system-controllers.sh \
 	tests/system-daemon.sh \
 	tests/system-dpctl.sh \
 	tests/system-faults.sh \
@@ -443,6 +444,10 @@ fuzz:
 	    $(OVS_SRCDIR) $(OVS_BUILDDIR) _fuzz $(FUZZTARGET)
 
 # The benchmark of both datapaths.
+TESTSUITE_AT += tests/controllers.at
+EXTRA_DIST += \
+	tests/test-controllers-config.py \
+	tests/test-controllers-flows.py
 TESTSUITE_AT += tests/trackway-bench.at
 EXTRA_DIST += tests/test-trackway-bench.py
 

@@ -55,3 +55,20 @@ EXTRA_DIST += utilities/bench-data/record-ovn
 # Metrics over HTTP, and a dashboard for Grafana that shows them.
 dist_bin_SCRIPTS += utilities/trackway-exporter
 dist_pkgdata_DATA = utilities/trackway-dashboard.json
+
+# OpenFlow controllers, over os-ken.
+dist_bin_SCRIPTS += utilities/trackway-firewall
+controllersdir = $(pkgdatadir)/trackway_controllers
+dist_controllers_DATA = \
+	utilities/trackway_controllers/__init__.py \
+	utilities/trackway_controllers/app.py \
+	utilities/trackway_controllers/config.py \
+	utilities/trackway_controllers/ct_flush.py \
+	utilities/trackway_controllers/firewall_app.py \
+	utilities/trackway_controllers/firewall_config.py \
+	utilities/trackway_controllers/firewall_flows.py \
+	utilities/trackway_controllers/openflow.py \
+	utilities/trackway_controllers/packets.py \
+	utilities/trackway_controllers/ranges.py \
+	utilities/trackway_controllers/run.py \
+	utilities/trackway_controllers/switch.py
