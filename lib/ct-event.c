@@ -9,7 +9,6 @@
 
 #include <errno.h>
 
-#include "ct-copy.h"
 #include "ct-expect.h"
 #include "ct-helper.h"
 #include "ct-pages.h"
@@ -40,13 +39,7 @@ struct record {
     long long now;              /* time_msec(), by which deadlines count. */
     union {
         struct ct_copy conn;            /* Its first ct_copy_size() bytes. */
-        struct expect_copy {
-            struct ct_tuple tuple, parent;
-            const struct ct_helper *helper;
-            long long expires;
-            uint32_t id;
-            uint16_t zone;
-        } expect;
+        struct ct_event_expect expect;
     };
 };
 BUILD_ASSERT_DECL(CT_N_COUNTERS <= UINT8_MAX);
@@ -78,9 +71,8 @@ static void end(struct ct_events *, struct ring *, struct record *,
                 size_t size);
 static const struct record *next_record(struct ring *, uint64_t seq);
 static void done_with(struct ring *, const struct record *);
-static void describe(const struct ct *, const struct record *,
-                     struct ct_event *);
-static void describe_expect(const struct record *, struct ct_dpif_entry *);
+static void take(const struct record *, struct ct_event *);
+static void describe_expect(const struct ct_event *, struct ct_dpif_entry *);
 
 static const char *const type_names[] = {
 #define CT_EVENT_TYPE(ENUM, NAME) NAME,
@@ -156,7 +148,7 @@ ct_events_next(struct ct *ct, struct ct_event *event)
         const struct record *record = next_record(ring, events->read_seq);
 
         if (record) {
-            describe(ct, record, event);
+            take(record, event);
             done_with(ring, record);
             events->last_ring = n;
             events->read_seq++;
@@ -213,35 +205,45 @@ done_with(struct ring *ring, const struct record *record)
 }
 
 static void
-describe(const struct ct *ct, const struct record *record,
-         struct ct_event *event)
+take(const struct record *record, struct ct_event *event)
 {
     event->type = record->head.type;
     event->changes = record->head.changes;
     event->reason = record->head.reason;
     event->when = record->when;
-    if (event->type == CT_EVENT_EXPECT_NEW
-        || event->type == CT_EVENT_EXPECT_DESTROY) {
-        describe_expect(record, &event->entry);
+    event->now = record->now;
+    if (ct_event_is_expect(event->type)) {
+        event->expect = record->expect;
     } else {
-        ct_copy_describe(ct, &record->conn, record->now, &event->entry);
+        memcpy(&event->conn, &record->conn, ct_copy_size(&record->conn));
+    }
+}
+
+void
+ct_event_describe(const struct ct *ct, const struct ct_event *event,
+                  struct ct_dpif_entry *entry)
+{
+    if (ct_event_is_expect(event->type)) {
+        describe_expect(event, entry);
+    } else {
+        ct_copy_describe(ct, &event->conn, event->now, entry);
     }
     if (event->type == CT_EVENT_DESTROY) {
-        event->entry.timestamp.stop = record->when * 1000000;
+        entry->timestamp.stop = event->when * 1000000;
     }
 }
 
 static void
-describe_expect(const struct record *record, struct ct_dpif_entry *entry)
+describe_expect(const struct ct_event *event, struct ct_dpif_entry *entry)
 {
-    const struct expect_copy *e = &record->expect;
+    const struct ct_event_expect *e = &event->expect;
 
     memset(entry, 0, sizeof *entry);
     ct_tuple_to_dpif(&e->tuple, &entry->tuple_orig);
     ct_tuple_to_dpif(&e->parent, &entry->tuple_parent);
     entry->id = e->id;
     entry->zone = e->zone;
-    entry->timeout = MAX(e->expires - record->now, 0) / 1000;
+    entry->timeout = MAX(e->expires - event->now, 0) / 1000;
     entry->helper.name = xstrdup(e->helper->name);
 }
 
@@ -283,7 +285,7 @@ ct_event_expect(struct ct *ct, enum ct_event_type type,
     record->head.type = type;
     record->head.changes = 0;
     record->head.reason = 0;
-    record->expect = (struct expect_copy) {
+    record->expect = (struct ct_event_expect) {
         .tuple = e->tuple,
         .helper = e->helper,
         .expires = e->expires,

@@ -3,6 +3,7 @@
 #ifndef CT_EVENT_H
 #define CT_EVENT_H 1
 
+#include "ct-copy.h"
 #include "ct-counters.h"
 #include "ct-dpif.h"
 #include "ct-tracker.h"
@@ -59,6 +60,12 @@ enum ct_event_type {
 
 const char *ct_event_type_name(enum ct_event_type);
 
+static inline bool
+ct_event_is_expect(enum ct_event_type type)
+{
+    return type == CT_EVENT_EXPECT_NEW || type == CT_EVENT_EXPECT_DESTROY;
+}
+
 /* What an UPDATE is about, as bits. */
 #define CT_CHANGED_STATE    0x01    /* The protocol's. */
 #define CT_CHANGED_STATUS   0x02    /* SEEN_REPLY, ASSURED, ... */
@@ -67,16 +74,26 @@ const char *ct_event_type_name(enum ct_event_type);
 #define CT_CHANGED_HELPER   0x10
 #define CT_CHANGED_TIMEOUT  0x20    /* By command. */
 
+/* An expectation. */
+struct ct_event_expect {
+    struct ct_tuple tuple;          /* As its first packet will come. */
+    struct ct_tuple parent;         /* Original tuple of the parent. */
+    const struct ct_helper *helper;
+    long long expires;              /* time_msec(). */
+    uint32_t id;
+    uint16_t zone;
+};
+
 struct ct_event {
     enum ct_event_type type;
     uint16_t changes;               /* UPDATE: CT_CHANGED_*. */
     enum ct_counter reason;         /* DESTROY: CT_C_EXPIRED, ... */
     long long when;                 /* time_wall_msec(). */
-
-    /* The connection; or of an expectation its zone, id, tuple (tuple_orig),
-     * time left, helper, and the parent's tuple.  The caller frees it with
-     * ct_dpif_entry_uninit(). */
-    struct ct_dpif_entry entry;
+    long long now;                  /* time_msec(). */
+    union {
+        struct ct_copy conn;                /* NEW, UPDATE, DESTROY. */
+        struct ct_event_expect expect;      /* EXPECT_*. */
+    };
 };
 
 /* For the reader.  EBUSY: somebody else reads.  ENOMEM: no memory. */
@@ -84,6 +101,11 @@ int ct_events_open(struct ct *);
 void ct_events_close(struct ct *);
 /* False: there is none now. */
 bool ct_events_next(struct ct *, struct ct_event *);
+/* The connection in OVS's form; or of an expectation its zone, id, tuple
+ * (tuple_orig), time left, helper, and the parent's tuple.  The caller frees
+ * the entry with ct_dpif_entry_uninit(). */
+void ct_event_describe(const struct ct *, const struct ct_event *,
+                       struct ct_dpif_entry *);
 /* How many were lost since ct_events_open(). */
 uint64_t ct_events_lost(const struct ct *);
 

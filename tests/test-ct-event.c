@@ -9,44 +9,60 @@
 #include "hash.h"
 #include "openvswitch/hmap.h"
 
+/* An event and what it tells. */
+struct told {
+    struct ct_event event;
+    struct ct_dpif_entry entry;     /* The owner frees it. */
+};
+
+static bool
+next_event(struct told *told)
+{
+    if (!ct_events_next(ct, &told->event)) {
+        return false;
+    }
+    ct_event_describe(ct, &told->event, &told->entry);
+    return true;
+}
+
 /* The next event, of 'type'; the caller frees the entry. */
-static struct ct_event
+static struct told
 expect_event(enum ct_event_type type)
 {
-    struct ct_event event;
+    struct told told;
 
-    assert(ct_events_next(ct, &event));
-    assert(event.type == type);
-    return event;
+    assert(next_event(&told));
+    assert(told.event.type == type);
+    return told;
 }
 
 static void
 expect_no_event(void)
 {
-    struct ct_event event;
+    struct told told;
 
-    assert(!ct_events_next(ct, &event));
+    assert(!next_event(&told));
 }
 
 /* The next event is an update about 'changes' and no more. */
 static void
 expect_update(uint16_t changes)
 {
-    struct ct_event event = expect_event(CT_EVENT_UPDATE);
+    struct told told = expect_event(CT_EVENT_UPDATE);
 
-    assert(event.changes == changes);
-    ct_dpif_entry_uninit(&event.entry);
+    assert(told.event.changes == changes);
+    ct_dpif_entry_uninit(&told.entry);
 }
 
 static enum ct_dpif_tcp_state
 expect_tcp(enum ct_event_type type, uint16_t changes)
 {
-    struct ct_event event = expect_event(type);
-    enum ct_dpif_tcp_state tcp_state = event.entry.protoinfo.tcp.state_orig;
+    struct told told = expect_event(type);
+    enum ct_dpif_tcp_state tcp_state = told.entry.protoinfo.tcp.state_orig;
 
-    assert(event.changes == changes);
-    assert(event.entry.protoinfo.proto == IPPROTO_TCP);
-    ct_dpif_entry_uninit(&event.entry);
+    assert(told.event.changes == changes);
+    assert(told.entry.protoinfo.proto == IPPROTO_TCP);
+    ct_dpif_entry_uninit(&told.entry);
     return tcp_state;
 }
 
@@ -90,7 +106,7 @@ static void
 test_entry(void)
 {
     struct ct_request request = snat(100, 4000);
-    struct ct_event event;
+    struct told told;
 
     request.mark = 7;
     request.mark_mask = UINT32_MAX;
@@ -104,22 +120,22 @@ test_entry(void)
         xnanosleep(5 * 1000 * 1000);
     }
 
-    event = expect_event(CT_EVENT_NEW);
-    assert(event.entry.zone == 1 && event.entry.mark == 7);
-    assert(event.entry.tuple_orig.src.ip == test_ip(1));
-    assert(event.entry.tuple_reply.dst.ip == test_ip(100)
-           && event.entry.tuple_reply.dst_port == htons(4000));
-    assert(event.entry.counters_orig.packets == 1);
-    uint32_t id = event.entry.id;
-    ct_dpif_entry_uninit(&event.entry);
+    told = expect_event(CT_EVENT_NEW);
+    assert(told.entry.zone == 1 && told.entry.mark == 7);
+    assert(told.entry.tuple_orig.src.ip == test_ip(1));
+    assert(told.entry.tuple_reply.dst.ip == test_ip(100)
+           && told.entry.tuple_reply.dst_port == htons(4000));
+    assert(told.entry.counters_orig.packets == 1);
+    uint32_t id = told.entry.id;
+    ct_dpif_entry_uninit(&told.entry);
 
-    event = expect_event(CT_EVENT_DESTROY);
-    assert(event.reason == CT_C_DELETED && event.entry.id == id);
-    assert(event.entry.tuple_reply.dst_port == htons(4000));
-    assert(event.entry.counters_orig.packets == 1
-           && event.entry.counters_orig.bytes == 38);
-    assert(event.entry.timestamp.stop >= event.entry.timestamp.start);
-    ct_dpif_entry_uninit(&event.entry);
+    told = expect_event(CT_EVENT_DESTROY);
+    assert(told.event.reason == CT_C_DELETED && told.entry.id == id);
+    assert(told.entry.tuple_reply.dst_port == htons(4000));
+    assert(told.entry.counters_orig.packets == 1
+           && told.entry.counters_orig.bytes == 38);
+    assert(told.entry.timestamp.stop >= told.entry.timestamp.start);
+    ct_dpif_entry_uninit(&told.entry);
     expect_no_event();
 }
 
@@ -128,15 +144,15 @@ test_ipv6(void)
 {
     struct test_spec spec = udp;
     struct in6_addr client = test_ip6(1);
-    struct ct_event event;
+    struct told told;
 
     spec.ipv6 = true;
     assert(!ct_events_open(ct));
     assert(state(spec, &commit) == NEW);
-    event = expect_event(CT_EVENT_NEW);
-    assert(!memcmp(&event.entry.tuple_orig.src.in6, &client, sizeof client));
-    assert(!memcmp(&event.entry.tuple_reply.dst.in6, &client, sizeof client));
-    ct_dpif_entry_uninit(&event.entry);
+    told = expect_event(CT_EVENT_NEW);
+    assert(!memcmp(&told.entry.tuple_orig.src.in6, &client, sizeof client));
+    assert(!memcmp(&told.entry.tuple_reply.dst.in6, &client, sizeof client));
+    ct_dpif_entry_uninit(&told.entry);
 }
 
 /* Marks and labels: only if they change. */
@@ -164,17 +180,17 @@ test_metadata(void)
 static void
 test_expired(void)
 {
-    struct ct_event event;
+    struct told told;
 
     assert(!ct_events_open(ct));
     assert(state(udp, &commit) == NEW);
-    event = expect_event(CT_EVENT_NEW);
-    ct_dpif_entry_uninit(&event.entry);
+    told = expect_event(CT_EVENT_NEW);
+    ct_dpif_entry_uninit(&told.entry);
     advance(40 * 1000);
     assert(!ct_get_nconns(ct));
-    event = expect_event(CT_EVENT_DESTROY);
-    assert(event.reason == CT_C_EXPIRED);
-    ct_dpif_entry_uninit(&event.entry);
+    told = expect_event(CT_EVENT_DESTROY);
+    assert(told.event.reason == CT_C_EXPIRED);
+    ct_dpif_entry_uninit(&told.entry);
 }
 
 /* Nobody reads: what finds no room is lost and counted, the rest is whole, and
@@ -184,7 +200,7 @@ test_lost(void)
 {
     enum { N = 60000 };
     unsigned int n = 0;
-    struct ct_event event;
+    struct told told;
 
     assert(!ct_events_open(ct));
     for (int port = 1; port <= N; port += 50) {
@@ -194,17 +210,17 @@ test_lost(void)
     uint64_t n_lost = ct_events_lost(ct);
     assert(n_lost > 0 && n_lost < N);
     assert(ct_counter_get(ct, CT_C_EVENT_LOST) == n_lost);
-    for (; ct_events_next(ct, &event); n++) {
-        assert(event.type == CT_EVENT_NEW);
-        assert(event.entry.tuple_orig.src_port == htons(1 + n));
-        ct_dpif_entry_uninit(&event.entry);
+    for (; next_event(&told); n++) {
+        assert(told.event.type == CT_EVENT_NEW);
+        assert(told.entry.tuple_orig.src_port == htons(1 + n));
+        ct_dpif_entry_uninit(&told.entry);
     }
     assert(n + n_lost == N);
 
     assert(commit_many(2, 1, 50) == 50);
-    for (n = 0; ct_events_next(ct, &event); n++) {
-        assert(event.entry.zone == 2);
-        ct_dpif_entry_uninit(&event.entry);
+    for (n = 0; next_event(&told); n++) {
+        assert(told.entry.zone == 2);
+        ct_dpif_entry_uninit(&told.entry);
     }
     assert(n == 50 && ct_events_lost(ct) == n_lost);
 }
@@ -267,12 +283,12 @@ find_life(struct hmap *lives, uint32_t id)
 static void
 follow(const struct ct_event *event, struct hmap *lives)
 {
-    struct life *life = find_life(lives, event->entry.id);
+    struct life *life = find_life(lives, event->conn.conn.id);
 
     assert((event->type == CT_EVENT_NEW) == !life);
     if (event->type == CT_EVENT_NEW) {
         life = xmalloc(sizeof *life);
-        life->id = event->entry.id;
+        life->id = event->conn.conn.id;
         hmap_insert(lives, &life->node, hash_int(life->id, 0));
     } else if (event->type == CT_EVENT_DESTROY) {
         hmap_remove(lives, &life->node);
@@ -298,7 +314,7 @@ test_race(void)
     long long end = time_msec() + 500;
     uint64_t n[CT_EVENT_N_TYPES] = { 0 };
     pthread_t threads[N_THREADS];
-    struct ct_event event;
+    struct told told;
     bool over;
 
     assert(!ct_events_open(ct));
@@ -313,10 +329,10 @@ test_race(void)
                 xpthread_join(threads[i], NULL);
             }
         }
-        while (ct_events_next(ct, &event)) {
-            n[event.type]++;
-            follow(&event, &lives);
-            ct_dpif_entry_uninit(&event.entry);
+        while (next_event(&told)) {
+            n[told.event.type]++;
+            follow(&told.event, &lives);
+            ct_dpif_entry_uninit(&told.entry);
         }
         ovsrcu_quiesce();
     } while (!over);

@@ -98,19 +98,21 @@ static void
 expect_event(enum ct_event_type type, ovs_be16 dst_port)
 {
     struct ct_event event;
+    struct ct_dpif_entry e;
 
     assert(ct_events_next(ct, &event));
     assert(event.type == type);
-    assert(event.entry.tuple_orig.dst_port == dst_port);
-    if (type == CT_EVENT_EXPECT_NEW || type == CT_EVENT_EXPECT_DESTROY) {
-        assert(event.entry.tuple_orig.src.ip == test_ip(2)
-               && event.entry.tuple_orig.ip_proto == IPPROTO_UDP);
-        assert(event.entry.tuple_parent.src.ip == test_ip(1)
-               && event.entry.tuple_parent.dst_port == htons(69));
-        assert(!strcmp(event.entry.helper.name, "tftp"));
-        assert(event.entry.timeout == 299 || event.entry.timeout == 300);
+    ct_event_describe(ct, &event, &e);
+    assert(e.tuple_orig.dst_port == dst_port);
+    if (ct_event_is_expect(type)) {
+        assert(e.tuple_orig.src.ip == test_ip(2)
+               && e.tuple_orig.ip_proto == IPPROTO_UDP);
+        assert(e.tuple_parent.src.ip == test_ip(1)
+               && e.tuple_parent.dst_port == htons(69));
+        assert(!strcmp(e.helper.name, "tftp"));
+        assert(e.timeout == 299 || e.timeout == 300);
     }
-    ct_dpif_entry_uninit(&event.entry);
+    ct_dpif_entry_uninit(&e);
 }
 
 /* Events: it is announced, used up, put back when what uses it fails. */
