@@ -39,6 +39,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-event.h \
 	lib/ct-evict.c \
 	lib/ct-evict.h \
+	lib/ct-feed.c \
+	lib/ct-feed.h \
 	lib/ct-find.c \
 	lib/ct-find.h \
 	lib/ct-frag.c \

@@ -13,6 +13,7 @@
 #include "ct.h"
 #include "ct-event.h"
 #include "ct-expect.h"
+#include "ct-feed.h"
 #include "ct-frag.h"
 #include "ct-hash.h"
 #include "ct-helper.h"
@@ -71,6 +72,7 @@ ct_create(void)
     ct->wheel = ct_wheel_create(ct->memory, ct->start_msec, &wheel_ops, ct);
     ct->nat = ct_nat_create();
     ct->frag = ct_frag_create();
+    ct->feed = ct_feed_create(ct);
     latch_init(&ct->exit);
     latch_init(&ct->tables_wanted);
     ct->thread = ovs_thread_create("ct_maintain", maintenance_main, ct);
@@ -85,6 +87,7 @@ ct_destroy(struct ct *ct)
     latch_destroy(&ct->exit);
     latch_destroy(&ct->tables_wanted);
 
+    ct_feed_destroy(ct->feed);
     ct_events_close(ct);
     free_conns(ct);
     /* What was postponed uses what goes now. */

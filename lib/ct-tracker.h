@@ -17,6 +17,7 @@
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 
+struct ct_feed;
 struct ct_frag;
 struct ct_nat;
 struct ct_wheel;
@@ -32,8 +33,8 @@ struct ct_zone_counters;
  *
  * Lock order
  * ----------
- * frag's mutex, maintenance, mutex, a connection's lock, those of its
- * followers (ct-joint.h), a zone's expectations, what table, wheel, NAT
+ * feed's mutexes, frag's mutex, maintenance, mutex, a connection's lock, those
+ * of its followers (ct-joint.h), a zone's expectations, what table, wheel, NAT
  * and events lock inside.
  *
  * Tags: [I] immutable, [A] atomic, [M] 'mutex', [R] 'maintenance'. */
@@ -99,6 +100,7 @@ struct ct {
     struct ct_zone_counters *_Atomic *zone_counters;    /* [A] By id. */
     _Atomic bool *log_zones;                /* [A] By id: ct-refuse.c. */
 
+    struct ct_feed *feed;                   /* [I] */
     OVSRCU_TYPE(struct ct_events *) events; /* NULL: nobody reads.  [M] */
 
     /* Maintenance. */

@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include "ct-core-test.h"
+#include "ct-feed.h"
 #include "hash.h"
 #include "openvswitch/hmap.h"
 
@@ -345,6 +346,119 @@ test_race(void)
     end_lives(&lives);
 }
 
+/* Two subscribers see the same; one that comes later, what is left. */
+
+struct audience {
+    struct ct_feed_subscriber *subscriber;
+    _Atomic unsigned int n[CT_EVENT_N_TYPES];
+    _Atomic unsigned int n_lost, n_pauses;
+};
+
+static void
+audience_event(void *audience_, const struct ct_event *event)
+{
+    struct audience *audience = audience_;
+
+    atomic_fetch_add(&audience->n[event->type], 1);
+}
+
+static void
+audience_lost(void *audience_, uint64_t n)
+{
+    struct audience *audience = audience_;
+
+    atomic_fetch_add(&audience->n_lost, n);
+}
+
+static void
+audience_pause(void *audience_)
+{
+    struct audience *audience = audience_;
+
+    atomic_fetch_add(&audience->n_pauses, 1);
+}
+
+static const struct ct_feed_class audience_class = {
+    .event = audience_event,
+    .lost = audience_lost,
+    .pause = audience_pause,
+};
+
+static void
+wait_for(const _Atomic unsigned int *n, unsigned int wanted)
+{
+    for (int i = 0; atomic_load(n) != wanted; i++) {
+        assert(i < 4000);
+        ovsrcu_quiesce();
+        xnanosleep(5 * 1000 * 1000);
+    }
+}
+
+static void
+test_feed(void)
+{
+    struct audience a = { .subscriber = NULL }, b = { .subscriber = NULL };
+
+    assert(!ct_feed_subscribe(ct, &audience_class, &a, &a.subscriber));
+    assert(commit_many(1, 1, 50) == 50);
+    wait_for(&a.n[CT_EVENT_NEW], 50);
+
+    assert(!ct_feed_subscribe(ct, &audience_class, &b, &b.subscriber));
+    assert(commit_many(2, 1, 50) == 50);
+    wait_for(&a.n[CT_EVENT_NEW], 100);
+    wait_for(&b.n[CT_EVENT_NEW], 50);
+    assert(a.n_pauses > 1);
+
+    ct_feed_unsubscribe(ct, a.subscriber);
+    ct_flush(ct, NULL, NULL);
+    wait_for(&b.n[CT_EVENT_DESTROY], 100);
+    assert(!a.n[CT_EVENT_DESTROY] && a.n[CT_EVENT_NEW] == 100);
+    ct_feed_unsubscribe(ct, b.subscriber);
+
+    /* And from the beginning. */
+    assert(!ct_feed_subscribe(ct, &audience_class, &a, &a.subscriber));
+    assert(commit_many(1, 1, 50) == 50);
+    wait_for(&a.n[CT_EVENT_NEW], 150);
+    assert(!a.n_lost && !b.n_lost && b.n[CT_EVENT_NEW] == 50);
+    ct_feed_unsubscribe(ct, a.subscriber);
+}
+
+/* While the feed is held up, events are lost, and that is told. */
+static struct ovs_mutex hold = OVS_MUTEX_INITIALIZER;
+
+static void
+held_event(void *audience, const struct ct_event *event)
+{
+    audience_event(audience, event);
+    ovs_mutex_lock(&hold);
+    ovs_mutex_unlock(&hold);
+}
+
+static void
+test_feed_lost(void)
+{
+    enum { N = 60000 };
+    static const struct ct_feed_class class = {
+        .event = held_event,
+        .lost = audience_lost,
+        .pause = audience_pause,
+    };
+    struct audience a = { .subscriber = NULL };
+
+    assert(!ct_feed_subscribe(ct, &class, &a, &a.subscriber));
+    ovs_mutex_lock(&hold);
+    for (int port = 1; port <= N; port += 50) {
+        assert(commit_many(1, port, 50) == 50);
+        ovsrcu_quiesce();
+    }
+    ovs_mutex_unlock(&hold);
+    unsigned int n_lost = ct_counter_get(ct, CT_C_EVENT_LOST);
+    assert(n_lost);
+    wait_for(&a.n_lost, n_lost);
+    wait_for(&a.n[CT_EVENT_NEW], N - n_lost);
+    ct_feed_unsubscribe(ct, a.subscriber);
+}
+
 static const struct test tests[] = {
     { "tcp", test_tcp },
     { "entry", test_entry },
@@ -353,6 +467,8 @@ static const struct test tests[] = {
     { "expired", test_expired },
     { "lost", test_lost },
     { "race", test_race },
+    { "feed", test_feed },
+    { "feed-lost", test_feed_lost },
 };
 
 int
