@@ -22,7 +22,11 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-ct.c \
 	datapath/tw-ct.h \
 	datapath/tw-ct-config.c \
+	datapath/tw-ct-client.c \
+	datapath/tw-ct-client.h \
 	datapath/tw-ct-config.h \
+	datapath/tw-ct-server.c \
+	datapath/tw-ct-server.h \
 	datapath/tw-datapath.c \
 	datapath/tw-datapath.h \
 	datapath/tw-drop.c \

@@ -23,6 +23,7 @@
 #include "tw-bond.h"
 #include "tw-cache.h"
 #include "tw-ct-config.h"
+#include "tw-ct-server.h"
 #include "tw-megaflow.h"
 #include "tw-meter.h"
 #include "tw-port.h"
@@ -262,6 +263,7 @@ datapath_create(const char *name, const char *type, bool dummy,
     ovs_refcount_init(&dp->ref_cnt);
     atomic_flag_clear(&dp->destroyed);
     dp->ct = ct_create();
+    tw_ct_server_add(dp->name, dp->ct);
     smap_init(&dp->ct_config);
 
     ovs_rwlock_init(&dp->port_rwlock);
@@ -319,6 +321,7 @@ datapath_free(struct tw_datapath *dp)
     tw_meter_uninit(dp);
     tw_upcall_uninit(dp);
     tw_megaflow_uninit(dp);
+    tw_ct_server_remove(dp->ct);
     ct_destroy(dp->ct);
     smap_destroy(&dp->ct_config);
 

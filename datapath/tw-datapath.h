@@ -43,6 +43,7 @@ struct sset;
  * Lock order, outer first:
  *
  *   the list of datapaths    (tw-datapath.c)
+ *   the list of trackers     (tw-ct-server.c)
  *   dp->port_rwlock          ports, threads, reconfiguration (never taken by
  *                            packet threads, upcalls included: its holder may
  *                            be waiting for them to park)

@@ -131,3 +131,24 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-tuple.h \
 	lib/ct-wheel.c \
 	lib/ct-wheel.h
+
+# What is told to, and asked from, outside.
+lib_libtrackway_a_SOURCES += \
+	lib/ct-change.c \
+	lib/ct-change.h \
+	lib/ct-expect-list.c \
+	lib/ct-expect-list.h \
+	lib/ct-filter.c \
+	lib/ct-filter.h \
+	lib/ct-filter-netlink.c \
+	lib/ct-insert.c \
+	lib/ct-netlink.c \
+	lib/ct-netlink.h \
+	lib/ct-netlink-conn.c \
+	lib/ct-netlink-expect.c \
+	lib/ct-netlink-state.c \
+	lib/ct-query.c \
+	lib/ct-query.h \
+	lib/ct-query-conn.c \
+	lib/ct-query-expect.c \
+	lib/ct-query-private.h

@@ -40,8 +40,7 @@ static struct ct_zone *current_zone(const struct ct_dump *);
 static bool refill(struct ct_dump *);
 static bool read_zone(struct ct_dump *, const struct ct_zone *);
 static bool next_zone(struct ct_dump *);
-static bool entry_from_slot(struct ct_dump *, size_t slot,
-                            struct ct_dpif_entry *);
+static bool still_lives(const struct ct_conn *, uint32_t id, long long now);
 
 struct ct_dump *
 ct_dump_create(struct ct *ct, const uint16_t *zone, int *n_buckets)
@@ -62,14 +61,32 @@ ct_dump_create(struct ct *ct, const uint16_t *zone, int *n_buckets)
 int
 ct_dump_next(struct ct_dump *dump, struct ct_dpif_entry *entry)
 {
+    struct ct_conn *conn = ct_dump_next_conn(dump);
+
+    if (!conn) {
+        return EOF;
+    }
+    ct_dump_fill(dump->ct, conn, time_msec(), entry);
+    entry->bkt = MIN(dump->base + dump->buckets[dump->next - 1],
+                     dump->n_buckets ? dump->n_buckets - 1 : 0);
+    return 0;
+}
+
+struct ct_conn *
+ct_dump_next_conn(struct ct_dump *dump)
+{
+    long long now = time_msec();
+
     do {
         while (dump->next < dump->n) {
-            if (entry_from_slot(dump, dump->next++, entry)) {
-                return 0;
+            size_t slot = dump->next++;
+
+            if (still_lives(dump->conns[slot], dump->ids[slot], now)) {
+                return dump->conns[slot];
             }
         }
     } while (refill(dump));
-    return EOF;
+    return NULL;
 }
 
 void
@@ -176,19 +193,4 @@ still_lives(const struct ct_conn *conn, uint32_t id, long long now)
             && ct_conn_lives(conn, now)
             && !(atomic_load(&conn->status) & CT_DPIF_STATUS_DYING)
             && ct_conn_is_live(conn, id));
-}
-
-static bool
-entry_from_slot(struct ct_dump *dump, size_t slot, struct ct_dpif_entry *entry)
-{
-    struct ct_conn *conn = dump->conns[slot];
-    long long now = time_msec();
-
-    if (!still_lives(conn, dump->ids[slot], now)) {
-        return false;
-    }
-    ct_dump_fill(dump->ct, conn, now, entry);
-    entry->bkt = MIN(dump->base + dump->buckets[slot],
-                     dump->n_buckets ? dump->n_buckets - 1 : 0);
-    return true;
 }

@@ -18,4 +18,9 @@ struct ct;
 void ct_dump_fill(const struct ct *, struct ct_conn *, long long now,
                   struct ct_dpif_entry *);
 
+/* As ct_dump_next(), for who looks at the record itself, which stays what it
+ * is until the caller quiesces.  NULL after the last. */
+struct ct_dump;
+struct ct_conn *ct_dump_next_conn(struct ct_dump *);
+
 #endif /* ct-dump.h */

@@ -575,6 +575,22 @@ apply_chunk(struct step *s, const struct chunk *chunk)
     return true;
 }
 
+static bool
+sctp_restore(const struct ct_dpif_protoinfo *info, struct ct_conn *conn)
+{
+    uint8_t state = 0;
+
+    while (states_shown[state] != info->sctp.state) {
+        if (++state >= N_STATES) {
+            return false;
+        }
+    }
+    conn->l4_state = state;
+    conn->sctp.vtag[CT_DIR_ORIGINAL] = htonl(info->sctp.vtag_orig);
+    conn->sctp.vtag[CT_DIR_REPLY] = htonl(info->sctp.vtag_reply);
+    return true;
+}
+
 const struct ct_l4 ct_l4_sctp = {
     .name = "sctp",
     .parse = sctp_parse,
@@ -585,4 +601,5 @@ const struct ct_l4 ct_l4_sctp = {
     .half_open = sctp_half_open,
     .describe = sctp_describe,
     .state_name = sctp_state_name,
+    .restore = sctp_restore,
 };

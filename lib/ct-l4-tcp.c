@@ -673,6 +673,29 @@ choose_timeout(const struct step *s)
     return t;
 }
 
+/* Nobody knows the windows: they are learnt, and not checked, as of a
+ * connection that was picked up in the middle. */
+static bool
+tcp_restore(const struct ct_dpif_protoinfo *info, struct ct_conn *conn)
+{
+    const uint8_t known = CT_TCPF_WINDOW_SCALE | CT_TCPF_CLOSE_INIT;
+    const uint8_t learn = CT_TCPF_SACK_PERM | CT_TCPF_BE_LIBERAL;
+    uint8_t state = 0;
+
+    while (states_shown[state] != info->tcp.state_orig) {
+        if (++state >= CT_TCP_N_STATES) {
+            return false;
+        }
+    }
+    conn->l4_state = state;
+    ct_tcp_set_last(conn, CT_TCP_CLASS_NONE, CT_DIR_ORIGINAL);
+    ct_tcp_set_wscale(conn, CT_DIR_ORIGINAL, info->tcp.wscale_orig & 0xf);
+    ct_tcp_set_wscale(conn, CT_DIR_REPLY, info->tcp.wscale_reply & 0xf);
+    conn->l4_flags[CT_DIR_ORIGINAL] = (info->tcp.flags_orig & known) | learn;
+    conn->l4_flags[CT_DIR_REPLY] = (info->tcp.flags_reply & known) | learn;
+    return true;
+}
+
 const struct ct_l4 ct_l4_tcp = {
     .name = "tcp",
     .parse = tcp_parse,
@@ -684,4 +707,5 @@ const struct ct_l4 ct_l4_tcp = {
     .half_open = tcp_half_open,
     .describe = tcp_describe,
     .state_name = tcp_state_name,
+    .restore = tcp_restore,
 };

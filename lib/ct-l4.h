@@ -78,6 +78,11 @@ struct ct_l4 {
 
     /* The kernel's name of its state; NULL if the protocol has none. */
     const char *(*state_name)(const struct ct_conn *);
+
+    /* 'conn' is zeroed and not yet reachable, and no packet of it was seen:
+     * gives it the state that describe() would call this.  False if there is
+     * no such state.  NULL: zeroes are all it needs. */
+    bool (*restore)(const struct ct_dpif_protoinfo *, struct ct_conn *);
 };
 
 extern const struct ct_l4 ct_l4_tcp, ct_l4_udp, ct_l4_icmp, ct_l4_icmpv6,

@@ -65,6 +65,27 @@ ct_nat_prepare(struct ct_conn *conn, const struct ct_tuple *reply)
 }
 
 void
+ct_nat_hold(struct ct *ct, struct ct_conn *conn)
+{
+    struct ct_nat *nat = ct_get_nat(ct);
+    struct ct_nat_pool_key key;
+    struct ct_tuple reply, to;
+
+    if (!(ct_conn_status(conn) & CT_DPIF_STATUS_SRC_NAT)) {
+        return;
+    }
+    ct_conn_tuple(conn, CT_DIR_REPLY, &reply);
+    ct_tuple_invert(&reply, &to);
+    ct_nat_pool_key_init(&key, conn->key.zone, &to);
+    if (to.src_port && ct_nat_port_reserve(nat->pools, &key,
+                                           ntohs(to.src_port))) {
+        atomic_fetch_or_explicit(&conn->status, CT_CONN_STATUS_PORT,
+                                 memory_order_relaxed);
+    }
+    ct_nat_source_remember(nat->sources, conn);
+}
+
+void
 ct_nat_release(struct ct *ct, struct ct_conn *conn)
 {
     struct ct_nat *nat = ct_get_nat(ct);

@@ -111,6 +111,11 @@ void ct_nat_search_uninit(struct ct_nat_search *);
  * that, nothing tells a translated record from another. */
 void ct_nat_prepare(struct ct_conn *, const struct ct_tuple *reply);
 
+/* Reserves the source port behind the translation of 'conn', which a command
+ * has made and which is prepared, in the table and locked, if nobody else
+ * holds it. */
+void ct_nat_hold(struct ct *, struct ct_conn *);
+
 /* Gives back what 'conn' reserved.  Called once, by who ended it, before its
  * memory is given back. */
 void ct_nat_release(struct ct *, struct ct_conn *);

@@ -6,8 +6,10 @@
  * "trackway" beside OVS's own, and then runs OVS's bridge code until told to
  * exit.  Everything that follows a packet starts in ofproto/dpif-trackway.c.
  *
- * One option is ours: with --enable-dummy, the type "dummy" of OVS's unit
- * tests is this datapath.  --stock-dummy leaves it to dpif-netdev. */
+ * Three options are ours.  With --enable-dummy, the type "dummy" of OVS's unit
+ * tests is this datapath; --stock-dummy leaves it to dpif-netdev.  --ct-socket
+ * and --ct-socket-mode say where trackway-ct(8) finds the trackers, and who
+ * may open that socket. */
 
 #include <config.h>
 
@@ -41,6 +43,7 @@
 #include "simap.h"
 #include "stream-ssl.h"
 #include "stream.h"
+#include "tw-ct-server.h"
 #include "unixctl.h"
 #include "util.h"
 
@@ -50,6 +53,8 @@ VLOG_DEFINE_THIS_MODULE(vswitchd);
 struct vswitchd_options {
     char *database;             /* OVSDB remote, owned. */
     const char *unixctl_path;   /* Null for the default. */
+    const char *ct_path;        /* Null for the default. */
+    mode_t ct_mode;
     bool mlockall;
     bool dummy;
     bool stock_dummy;
@@ -96,12 +101,15 @@ main(int argc, char *argv[])
     }
     unixctl_command_register("exit", "[--cleanup]", 0, 1,
                              handle_exit, &exit_request);
+    /* The daemon does its work without it, and has logged why. */
+    tw_ct_server_start(options.ct_path, options.ct_mode);
 
     bridge_init(options.database);
     free(options.database);
 
     run_until_exit(unixctl, &exit_request);
 
+    tw_ct_server_stop();
     bridge_exit(exit_request.cleanup);
     unixctl_server_destroy(unixctl);
     service_stop();
@@ -197,6 +205,8 @@ handle_exit(struct unixctl_conn *conn, int argc, const char *argv[],
 
 enum {
     OPT_BOOTSTRAP_CA_CERT = UCHAR_MAX + 1,
+    OPT_CT_SOCKET,
+    OPT_CT_SOCKET_MODE,
     OPT_DISABLE_SYSTEM,
     OPT_DISABLE_SYSTEM_ROUTE,
     OPT_DPDK,
@@ -221,6 +231,8 @@ static const struct option long_options[] = {
     STREAM_SSL_LONG_OPTIONS,
     {"peer-ca-cert", required_argument, NULL, OPT_PEER_CA_CERT},
     {"bootstrap-ca-cert", required_argument, NULL, OPT_BOOTSTRAP_CA_CERT},
+    {"ct-socket", required_argument, NULL, OPT_CT_SOCKET},
+    {"ct-socket-mode", required_argument, NULL, OPT_CT_SOCKET_MODE},
     {"disable-system", no_argument, NULL, OPT_DISABLE_SYSTEM},
     {"disable-system-route", no_argument, NULL, OPT_DISABLE_SYSTEM_ROUTE},
     {"dpdk", optional_argument, NULL, OPT_DPDK},
@@ -251,6 +263,8 @@ print_usage(void)
            "\nOther options:\n"
            "  --mlockall                keep all memory resident\n"
            "  --unixctl=SOCKET          override default control socket\n"
+           "  --ct-socket=SOCKET        override default of trackway-ct(8)\n"
+           "  --ct-socket-mode=MODE     who may open it; default 0660\n"
            "  -h, --help                display this help message\n"
            "  -V, --version             display version information\n");
     exit(EXIT_SUCCESS);
@@ -261,6 +275,17 @@ print_versions(void)
 {
     ovs_print_version(0, 0);
     exit(EXIT_SUCCESS);
+}
+
+static mode_t
+parse_mode(const char *s)
+{
+    unsigned int mode;
+
+    if (!str_to_uint(s, 8, &mode) || mode > 0777) {
+        ovs_fatal(0, "%s: not a file mode in octal", s);
+    }
+    return mode;
 }
 
 /* Takes one option that OVS's libraries do not handle. */
@@ -280,6 +305,14 @@ parse_own_option(int c, struct vswitchd_options *options)
 
     case OPT_UNIXCTL:
         options->unixctl_path = optarg;
+        break;
+
+    case OPT_CT_SOCKET:
+        options->ct_path = optarg;
+        break;
+
+    case OPT_CT_SOCKET_MODE:
+        options->ct_mode = parse_mode(optarg);
         break;
 
     case OPT_PEER_CA_CERT:
@@ -327,6 +360,7 @@ parse_options(int argc, char *argv[], struct vswitchd_options *options)
     int c;
 
     memset(options, 0, sizeof *options);
+    options->ct_mode = TW_CT_SOCKET_MODE;
     while ((c = getopt_long(argc, argv, short_options, long_options,
                             NULL)) != -1) {
         switch (c) {

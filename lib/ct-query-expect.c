@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Queries: what requests do to expectations.  A zone has a bounded number of
+ * them, so that their answer is made at once. */
+
+#include <config.h>
+
+#include "ct-query-private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ct-expect-list.h"
+#include "ct-expect.h"
+#include "ct-helper.h"
+#include "ct-tracker.h"
+#include "ct-zone.h"
+#include "netlink.h"
+#include "util.h"
+
+static void put_zone(struct ct_query *, struct ofpbuf *out,
+                     struct ct_zone *);
+static void describe(const struct ct_expectation *, uint16_t zone,
+                     long long now, struct ct_nl_expect *);
+
+int
+ct_query_expect_get(struct ct_query *q,
+                    const struct ofpbuf *request OVS_UNUSED,
+                    struct ofpbuf *out)
+{
+    for (unsigned int i = 0; i < ct_zones_count(q->ct); i++) {
+        put_zone(q, out, ct_zones_at(q->ct, i));
+    }
+    return 0;
+}
+
+int
+ct_query_expect_delete(struct ct_query *q, const struct ofpbuf *request,
+                       struct ofpbuf *out OVS_UNUSED)
+{
+    static const struct nl_policy policy[] = {
+        [CTA_EXPECT_ID] = { .type = NL_A_BE32, .optional = true },
+        [CTA_EXPECT_ZONE] = { .type = NL_A_BE16, .optional = true },
+    };
+    struct nlattr *a[ARRAY_SIZE(policy)];
+
+    if (!nl_policy_parse(request, NLMSG_HDRLEN + sizeof(struct nfgenmsg),
+                         policy, a, ARRAY_SIZE(policy))) {
+        return ct_query_fail(q, EINVAL, "bad id or zone of an expectation");
+    }
+    q->count = ct_expects_delete(q->ct,
+                                 a[CTA_EXPECT_ZONE]
+                                 ? ntohs(nl_attr_get_be16(a[CTA_EXPECT_ZONE]))
+                                 : -1,
+                                 a[CTA_EXPECT_ID]
+                                 ? ntohl(nl_attr_get_be32(a[CTA_EXPECT_ID]))
+                                 : 0);
+    return (a[CTA_EXPECT_ID] && !q->count
+            ? ct_query_fail(q, ENOENT, "no expectation has this id") : 0);
+}
+
+static void
+put_zone(struct ct_query *q, struct ofpbuf *out, struct ct_zone *zone)
+{
+    const struct ct_nl_header header = {
+        .type = CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_NEW),
+        .flags = NLM_F_MULTI,
+        .seq = q->header.nlmsg_seq,
+    };
+    struct ct_expectation *copies;
+    size_t n = ct_expects_copy(zone, &copies);
+
+    for (size_t i = 0; i < n; i++) {
+        struct ct_nl_expect e;
+
+        describe(&copies[i], zone->id, q->now, &e);
+        ct_nl_put_expect_msg(out, &header, &e);
+    }
+    q->count += n;
+    free(copies);
+}
+
+static void
+set_mask(struct ct_dpif_tuple *mask, const struct ct_expectation *e)
+{
+    *mask = (struct ct_dpif_tuple) {
+        .ip_proto = e->tuple.proto,
+        .l3_type = ct_tuple_is_ipv6(&e->tuple) ? AF_INET6 : AF_INET,
+        .src_port = htons(e->tuple.src_port ? UINT16_MAX : 0),
+        .dst_port = htons(UINT16_MAX),
+    };
+    size_t len = (mask->l3_type == AF_INET6 ? sizeof mask->src.in6
+                  : sizeof mask->src.ip);
+
+    memset(&mask->src, e->any_src ? 0 : 0xff, len);
+    memset(&mask->dst, 0xff, len);
+}
+
+static void
+describe(const struct ct_expectation *e, uint16_t zone, long long now,
+         struct ct_nl_expect *nl)
+{
+    struct ct_tuple tuple = e->tuple;
+
+    memset(nl, 0, sizeof *nl);
+    nl->id = e->id;
+    nl->zone = zone;
+    nl->class = e->class;
+    nl->timeout = MAX(e->expires - now, 0) / 1000;
+    nl->flags = ((e->permanent ? CT_NL_EXPECT_PERMANENT : 0)
+                 | (e->inactive ? CT_NL_EXPECT_INACTIVE : 0));
+    if (e->any_src) {
+        memset(&tuple.src, 0, sizeof tuple.src);
+    }
+    ct_tuple_to_dpif(&tuple, &nl->tuple);
+    set_mask(&nl->mask, e);
+    /* Stays readable until we quiesce, even if it has ended. */
+    ct_conn_tuple(e->parent, CT_DIR_ORIGINAL, &tuple);
+    ct_tuple_to_dpif(&tuple, &nl->parent);
+    if (e->nat) {
+        tuple = e->tuple;
+        tuple.src = e->to_src;
+        tuple.dst = e->to_dst;
+        tuple.dst_port = e->to_dst_port;
+        ct_tuple_to_dpif(&tuple, &nl->nat_tuple);
+        nl->nat = true;
+        nl->nat_dir = e->dir;
+    }
+    ovs_strlcpy(nl->helper, e->helper->name, sizeof nl->helper);
+}
