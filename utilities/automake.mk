@@ -13,6 +13,26 @@ utilities_ovs_vswitchd_DEPENDENCIES = \
 	$(TW_ARCHIVES) \
 	$(OVS_ARCHIVES)
 
+# conntrack(8)'s words for our connections.
+bin_PROGRAMS += utilities/trackway-ct
+
+utilities_trackway_ct_SOURCES = \
+	utilities/trackway-ct.c \
+	utilities/trackway-ct.h \
+	utilities/trackway-ct-check.c \
+	utilities/trackway-ct-expect.c \
+	utilities/trackway-ct-json.c \
+	utilities/trackway-ct-load.c \
+	utilities/trackway-ct-options.c \
+	utilities/trackway-ct-put.c \
+	utilities/trackway-ct-request.c \
+	utilities/trackway-ct-save.c \
+	utilities/trackway-ct-socket.c \
+	utilities/trackway-ct-text.c \
+	utilities/trackway-ct-usage.c \
+	utilities/trackway-ct-values.c \
+	utilities/trackway-ct-xml.c
+
 EXTRA_DIST += \
 	utilities/quickstart \
 	utilities/trackway-demo

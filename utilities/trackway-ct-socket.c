@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* trackway-ct: the conversation with the daemon.  Nobody waits here for a
+ * daemon that has gone: its end closes the socket. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dirs.h"
+#include "socket-util.h"
+#include "trackway-ct.h"
+#include "util.h"
+
+#define DEFAULT_SOCKET "trackway-ct.sock"
+#define BUFFER_SIZE (256 * 1024)
+
+static int open_socket(const struct tct_options *);
+static void send_all(int fd, const struct ofpbuf *);
+static bool take_messages(struct ofpbuf *, tct_each *, void *aux,
+                          struct ct_nl_result *);
+
+void
+tct_ask(const struct tct_options *o, struct ofpbuf *request, tct_each *each,
+        void *aux, struct ct_nl_result *result)
+{
+    static int fd = -1;         /* One for all lines of a file. */
+    struct ofpbuf in;
+
+    if (fd < 0) {
+        fd = open_socket(o);
+    }
+    send_all(fd, request);
+    ofpbuf_init(&in, BUFFER_SIZE);
+    do {
+        ofpbuf_prealloc_tailroom(&in, CT_NL_MAX_MSG);
+        ssize_t n = recv(fd, ofpbuf_tail(&in), ofpbuf_tailroom(&in), 0);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            tct_failed("the daemon has gone before its answer was complete%s"
+                       "%s", n ? ": " : "", n ? ovs_strerror(errno) : "");
+        }
+        in.size += n;
+    } while (!take_messages(&in, each, aux, result));
+    ofpbuf_uninit(&in);
+}
+
+static int
+open_socket(const struct tct_options *o)
+{
+    char *path = (o->socket ? xstrdup(o->socket)
+                  : xasprintf("%s/%s", ovs_rundir(), DEFAULT_SOCKET));
+    int fd = make_unix_socket(SOCK_STREAM, false, NULL, path);
+
+    if (fd == -EACCES || fd == -EPERM) {
+        tct_failed("%s: permission denied: only root and members of the "
+                   "socket's group may ask the daemon", path);
+    } else if (fd < 0) {
+        tct_failed("%s: %s: is ovs-vswitchd of Trackway running?", path,
+                   ovs_strerror(-fd));
+    }
+    if (o->buffer_size
+        && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &o->buffer_size,
+                      sizeof o->buffer_size)) {
+        tct_failed("cannot set the size of the buffer: %s",
+                   ovs_strerror(errno));
+    }
+    free(path);
+    return fd;
+}
+
+static void
+send_all(int fd, const struct ofpbuf *request)
+{
+    size_t sent = 0;
+
+    while (sent < request->size) {
+        ssize_t n = send(fd, (const char *) request->data + sent,
+                         request->size - sent, MSG_NOSIGNAL);
+
+        if (n < 0 && errno != EINTR) {
+            tct_failed("the daemon does not take the request: %s",
+                       ovs_strerror(errno));
+        }
+        sent += MAX(n, 0);
+    }
+}
+
+/* Takes whole messages out of 'in'.  True: the last one was among them. */
+static bool
+take_messages(struct ofpbuf *in, tct_each *each, void *aux,
+              struct ct_nl_result *result)
+{
+    const char *data = in->data;
+    size_t left = in->size;
+    bool last = false;
+    int len;
+
+    while (!last && (len = ct_nl_msg_len(data, left)) > 0) {
+        struct ofpbuf msg;
+
+        ofpbuf_use_const(&msg, data, len);
+        last = ct_nl_get_result(&msg, result);
+        if (!last) {
+            each(&msg, aux);
+        }
+        data += len;
+        left -= len;
+    }
+    if (!last && ct_nl_msg_len(data, left) < 0) {
+        tct_failed("the daemon's answer makes no sense");
+    }
+    memmove(in->data, data, left);
+    in->size = left;
+    return last;
+}
