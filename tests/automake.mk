@@ -34,6 +34,7 @@ EXTRA_DIST += \
 	tests/ns-throughput \
 	tests/ns-tool.py \
 	tests/system-controllers.sh \
+	tests/system-ct-tool.sh \
 	tests/system-daemon.sh \
 	tests/system-dpctl.sh \
 	tests/system-faults.sh \
@@ -227,6 +228,18 @@ tests_test_tw_tunnel_key_SOURCES = tests/test-tw-tunnel-key.c
 tests_test_tw_tunnel_key_LDADD = $(TW_LIBS)
 TESTSUITE_AT += tests/tw-track.at
 
+# What is told to, and asked from, outside.
+check_PROGRAMS += \
+	tests/test-ct-netlink \
+	tests/test-ct-query
+tests_test_ct_netlink_SOURCES = \
+	tests/test-ct-netlink.c
+tests_test_ct_query_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-query.c
+TESTSUITE_AT += tests/ct-query.at
+
 # Helpers and expectations.
 check_PROGRAMS += \
 	tests/test-ct-expect \
@@ -405,6 +418,7 @@ noinst_LIBRARIES += tests/fuzz/libfuzzmain.a
 tests_fuzz_libfuzzmain_a_SOURCES = tests/fuzz/fuzz-main.c
 check_PROGRAMS += \
 	tests/fuzz/fuzz-ct-frag \
+	tests/fuzz/fuzz-ct-netlink \
 	tests/fuzz/fuzz-ct-packet \
 	tests/fuzz/fuzz-ct-rewrite \
 	tests/fuzz/fuzz-ct-sequence \
@@ -413,6 +427,9 @@ check_PROGRAMS += \
 tests_fuzz_fuzz_ct_frag_SOURCES = tests/fuzz/ct-frag.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_frag_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_frag_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_netlink_SOURCES = tests/fuzz/ct-netlink.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_netlink_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_netlink_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_packet_SOURCES = tests/fuzz/ct-packet.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_packet_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_packet_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

@@ -1,0 +1,449 @@
+# -*- shell-script -*-
+# SPDX-License-Identifier: Apache-2.0
+#
+# Scenarios: trackway-ct(8), beside conntrack(8).
+#
+# The client's packets meet two trackers: its own kernel's, on their way out
+# and in, and the bridge's in zone 0.  So both have the same connections, and
+# the same command lines must show the same.
+
+# both_track v4|v6
+both_track() {
+    test -x "$(command -v conntrack)" || skip "no conntrack"
+    two_hosts
+    flows br0 <<END
+$neighbours
+priority=50,ct_state=-trk,ip actions=ct(table=1)
+priority=50,ct_state=-trk,ipv6 actions=ct(table=1)
+table=1,ct_state=+trk+new,in_port=1,ip actions=ct(commit),2
+table=1,ct_state=+trk+new,in_port=1,ipv6 actions=ct(commit),2
+table=1,ct_state=+trk+est,in_port=1 actions=2
+table=1,ct_state=+trk+est,in_port=2 actions=1
+END
+    in_ns client sysctl -qw net.netfilter.nf_conntrack_acct=1
+    in_ns client nft -f - <<END
+table inet track {
+    chain out {
+        type filter hook output priority 0;
+        ip6 nexthdr icmpv6 icmpv6 type {
+            nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit,
+            mld2-listener-report } notrack
+        ct state new accept
+    }
+}
+END
+}
+
+kernel_ct() {
+    in_ns client conntrack "$@"
+}
+
+# What may differ between two trackers: seconds that have passed, order, ids,
+# how often the kernel holds an entry, the command's name and version.
+normal_ct() {
+    sed -E 's/^((ipv[46] +[0-9]+ )?[a-z0-9]+ +[0-9]+) [0-9]+ /\1 TIMEOUT /
+            s/^[0-9]+ (proto=)/TIMEOUT \1/
+            s/ use=[0-9]+/ use=N/; s/ id=[0-9]+$/ id=N/
+            s/<id>[0-9]+/<id>N/; s/<use>[0-9]+/<use>N/
+            s/<timeout>[0-9]+/<timeout>N/
+            s/^-A -t [0-9]+/-A -t N/
+            s/^(conntrack|trackway-ct) v.* \((conntrack-tools|trackway)\):/TOOL:/
+            s/(conntrack|trackway-ct) (-h|--help)/TOOL \2/g' | LC_ALL=C sort
+}
+
+# both_say ARGUMENT...: the same output, messages and exit code.
+both_say() {
+    local kernel ours kernel_status=0 our_status=0
+
+    kernel=$(kernel_ct "$@" 2>&1) || kernel_status=$?
+    ours=$(trackway-ct "$@" 2>&1) || our_status=$?
+    same "$*" "$(normal_ct <<<"$ours")" "$(normal_ct <<<"$kernel")"
+    same "exit code of $*" $our_status $kernel_status
+    log "both say of $*: $(tail -n 1 <<<"$kernel")"
+}
+
+# some_traffic ADDRESS: a ping, UDP, TCP that is over and TCP that is not.
+some_traffic() {
+    serve_echo server
+    in_ns client ping -c 1 -W 5 "$1" >/dev/null
+    ask client udp "$1" 7 --sport 4000
+    ask client udp "$1" 7 --sport 4001
+    ask client tcp "$1" 7 --sport 4002
+    mkfifo "$NS_DIR/talk"
+    ip netns exec client $tool talk "$1" 7 <"$NS_DIR/talk" \
+        >"$NS_DIR/talk.out" 2>&1 &
+    exec 7>"$NS_DIR/talk"
+    echo hello >&7
+    poll 10 grep -q hello "$NS_DIR/talk.out"
+    poll 10 same_count
+}
+
+same_count() {
+    test "$(trackway-ct -L 2>/dev/null | normal_ct)" = \
+         "$(kernel_ct -L 2>/dev/null | normal_ct)"
+}
+
+# The command lines of tuning pages, with their regular expressions.
+pages() {
+    local tool=$1 family=$2 address=$3
+
+    $tool -L -p tcp -f "$family" 2>/dev/null | awk '{print $4}' | sort |
+        uniq -c
+    $tool -L -f "$family" 2>/dev/null | awk '{print $1}' | sort | uniq -c
+    $tool -L -f "$family" 2>/dev/null | grep -c ASSURED
+    $tool -L -f "$family" 2>/dev/null |
+        sed -n 's/.*src=\([^ ]*\) dst=\([^ ]*\) sport=[0-9]* dport=\([0-9]*\) .*src=.*/\1 \2 \3/p' |
+        sort | uniq -c
+    $tool -L -f "$family" 2>/dev/null | grep -oP 'dport=\K\d+' | sort |
+        uniq -c | sort -rn
+    $tool -L -p tcp -f "$family" --state ESTABLISHED 2>/dev/null | wc -l
+    $tool -L -p tcp -f "$family" --dport 7 2>/dev/null | wc -l
+    $tool -L -d "$address" -o extended 2>/dev/null | awk '{print $1, $3}' |
+        sort
+    $tool -C
+    $tool -S | grep -oE '[a-z_]+=' | sort -u
+}
+
+scenario_ct_tool_list() {
+    local address=$(ip_of $1 10.1.1.2 fd01::2) own=$(ip_of $1 10.1.1.1 fd01::1)
+    local family=ip$1 icmp=$(ip_of $1 icmp icmpv6)
+    local prefix=$(ip_of $1 10.1.0.0/16 fd01::/32)
+
+    both_track $1
+    some_traffic "$address"
+
+    both_say -L -f $family
+    both_say -L conntrack -p tcp -f $family
+    both_say -L -p udp -f $family
+    both_say -L -p $icmp -f $family
+    both_say -L -f $family -p tcp --state ESTABLISHED
+    both_say -L -f $family -p tcp --state TIME_WAIT
+    both_say -L -f $family -p tcp --state CLOSE
+    both_say -L -s "$own"
+    both_say -L -s "$address"
+    both_say -L -d "$address" -p udp --sport 4001
+    both_say -L --reply-src "$address" --reply-dst "$own"
+    both_say -L -s "$prefix"
+    both_say -L -f $family -p tcp --orig-port-dst 7
+    both_say -L -f $family -p tcp --reply-port-src 7
+    both_say -L -f $family -u ASSURED
+    both_say -L -f $family -u SEEN_REPLY
+    both_say -L -f $family -u EXPECTED
+    both_say -L -f $family -m 0
+    both_say -L -f $family -m 1/1
+    both_say -L -f $family -w 0
+    both_say -L -f $family -w 9
+    both_say -L -f $family -n
+    both_say -L -f $family -g
+    both_say -L -f $family -j
+    both_say -L -f $family -o extended,id
+    both_say -L -f $family -o xml
+    both_say -L -f $family -o save
+    both_say -L -f $family -o timestamp
+    both_say -C
+    both_say -L dying
+    both_say -L unconfirmed
+    both_say -G -p udp -s "$own" -d "$address" --sport 4001 --dport 7
+    both_say -G -p udp -s "$own" -d "$address" --sport 4009 --dport 7
+    same "tuning pages" "$(pages trackway-ct $family "$address")" \
+        "$(pages kernel_ct $family "$address")"
+
+    # What conntrack(8) has not.
+    same "count" "$(trackway-ct -C -p udp)" 2
+    same "count of a list" "$(trackway-ct -L -o count -p udp)" 2
+    same "JSON" "$(trackway-ct -L -o json 2>/dev/null | python3 -c '
+import json, sys
+print(sorted({json.loads(line)["original"]["dst"] for line in sys.stdin}))')" \
+        "['$address']"
+    matches "JSON" "$(trackway-ct -L -o json -p tcp --state ESTABLISHED \
+        2>/dev/null)" '"state":"ESTABLISHED","status":\["SEEN_REPLY","ASSURED","CONFIRMED"\]'
+    exec 7>&-
+}
+
+# One line each: what is asked of the kernel and of us, both empty at first.
+scenario_ct_tool_edit() {
+    local tcp="-p tcp -s 10.1.1.1 -d 10.1.1.2 --sport 5000 --dport 80"
+    local udp="-p udp -s 10.1.1.1 -d 10.1.1.2"
+    local saved id
+
+    both_track v4
+    both_say -L
+    both_say -I $tcp --state ESTABLISHED -t 1000 -u ASSURED,SEEN_REPLY -m 5
+    both_say -I $tcp --state ESTABLISHED -t 1000
+    both_say -A $tcp --state ESTABLISHED -t 1000
+    both_say -I $tcp --state SYN_SENT -t 77 -w 3
+    both_say -I $udp --sport 1000 --dport 53 -t 100 -n 10.1.1.99
+    both_say -I $udp --sport 1001 --dport 53 -t 100 -g 10.1.1.98:5353
+    both_say -I -p udp -s 10.2.1.1 -d 10.1.1.2 --sport 1 --dport 2 -t 60
+    both_say -I -p icmp -s 10.1.1.1 -d 10.1.1.2 --icmp-type 8 --icmp-code 0 \
+        --icmp-id 77 -t 100
+    both_say -I -p udp -s fd01::1 -d fd01::2 --sport 9 --dport 53 -t 100
+    both_say -I -p gre -s 10.1.1.1 -d 10.1.1.2 --srckey 3 --dstkey 4 -t 100
+    both_say -I -p sctp -s 10.1.1.1 -d 10.1.1.2 --sport 3 --dport 4 -t 100 \
+        --state ESTABLISHED --orig-vtag 1 --reply-vtag 2
+    both_say -I -p 50 -s 10.1.1.1 -d 10.1.1.2 -t 100
+    both_say -L
+    both_say -C
+    both_say -L -n
+    both_say -L -n 10.1.1.99
+    both_say -L -n 10.1.1.98
+    both_say -L -g 10.1.1.98
+    both_say -L -j
+    both_say -L -j 10.1.1.98
+    both_say -L -m 5
+    both_say -L -m 4/4
+    both_say -L -w 3
+    both_say -L -s 10.1.0.0/16
+    both_say -L -s 10.1.9.9 --mask-src 255.255.0.0
+    both_say -G $tcp
+    both_say -L -p gre
+    both_say -L -p sctp -o extended
+    within "timeout" "$(trackway-ct -G $tcp 2>/dev/null | awk '{print $3}')" \
+        900 1000
+
+    # What the kernel cannot be asked everywhere: changes.
+    same "changed" "$(trackway-ct -U $tcp -w 0 -m 0x10/0xf0 -t 5000 \
+        -o count 2>/dev/null)" 1
+    matches "changed" "$(trackway-ct -L -m 0x15 2>/dev/null)" \
+        "^tcp +6 (5000|49[0-9]+) ESTABLISHED .* mark=21 use=1$"
+    same "labels" "$(trackway-ct -U -p udp --label-add 3,100 -o count \
+        2>/dev/null)" "$(trackway-ct -C -p udp)"
+    same "labels" "$(trackway-ct -L -l 3 -o labels 2>/dev/null |
+        grep -c labels=0x10000000000000000000000008)" \
+        "$(trackway-ct -C -p udp)"
+    trackway-ct -U -p udp --label-del 100 >/dev/null
+    same "label" "$(trackway-ct -C -l 100)" 0
+    trackway-ct -U -p udp --label-del >/dev/null
+    same "labels" "$(trackway-ct -C -l 3)" 0
+    refute trackway-ct -U -p udp -u EXPECTED
+    refute trackway-ct -U -p dccp -t 5
+    id=$(trackway-ct -L -p gre -o id 2>/dev/null | sed 's/.*id=//')
+    same "by id" "$(trackway-ct -C --id $id)" 1
+
+    # Saved and loaded again.
+    trackway-ct -L -o save >saved 2>/dev/null
+    saved=$(grep -c . saved)
+    same "saved" "$saved" "$(trackway-ct -C)"
+    trackway-ct -L 2>/dev/null | normal_ct >before
+    trackway-ct -F
+    same "flushed" "$(trackway-ct -C)" 0
+    trackway-ct -R saved
+    trackway-ct -L 2>/dev/null | normal_ct >after
+    cmp before after
+    trackway-ct -F
+    while read -r line; do
+        eval "trackway-ct $line" 2>/dev/null
+    done <saved
+    trackway-ct -L 2>/dev/null | normal_ct >after
+    cmp before after
+    echo "-A -p tcp" >bad
+    refute trackway-ct -R bad
+    matches "bad file" "$(trackway-ct -R bad 2>&1 || true)" \
+        "bad:1: You need to supply the .--timeout. option"
+
+    # Deleted.
+    trackway-ct -D -m 0x15 >/dev/null
+    kernel_ct -D -m 5 >/dev/null 2>&1
+    both_say -L
+    both_say -D $udp --sport 1000 --dport 53
+    both_say -D $udp --sport 1000 --dport 53
+    both_say -D -p udp --dport 53
+    both_say -D -w 3
+    both_say -L
+    both_say -D
+    both_say -D
+    both_say -F
+    both_say -C
+}
+
+# A connection that was made by command works: its packets are established,
+# translated and counted.
+scenario_ct_tool_packets() {
+    local out
+
+    both_track v4
+    new_flows br0 <<END
+$neighbours
+priority=50,ct_state=-trk,ip actions=ct(table=1,nat)
+table=1,ct_state=+trk+est-new,in_port=1 actions=2
+table=1,ct_state=+trk+est-new,in_port=2 actions=1
+END
+    serve_echo server
+    refute ask client udp 10.1.1.2 7 --sport 4000 --timeout 0.5
+    trackway-ct -I -p udp -s 10.1.1.1 -d 10.1.1.2 --sport 4000 --dport 7 \
+        -t 100 -u SEEN_REPLY -n 10.1.1.77:4777
+    in_ns server ip neigh replace 10.1.1.77 dev eth0 \
+        lladdr "$(in_ns client cat /sys/class/net/eth0/address)"
+    out=$(ask client udp 10.1.1.2 7 --sport 4000)
+    matches "peer" "$out" "peer=10.1.1.77 port=4777"
+    matches "counted" "$(trackway-ct -L -p udp 2>/dev/null)" \
+        "packets=[1-9].* dst=10.1.1.77 sport=7 dport=4777 packets=[1-9]"
+    trackway-ct -L -z -p udp >/dev/null
+    matches "set to 0" "$(trackway-ct -L -p udp 2>/dev/null)" \
+        "packets=0 bytes=0 src=10.1.1.2 .* packets=0 bytes=0"
+    trackway-ct -D -p udp >/dev/null
+    refute ask client udp 10.1.1.2 7 --sport 4000 --timeout 0.5
+}
+
+# Bad command lines: the same words, and exit code 2.
+scenario_ct_tool_usage() {
+    both_track v4
+    both_say -L -X
+    both_say -L -p foo
+    both_say -L -s 10.0.0.300
+    both_say -L -s 10.0.0.0/33
+    both_say -L -p tcp --state FOO
+    both_say -L -L
+    both_say -L -D
+    both_say -L foo
+    both_say -L -o foo
+    both_say -L -u foo
+    both_say -L -b
+    both_say -L -t 5
+    both_say -L -f ipv5
+    both_say -L -o save,id
+    both_say -L -o xml --mask-src 255.0.0.0
+    both_say -S -p tcp
+    both_say -F -p tcp
+    both_say -G -s 10.0.0.1
+    both_say -I -p tcp
+    both_say -I -s 1.1.1.1
+    both_say -I -p udp -s 10.0.0.1 -t 100
+    both_say -I -p udp -s 10.0.0.1 -d 10.0.0.3 -t 100
+    both_say -I -p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1 --dport 80 -t 100
+    both_say -I -p tcp -s 10.0.0.1 -d fd00::1 --sport 1 --dport 80 \
+        --state ESTABLISHED -t 100
+    refute trackway-ct -E 2>err
+    matches "events" "$(cat err)" "does not tell events yet"
+    refute trackway-ct -L --datapath nobody 2>err
+    matches "no datapath" "$(cat err)" "no datapath has this name"
+    trackway-ct -L --datapath ovs-trackway
+    trackway-ct -L --datapath trackway@ovs-trackway
+}
+
+expectations() {
+    "$1" -L expect 2>&1 | normal_ct | sed 's/port=[0-9]*[1-9][0-9]*/port=N/g'
+}
+
+scenario_ct_tool_expect() {
+    both_track v4
+    serve_ftp server 10.1.1.2
+    in_ns client nft -f - <<END
+table inet helper {
+    ct helper ftp { type "ftp" protocol tcp; }
+    chain out {
+        type filter hook output priority 0;
+        tcp dport 21 ct helper set "ftp"
+    }
+}
+END
+    new_flows br0 <<END
+$neighbours
+priority=50,ct_state=-trk,ip actions=ct(table=1)
+table=1,ct_state=+trk+new,in_port=1,ip,tcp,tp_dst=21 actions=ct(commit,alg=ftp),2
+table=1,ct_state=+trk+est,in_port=1 actions=2
+table=1,ct_state=+trk+est,in_port=2 actions=1
+END
+    both_say -L expect
+    # Says PASV, and stays.
+    serve client pasv.log python3 -u -c '
+import socket, time
+s = socket.create_connection(("10.1.1.2", 21))
+f = s.makefile("rw", newline="\r\n")
+f.readline()
+for line in ("USER anonymous", "PASS x", "PASV"):
+    f.write(line + "\n")
+    f.flush()
+    f.readline()
+print("ready", flush=True)
+time.sleep(1000)'
+    same "expectations" "$(expectations trackway-ct)" \
+        "$(expectations kernel_ct)"
+    matches "expectations" "$(expectations trackway-ct)" \
+        "1 expectations have been shown"
+    both_say -C expect
+    matches "helper" "$(trackway-ct -L -p tcp 2>/dev/null)" " helper=ftp$"
+    same "of another" "$(trackway-ct -L expect -d 10.1.1.1 2>/dev/null)" ""
+    refute trackway-ct -D expect -d 10.1.1.1 -s 10.1.1.2 -p tcp
+    trackway-ct -D expect -p tcp
+    same "deleted" "$(trackway-ct -C expect)" 0
+    refute trackway-ct -D expect
+    both_say -F expect
+    refute trackway-ct -I expect -s 10.1.1.1 -d 10.1.1.2 -p tcp -t 5 2>err
+    matches "made by hand" "$(cat err)" "made by helpers"
+}
+
+# nobody ARGUMENT...: as a user who is in the socket's group.
+nobody() {
+    setpriv --reuid 65534 --regid 65534 --groups 4242 \
+        "$(command -v trackway-ct)" "$@"
+}
+
+scenario_ct_tool_who() {
+    local socket=$NS_DIR/trackway-ct.sock
+
+    both_track v4
+    trackway-ct -I -p udp -s 10.1.1.1 -d 10.1.1.2 --sport 1 --dport 2 -t 600
+    same "mode" "$(stat -c %a "$socket")" 660
+    chmod 755 "$NS_DIR"
+    refute nobody -L 2>err
+    matches "not of the group" "$(cat err)" "permission denied"
+    chgrp 4242 "$socket"
+    nobody -L
+    same "reads" "$(nobody -C)" 1
+    for command in "-F" "-D" "-D -p udp" "-U -p udp -m 1" "-F expect" \
+                   "-L -z" "-I -p 50 -s 1.1.1.1 -d 2.2.2.2 -t 9"; do
+        refute nobody $command 2>err
+        matches "$command" "$(cat err)" "only root and the daemon's own user"
+    done
+    same "nothing done" "$(trackway-ct -C -m 0)" 1
+    stop_vswitchd
+    start_vswitchd --ct-socket="$NS_DIR/other.sock" --ct-socket-mode=666
+    same "mode" "$(stat -c %a "$NS_DIR/other.sock")" 666
+    nobody -C --socket "$NS_DIR/other.sock"
+}
+
+# The daemon is not there, goes away, or its client does.
+scenario_ct_tool_gone() {
+    local pid
+
+    refute trackway-ct -L 2>err
+    matches "no daemon" "$(cat err)" "is ovs-vswitchd of Trackway running"
+    both_track v4
+    refute trackway-ct -L --socket "$NS_DIR/nothing" 2>err
+    matches "no socket" "$(cat err)" "nothing: No such file"
+
+    # Enough that neither end can hold all.
+    python3 -c '
+for i in range(20000):
+    print("-A -p udp -s 10.%d.%d.1 -d 10.1.1.2 --sport %d --dport 9 -t 900"
+          % (i >> 8 & 255, i & 255, i + 1))' >many
+    trackway-ct -R many
+    same "many" "$(trackway-ct -C)" 20000
+    same "all of them" "$(trackway-ct -L 2>/dev/null | sort -u | wc -l)" 20000
+
+    # A reader that stops, and one that goes.
+    trackway-ct -L 2>/dev/null | head -n 1 >first || true
+    same "first line" "$(wc -l <first)" 1
+    mkfifo pipe
+    trackway-ct -L >pipe 2>gone.err &
+    pid=$!
+    exec 8<pipe
+    read -r line <&8
+    same "others go on" "$(trackway-ct -C -p udp)" 20000
+    same "deleted meanwhile" "$(trackway-ct -D -s 10.1.0.0/16 -o count \
+        2>/dev/null)" 256
+
+    kill -9 "$daemon_pid"
+    poll 10 process_gone "$daemon_pid"
+    daemon_pid=
+    cat <&8 >/dev/null &
+    if wait $pid; then
+        fail "an incomplete list and exit code 0"
+    fi
+    exec 8<&-
+    matches "daemon died" "$(cat gone.err)" \
+        "the daemon has gone before its answer was complete"
+    refute trackway-ct -L 2>err
+    matches "refused" "$(cat err)" "is ovs-vswitchd of Trackway running"
+}
