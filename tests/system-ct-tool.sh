@@ -447,3 +447,100 @@ for i in range(20000):
     refute trackway-ct -L 2>err
     matches "refused" "$(cat err)" "is ovs-vswitchd of Trackway running"
 }
+
+# Seconds since the last call, with milliseconds.
+lap() {
+    local now=${EPOCHREALTIME/./}
+
+    printf '%d.%03d' $(((now - lap_start) / 1000000)) \
+        $(((now - lap_start) / 1000 % 1000))
+    lap_start=$now
+}
+
+# Memory that the daemon had at most since forget_peak, in kB.
+peak() {
+    sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$daemon_pid/status"
+}
+
+forget_peak() {
+    echo 5 >"/proc/$daemon_pid/clear_refs"
+}
+
+# scale_turn WHAT COMMAND...: how long the command takes, what memory the
+# daemon takes for it, and which packets are lost meanwhile.
+scale_turn() {
+    local what=$1 before made delivered seconds
+
+    shift
+    forget_peak
+    before=$(peak)
+    ovs-appctl netdev-traffic/reset busy busy-peer
+    lap >/dev/null
+    "$@"
+    seconds=$(lap)
+    ovs-appctl netdev-traffic/stop busy busy-peer
+    made=$(($(shown busy made) + $(shown busy-peer made)))
+    delivered=$(($(shown busy delivered) + $(shown busy-peer delivered)))
+    ovs-appctl netdev-traffic/start busy busy-peer
+    last_lost=$((made - delivered))
+    last_extra=$(($(peak) - before))
+    echo "$what seconds=$seconds extra_kB=$last_extra packets=$made" \
+         "lost=$last_lost" >>result
+}
+
+# ct_tool_scale [CONNECTIONS [PACKETS-PER-SECOND]]: what trackway-ct costs with
+# so many connections while another thousand of the zone are busy.  The figures
+# of Documentation/performance.rst are those of
+#     tests/ns-run -t 900 ct_tool_scale 1000000 500000
+scenario_ct_tool_scale() {
+    local n=${1:-20000} rate=${2:-5000} marked
+
+    traffic_bridge trackway
+    ovs-appctl dpctl/ct-set-maxconns $((n + 100000))
+    new_flows br0 <<END
+ip,in_port=1 actions=ct(table=1,zone=1)
+ip,in_port=2 actions=ct(table=1,zone=1)
+ip,in_port=3 actions=ct(table=1,zone=1)
+ip,in_port=4 actions=ct(table=1,zone=1)
+table=1,ct_state=+trk+new,tcp,in_port=1,tp_src=0x0/0x1 actions=ct(commit,zone=1,exec(set_field:7->ct_mark)),2
+table=1,ct_state=+trk+new,tcp,in_port=1,tp_src=0x1/0x1 actions=ct(commit,zone=1),2
+table=1,ct_state=+trk+new,tcp,in_port=3 actions=ct(commit,zone=1),4
+table=1,ct_state=+trk+est-inv,ip,in_port=1 actions=2
+table=1,ct_state=+trk+est-inv,ip,in_port=2 actions=1
+table=1,ct_state=+trk+est-inv,ip,in_port=3 actions=4
+table=1,ct_state=+trk+est-inv,ip,in_port=4 actions=3
+END
+    traffic_pair connections=$n pattern=open
+    poll 300 phase_is c done
+    ovs-vsctl add-port br0 busy -- set interface busy type=traffic \
+            ofport_request=3 options:connections=1000 \
+            options:clients=11.0.0.0/16 options:rate=$((rate / 2)) -- \
+        add-port br0 busy-peer -- set interface busy-peer type=traffic \
+            ofport_request=4 options:role=server options:peer=busy
+    poll 60 phase_is busy steady
+    same "connections" "$(trackway-ct -C)" $((n + 1000))
+    marked=$(trackway-ct -C -m 7)
+
+    scale_turn "nothing" sleep 1
+    scale_turn "list" sh -c 'trackway-ct -L 2>/dev/null >list'
+    same "lost" $last_lost 0
+    within "extra memory in kB" $last_extra 0 50000
+    same "list" "$(grep -c "^tcp .*zone=1" list)" $((n + 1000))
+    scale_turn "list-json" sh -c 'trackway-ct -L -o json 2>/dev/null >list'
+    same "list" "$(wc -l <list)" $((n + 1000))
+    rm list
+    scale_turn "count" sh -c 'trackway-ct -C -m 7 >count'
+    same "count" "$(cat count)" "$marked"
+    scale_turn "update" \
+        sh -c 'trackway-ct -U -p tcp --label-add 1 -o count 2>/dev/null >count'
+    same "updated" "$(cat count)" $((n + 1000))
+    scale_turn "delete" \
+        sh -c 'trackway-ct -D -m 7 -o count 2>/dev/null >count'
+    same "lost" $last_lost 0
+    same "deleted" "$(cat count)" "$marked"
+    same "left" "$(trackway-ct -C)" $((n + 1000 - marked))
+    scale_turn "flush" trackway-ct -F
+    cat result
+    ovs-vsctl del-port busy -- del-port busy-peer
+    end_traffic_pair
+}
