@@ -13,6 +13,7 @@ DOC_SOURCE = \
 	Documentation/intro.rst \
 	Documentation/metrics.rst \
 	Documentation/performance.rst \
+	Documentation/persistence.rst \
 	Documentation/testing.rst \
 	Documentation/tuning.rst \
 	Documentation/track-cache.rst \

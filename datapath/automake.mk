@@ -20,6 +20,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-context.c \
 	datapath/tw-context.h \
 	datapath/tw-ct.c \
+	datapath/tw-ct-save.c \
+	datapath/tw-ct-save.h \
 	datapath/tw-ct.h \
 	datapath/tw-ct-config.c \
 	datapath/tw-ct-client.c \

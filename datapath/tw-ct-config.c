@@ -15,6 +15,7 @@
 #include "ct-switch.h"
 #include "openvswitch/vlog.h"
 #include "smap.h"
+#include "tw-ct-save.h"
 #include "tw-datapath.h"
 #include "util.h"
 
@@ -24,17 +25,19 @@ VLOG_DEFINE_THIS_MODULE(tw_ct_config);
 #define TIMEOUTS "ct-timeouts"
 #define TIMEOUTS_ZONE TIMEOUTS "-zone-"
 #define HELPERS "ct-helpers"
+#define PERSIST "ct-persist"
 
 /* 'value' is NULL if 'key', which was there, is gone.  False: 'key' is not
  * for this function. */
 typedef bool set_func(struct tw_datapath *, const char *key,
                       const char *value);
-static set_func set_timeouts, set_switch, set_helpers;
+static set_func set_timeouts, set_switch, set_helpers, set_persist;
 
 static set_func *const setters[] = {
     set_timeouts,
     set_switch,
     set_helpers,
+    set_persist,
 };
 
 static void set_one(struct tw_datapath *, const char *key, const char *value);
@@ -183,6 +186,21 @@ set_helpers(struct tw_datapath *dp, const char *key, const char *value)
         free(error);
     } else {
         VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
+    }
+    return true;
+}
+
+static bool
+set_persist(struct tw_datapath *dp, const char *key, const char *value)
+{
+    if (strcmp(key, PERSIST)) {
+        return false;
+    }
+    if (value && strcmp(value, "true") && strcmp(value, "false")) {
+        VLOG_ERR("%s: other_config:%s: \"%s\" is neither true nor false; "
+                 "nothing changed", dp->name, key, value);
+    } else {
+        tw_ct_save_set(dp, value && !strcmp(value, "true"));
     }
     return true;
 }

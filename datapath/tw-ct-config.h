@@ -11,6 +11,8 @@ struct tw_datapath;
  *
  *    ct-timeouts             NAME=SECONDS,...
  *    ct-timeouts-zone-N      the same, for zone N
+ *    ct-persist              true: connections survive a restart of the daemon
+ *                            (tw-ct-save.h)
  *    ct-helpers              zone=N,proto=P,port=N,helper=NAME;...
  *    ct-tcp-loose, ...       a switch: "ct-" and its name (ct-switch.h), with
  *                            dashes

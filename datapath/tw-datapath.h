@@ -78,6 +78,8 @@ struct tw_datapath {
 
     struct smap ct_config;                  /* [M] tw-ct-config.h: as it was
                                              * when last looked at. */
+    bool ct_persist;                        /* [M] tw-ct-save.h. */
+    bool ct_loaded;                         /* [M] Ever looked for a file. */
 
     /* Packet threads (tw-thread.h). */
     struct cmap threads;                    /* [R] port_rwlock; by core. */

@@ -270,8 +270,8 @@ ct_conn_is_live(const struct ct_conn *conn, uint32_t id)
  * time of the joint not come at 'now'?  (ct-tracker.c.) */
 bool ct_conn_lives_in_joint__(const struct ct_conn *, long long now);
 
-/* Beside the record (ct-chunk.h): its creation, in 1/8 s since the tracker's
- * own start.  [I] */
+/* Beside the record (ct-chunk.h): its creation, in 1/8 s of the tracker's time
+ * (ct-tracker.h).  [I] */
 static inline uint32_t *
 ct_conn_start(const struct ct_conn *conn)
 {

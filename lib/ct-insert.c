@@ -20,6 +20,9 @@
 #include "ct-zone.h"
 #include "util.h"
 
+/* The parent is known by its tuple alone. */
+#define PARENT_UNKNOWN UINT32_MAX
+
 /* What is to be made. */
 struct plan {
     const struct ct_dpif_entry *entry;
@@ -35,6 +38,10 @@ static int check_helper(struct plan *);
 static void init_packet(struct plan *, struct ct *, long long now);
 static int reserve(struct plan *, struct ct_generation **);
 static int make(struct plan *, struct ct_conn **);
+static uint16_t nat_done(const struct ct_dpif_entry *);
+static uint32_t start_of(const struct ct *, const struct ct_dpif_entry *,
+                         long long now);
+static void set_counters(const struct ct_dpif_entry *, struct ct_conn *);
 static void init_ext(const struct plan *, struct ct_conn *);
 static int insert(struct plan *, struct ct_generation *, struct ct_conn *);
 static void publish(const struct plan *, struct ct_conn *);
@@ -175,16 +182,52 @@ make(struct plan *plan, struct ct_conn **connp)
     }
     atomic_init(&conn->mark, e->mark);
     atomic_init(&conn->status,
-                CT_DPIF_STATUS_CONFIRMED | CT_DPIF_STATUS_SRC_NAT_DONE
-                | CT_DPIF_STATUS_DST_NAT_DONE
+                CT_DPIF_STATUS_CONFIRMED | nat_done(e)
                 | (e->status & (CT_CHANGE_STATUS | CT_DPIF_STATUS_EXPECTED)));
     atomic_init(&conn->deadline,
                 packet->now + e->timeout * UINT64_C(1000));
-    *ct_conn_start(conn) = (packet->now - ct->start_msec) / CT_START_UNIT_MS;
+    *ct_conn_start(conn) = start_of(ct, e, packet->now);
+    set_counters(e, conn);
     ct_nat_prepare(conn, &plan->reply);
     init_ext(plan, conn);
     *connp = conn;
     return 0;
+}
+
+/* One that was confirmed before has what it had. */
+static uint16_t
+nat_done(const struct ct_dpif_entry *entry)
+{
+    uint16_t all = CT_DPIF_STATUS_SRC_NAT_DONE | CT_DPIF_STATUS_DST_NAT_DONE;
+
+    return (entry->status & CT_DPIF_STATUS_CONFIRMED
+            ? entry->status & all : all);
+}
+
+/* As *ct_conn_start(): what 'entry' says, if that can be, or 'now'. */
+static uint32_t
+start_of(const struct ct *ct, const struct ct_dpif_entry *entry, long long now)
+{
+    long long latest = now - ct->start_msec;
+    long long start = ((long long) (entry->timestamp.start / 1000000)
+                       - ct->start_wall_msec);
+
+    return ((entry->timestamp.start && start >= 0 && start <= latest
+             ? start : latest) / CT_START_UNIT_MS);
+}
+
+static void
+set_counters(const struct ct_dpif_entry *entry, struct ct_conn *conn)
+{
+    const struct ct_dpif_counters *from[] = {
+        [CT_DIR_ORIGINAL] = &entry->counters_orig,
+        [CT_DIR_REPLY] = &entry->counters_reply,
+    };
+
+    for (int dir = 0; dir < CT_DIR_MAX; dir++) {
+        conn->counters[dir].packets = from[dir]->packets;
+        conn->counters[dir].bytes = from[dir]->bytes;
+    }
 }
 
 static void
@@ -193,11 +236,16 @@ init_ext(const struct plan *plan, struct ct_conn *conn)
     const struct ct_dpif_entry *e = plan->entry;
     struct ct_conn_ext *ext;
 
-    if (!plan->helper && ovs_u128_is_zero(e->labels)) {
+    if (!plan->helper && ovs_u128_is_zero(e->labels)
+        && !e->tuple_parent.l3_type) {
         return;
     }
     ext = xzalloc(sizeof *ext);
     ext->label = e->labels;
+    if (e->tuple_parent.l3_type
+        && !ct_tuple_from_dpif(&e->tuple_parent, &ext->parent)) {
+        ext->parent_id = PARENT_UNKNOWN;
+    }
     if (plan->helper) {
         ext->help = ct_help_create(plan->helper);
         atomic_fetch_or(&conn->status, CT_CONN_STATUS_HELPED);

@@ -65,11 +65,11 @@ ct_create(void)
     atomic_init(&ct->maxconns, CT_DEFAULT_MAXCONNS);
     atomic_init(&ct->tcp_seq_chk, true);
     ct_switches_init(ct);
-    ct->start_msec = time_msec();
-    ct->start_wall_msec = time_wall_msec();
-    atomic_init(&ct->last_run, ct->start_msec);
+    ct->start_msec = time_msec() - CT_START_BACK_MS;
+    ct->start_wall_msec = time_wall_msec() - CT_START_BACK_MS;
+    atomic_init(&ct->last_run, time_msec());
     ct->memory = ct_conn_memory_create();
-    ct->wheel = ct_wheel_create(ct->memory, ct->start_msec, &wheel_ops, ct);
+    ct->wheel = ct_wheel_create(ct->memory, time_msec(), &wheel_ops, ct);
     ct->nat = ct_nat_create();
     ct->frag = ct_frag_create();
     ct->feed = ct_feed_create(ct);

@@ -42,8 +42,10 @@ struct ct_zone_counters;
 #define CT_N_ZONES 65536
 #define CT_DEFAULT_MAXCONNS 3000000
 
-/* Creation times are kept in eighths of a second (ct_conn_start()). */
+/* Creation times are kept in eighths of a second (ct_conn_start()), from some
+ * years before the tracker's own start on: connections can be older. */
 #define CT_START_UNIT_MS 125
+#define CT_START_BACK_MS (8LL * 365 * 24 * 60 * 60 * 1000)
 
 /* A timeout policy. */
 struct ct_policy {
@@ -62,7 +64,8 @@ struct ct {
     struct ct_wheel *wheel;                 /* [I] */
     struct ct_nat *nat;                     /* [I] */
     struct ct_frag *frag;                   /* [I] */
-    long long start_msec;                   /* [I] By time_msec() ... */
+    long long start_msec;                   /* [I] Times count from here: by
+                                             * time_msec() ... */
     long long start_wall_msec;              /* [I] ... and time_wall_msec(). */
 
     /* Configuration. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ct.h"
+#include "ct-save.h"
 #include "ct-switch.h"
 #include "dpif-tw.h"
 #include "openvswitch/dynamic-string.h"
@@ -33,25 +34,30 @@ typedef char *ct_command_func(struct ct *, const struct args *, struct ds *);
 static ct_command_func timeout_show, timeout_set, timeout_reset;
 static ct_command_func counters_show, log_invalid;
 static ct_command_func switch_show, switch_set, switch_reset;
+static ct_command_func save, load;
+
+/* Of a command. */
+#define SHOW  1                 /* With a title for each datapath. */
+#define WORDS 2                 /* Takes other words. */
+#define ONE   4                 /* Of one datapath alone. */
 
 static const struct command {
     const char *name;
     const char *usage;
     ct_command_func *run;
-    bool show;                  /* With a title for each datapath. */
-    bool words;                 /* Takes other words. */
+    unsigned int flags;
 } commands[] = {
-    { "trackway/timeout-show", "[dp] [zone=N]", timeout_show, true, false },
+    { "trackway/timeout-show", "[dp] [zone=N]", timeout_show, SHOW },
     { "trackway/timeout-set", "[dp] [zone=N] NAME=SECONDS...", timeout_set,
-      false, true },
-    { "trackway/timeout-reset", "[dp] [zone=N]", timeout_reset, false,
-      false },
-    { "trackway/ct-show", "[dp]", switch_show, true, false },
-    { "trackway/ct-set", "[dp] NAME=VALUE...", switch_set, false, true },
-    { "trackway/ct-reset", "[dp]", switch_reset, false, false },
-    { "trackway/ct-counters", "[dp] [zone=N]", counters_show, true, false },
-    { "trackway/log-invalid", "[dp] [on|off] [zone=N]", log_invalid, false,
-      true },
+      WORDS },
+    { "trackway/timeout-reset", "[dp] [zone=N]", timeout_reset, 0 },
+    { "trackway/ct-show", "[dp]", switch_show, SHOW },
+    { "trackway/ct-set", "[dp] NAME=VALUE...", switch_set, WORDS },
+    { "trackway/ct-reset", "[dp]", switch_reset, 0 },
+    { "trackway/ct-counters", "[dp] [zone=N]", counters_show, SHOW },
+    { "trackway/log-invalid", "[dp] [on|off] [zone=N]", log_invalid, WORDS },
+    { "trackway/ct-save", "[dp] file=PATH", save, WORDS | ONE },
+    { "trackway/ct-load", "[dp] file=PATH", load, WORDS | ONE },
 };
 
 static unixctl_cb_func run_command;
@@ -66,7 +72,7 @@ dpif_tw_ct_unixctl_init(void)
         const struct command *c = &commands[i];
 
         unixctl_command_register(c->name, c->usage, 0,
-                                 c->words ? INT_MAX : 2, run_command,
+                                 c->flags & WORDS ? INT_MAX : 2, run_command,
                                  CONST_CAST(struct command *, c));
     }
 }
@@ -126,7 +132,7 @@ parse_args(const struct command *command, int argc, const char *argv[],
             args->dp = argv[i];
         } else if (!strncmp(argv[i], "zone=", strlen("zone="))) {
             error = parse_zone(argv[i], &args->zone);
-        } else if (command->words) {
+        } else if (command->flags & WORDS) {
             svec_add(&args->words, argv[i]);
         } else {
             error = xasprintf("%s: not expected (%s)", argv[i],
@@ -154,7 +160,7 @@ static char *
 run_one(const struct command *command, struct tw_datapath *dp,
         const struct args *args, struct ds *ds)
 {
-    if (command->show) {
+    if (command->flags & SHOW) {
         ds_put_format(ds, "%s@%s", dp->type, dp->name);
         if (args->zone >= 0) {
             ds_put_format(ds, " zone %d", args->zone);
@@ -173,6 +179,9 @@ run_all(const struct command *command, const struct args *args, struct ds *ds)
     size_t n = 0;
 
     tw_datapath_names(&names);
+    if (command->flags & ONE && !args->dp && sset_count(&names) > 1) {
+        error = xstrdup("there are several datapaths: name one");
+    }
     sorted = sset_sort(&names);
     for (size_t i = 0; i < sset_count(&names) && !error; i++) {
         struct tw_datapath *dp = tw_datapath_find(sorted[i]);
@@ -390,4 +399,47 @@ log_invalid(struct ct *ct, const struct args *args, struct ds *ds)
     }
     ct_log_refused_set(ct, args->zone, !strcmp(words->names[0], "on"));
     return NULL;
+}
+
+/* Files. */
+
+static const char *
+file_of(const struct args *args)
+{
+    const char *word = args->words.n == 1 ? args->words.names[0] : "";
+
+    return (!strncmp(word, "file=/", strlen("file=/")) && args->zone < 0
+            ? word + strlen("file=") : NULL);
+}
+
+static char *
+save(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    const char *file = file_of(args);
+    struct ct_save_result result;
+    char *error = (file ? ct_save(ct, file, &result)
+                   : xstrdup("file= and an absolute path expected"));
+
+    if (!error) {
+        ds_put_format(ds, "%"PRIu64" connections saved, %"PRIu64" left out\n",
+                      result.n, result.n_refused);
+    }
+    return error;
+}
+
+static char *
+load(struct ct *ct, const struct args *args, struct ds *ds)
+{
+    const char *file = file_of(args);
+    struct ct_save_result result;
+    char *error = (file ? ct_load(ct, file, &result)
+                   : xstrdup("file= and an absolute path expected"));
+
+    if (!error) {
+        ds_put_format(ds, "%"PRIu64" connections loaded, %"PRIu64" were over, "
+                      "%"PRIu64" refused%s%s\n", result.n, result.n_late,
+                      result.n_refused, result.n_refused ? ": " : "",
+                      result.n_refused ? result.why : "");
+    }
+    return error;
 }

@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/system-metrics.sh \
 	tests/system-nat.sh \
 	tests/system-peers.sh \
+	tests/system-persist.sh \
 	tests/system-ports.sh \
 	tests/system-settings.sh \
 	tests/system-throughput.sh \
@@ -275,6 +276,7 @@ check_PROGRAMS += \
 	tests/test-ct-joint \
 	tests/test-ct-life \
 	tests/test-ct-race \
+	tests/test-ct-save \
 	tests/test-ct-switch
 tests_test_ct_core_SOURCES = \
 	tests/ct-core-test.h \
@@ -284,6 +286,10 @@ tests_test_ct_event_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-event.c
+tests_test_ct_save_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-save.c
 tests_test_ct_joint_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \

@@ -43,6 +43,7 @@
 #include "simap.h"
 #include "stream-ssl.h"
 #include "stream.h"
+#include "tw-ct-save.h"
 #include "tw-ct-server.h"
 #include "unixctl.h"
 #include "util.h"
@@ -111,6 +112,9 @@ main(int argc, char *argv[])
 
     tw_ct_server_stop();
     bridge_exit(exit_request.cleanup);
+    if (!exit_request.cleanup) {
+        tw_ct_save_all();
+    }
     unixctl_server_destroy(unixctl);
     service_stop();
     vlog_disable_async();
