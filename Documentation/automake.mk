@@ -14,6 +14,7 @@ DOC_SOURCE = \
 	Documentation/metrics.rst \
 	Documentation/performance.rst \
 	Documentation/persistence.rst \
+	Documentation/standby.rst \
 	Documentation/testing.rst \
 	Documentation/tuning.rst \
 	Documentation/track-cache.rst \

@@ -22,6 +22,12 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-ct.c \
 	datapath/tw-ct-save.c \
 	datapath/tw-ct-save.h \
+	datapath/tw-ct-sink.c \
+	datapath/tw-ct-sink.h \
+	datapath/tw-ct-source.c \
+	datapath/tw-ct-source.h \
+	datapath/tw-ct-sync.c \
+	datapath/tw-ct-sync.h \
 	datapath/tw-ct.h \
 	datapath/tw-ct-config.c \
 	datapath/tw-ct-client.c \

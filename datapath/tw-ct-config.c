@@ -16,6 +16,7 @@
 #include "openvswitch/vlog.h"
 #include "smap.h"
 #include "tw-ct-save.h"
+#include "tw-ct-sync.h"
 #include "tw-datapath.h"
 #include "util.h"
 
@@ -26,21 +27,25 @@ VLOG_DEFINE_THIS_MODULE(tw_ct_config);
 #define TIMEOUTS_ZONE TIMEOUTS "-zone-"
 #define HELPERS "ct-helpers"
 #define PERSIST "ct-persist"
+#define SYNC_LISTEN "ct-sync-listen"
+#define SYNC "ct-sync"
 
 /* 'value' is NULL if 'key', which was there, is gone.  False: 'key' is not
  * for this function. */
 typedef bool set_func(struct tw_datapath *, const char *key,
                       const char *value);
-static set_func set_timeouts, set_switch, set_helpers, set_persist;
+static set_func set_timeouts, set_switch, set_helpers, set_persist, set_sync;
 
 static set_func *const setters[] = {
     set_timeouts,
     set_switch,
     set_helpers,
     set_persist,
+    set_sync,
 };
 
 static void set_one(struct tw_datapath *, const char *key, const char *value);
+static void sync_all(struct tw_datapath *, const struct smap *ours);
 
 /* Keys that concern the tracker. */
 static void
@@ -75,6 +80,7 @@ tw_ct_config_set(struct tw_datapath *dp, const struct smap *other_config)
             set_one(dp, node->key, node->value);
         }
     }
+    sync_all(dp, &ours);
     smap_destroy(&dp->ct_config);
     smap_clone(&dp->ct_config, &ours);
     smap_destroy(&ours);
@@ -203,4 +209,37 @@ set_persist(struct tw_datapath *dp, const char *key, const char *value)
         tw_ct_save_set(dp, value && !strcmp(value, "true"));
     }
     return true;
+}
+
+/* The two keys say something together: sync_all(). */
+static bool
+set_sync(struct tw_datapath *dp OVS_UNUSED, const char *key,
+         const char *value OVS_UNUSED)
+{
+    return !strcmp(key, SYNC_LISTEN) || !strcmp(key, SYNC);
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static void
+sync_all(struct tw_datapath *dp, const struct smap *ours)
+{
+    const char *listen = smap_get(ours, SYNC_LISTEN);
+    const char *connect = smap_get(ours, SYNC);
+    char *error;
+
+    if (is_same(listen, smap_get(&dp->ct_config, SYNC_LISTEN))
+        && is_same(connect, smap_get(&dp->ct_config, SYNC))) {
+        return;
+    }
+    error = tw_ct_sync_configure(dp, listen, connect);
+    if (error) {
+        VLOG_ERR("%s: other_config:%s: %s; nothing changed", dp->name,
+                 listen ? SYNC_LISTEN : SYNC, error);
+        free(error);
+    }
 }

@@ -13,6 +13,9 @@ struct tw_datapath;
  *    ct-timeouts-zone-N      the same, for zone N
  *    ct-persist              true: connections survive a restart of the daemon
  *                            (tw-ct-save.h)
+ *    ct-sync-listen          pssl:PORT or punix:PATH: the active one of a pair
+ *    ct-sync                 ssl:IP:PORT or unix:PATH: its standby
+ *                            (tw-ct-sync.h)
  *    ct-helpers              zone=N,proto=P,port=N,helper=NAME;...
  *    ct-tcp-loose, ...       a switch: "ct-" and its name (ct-switch.h), with
  *                            dashes

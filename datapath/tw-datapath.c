@@ -24,6 +24,7 @@
 #include "tw-cache.h"
 #include "tw-ct-config.h"
 #include "tw-ct-server.h"
+#include "tw-ct-sync.h"
 #include "tw-megaflow.h"
 #include "tw-meter.h"
 #include "tw-port.h"
@@ -146,6 +147,7 @@ tw_datapath_run(struct tw_datapath *dp)
     bool due;
 
     tw_thread_run_non_pmd(dp);
+    tw_ct_sync_run(dp);
     if (dp->poll_in_run) {
         ct_run(dp->ct, time_msec());
     }
@@ -176,6 +178,7 @@ tw_datapath_wait(struct tw_datapath *dp)
     tw_reconfigure_wait(dp);
     ovs_rwlock_unlock(&dp->port_rwlock);
     tw_thread_wait_non_pmd(dp);
+    tw_ct_sync_wait(dp);
     seq_wait(tnl_conf_seq, dp->last_tnl_conf_seq);
 }
 
@@ -322,6 +325,7 @@ datapath_free(struct tw_datapath *dp)
     tw_upcall_uninit(dp);
     tw_megaflow_uninit(dp);
     tw_ct_server_remove(dp->ct);
+    tw_ct_sync_end(dp);
     ct_destroy(dp->ct);
     smap_destroy(&dp->ct_config);
 

@@ -17,6 +17,8 @@
 
 struct ct;
 struct sset;
+struct tw_ct_sink;
+struct tw_ct_source;
 
 /* The whole: what one datapath consists of.
  * =========================================
@@ -80,6 +82,8 @@ struct tw_datapath {
                                              * when last looked at. */
     bool ct_persist;                        /* [M] tw-ct-save.h. */
     bool ct_loaded;                         /* [M] Ever looked for a file. */
+    struct tw_ct_source *ct_source;         /* [M] tw-ct-sync.h: one of the */
+    struct tw_ct_sink *ct_sink;             /* [M] two, or none. */
 
     /* Packet threads (tw-thread.h). */
     struct cmap threads;                    /* [R] port_rwlock; by core. */

@@ -86,6 +86,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-helper-tftp.c \
 	lib/ct-mangle.c \
 	lib/ct-mangle.h \
+	lib/ct-replica.c \
+	lib/ct-replica.h \
 	lib/ct-save.c \
 	lib/ct-save.h \
 	lib/ct-seqadj.c \

@@ -20,6 +20,7 @@
 #include "ct-helper-policy.h"
 #include "ct-joint.h"
 #include "ct-nat.h"
+#include "ct-replica.h"
 #include "ct-wheel.h"
 #include "ct-zone.h"
 #include "openvswitch/poll-loop.h"
@@ -30,6 +31,7 @@
 static void *maintenance_main(void *);
 static bool maintain(struct ct *, long long now) OVS_REQUIRES(ct->maintenance);
 static void expire_conn(void *ct, struct ct_conn *, long long now);
+static void hold_conn(struct ct *, struct ct_conn *, long long now);
 static void release_conn(void *ct, struct ct_conn *);
 static void free_conns(struct ct *);
 
@@ -286,11 +288,27 @@ maintain(struct ct *ct, long long now)
 }
 
 static void
-expire_conn(void *ct, struct ct_conn *conn, long long now)
+expire_conn(void *ct_, struct ct_conn *conn, long long now)
 {
+    struct ct *ct = ct_;
+
     if (!ct_joint_renew(conn, now)) {
-        ct_conn_end(ct, conn, CT_C_EXPIRED);
+        if (atomic_load(&ct->held)) {
+            hold_conn(ct, conn, now);
+        } else {
+            ct_conn_end(ct, conn, CT_C_EXPIRED);
+        }
     }
+}
+
+/* Only in a joint could its deadline be another's, and without packets there
+ * are none. */
+static void
+hold_conn(struct ct *ct, struct ct_conn *conn, long long now)
+{
+    ct_joint_lock(ct, conn);
+    atomic_store(&conn->deadline, now + CT_REPLICA_HOLD_MS);
+    ct_conn_unlock(conn);
 }
 
 /* 'conn' is in no table and on no wheel.  Packets that found it before may

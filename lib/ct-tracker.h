@@ -74,6 +74,8 @@ struct ct {
     _Atomic bool tcp_seq_chk;               /* [A] */
     _Atomic uint8_t switches[CT_N_SWITCHES];    /* [A] In force. */
     _Atomic uint32_t next_expect_id;        /* [A] */
+    _Atomic bool held;                      /* [A] Nothing expires:
+                                             * ct-replica.h. */
 
     /* Zones. */
     _Atomic uint64_t flush_epoch;           /* [A] Of zones: odd during one. */

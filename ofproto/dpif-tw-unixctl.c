@@ -16,6 +16,7 @@
 #include "sset.h"
 #include "tw-bond.h"
 #include "tw-cache-format.h"
+#include "tw-ct-sync.h"
 #include "tw-megaflow.h"
 #include "tw-metrics.h"
 #include "tw-port.h"
@@ -27,7 +28,7 @@
 typedef void show_func(struct tw_datapath *, struct ds *);
 
 static show_func show_datapath, show_stats, clear_stats, show_queues;
-static show_func show_bonds, show_caches, show_programs;
+static show_func show_bonds, show_caches, show_programs, show_sync;
 
 static const struct command {
     const char *name;
@@ -40,6 +41,7 @@ static const struct command {
     { "trackway/bond-show", show_bonds },
     { "trackway/cache-show", show_caches },
     { "trackway/program-show", show_programs },
+    { "trackway/ct-sync-show", show_sync },
 };
 
 static unixctl_cb_func run_command, show_metrics;
@@ -328,6 +330,13 @@ show_bonds(struct tw_datapath *dp, struct ds *ds)
 {
     put_title(dp, ds);
     tw_bond_format(dp, ds);
+}
+
+static void
+show_sync(struct tw_datapath *dp, struct ds *ds)
+{
+    put_title(dp, ds);
+    tw_ct_sync_format(dp, ds);
 }
 
 typedef void format_cache(const struct tw_cache *, const char *indent,

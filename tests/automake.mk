@@ -46,6 +46,7 @@ EXTRA_DIST += \
 	tests/system-persist.sh \
 	tests/system-ports.sh \
 	tests/system-settings.sh \
+	tests/system-standby.sh \
 	tests/system-throughput.sh \
 	tests/system-traffic.sh \
 	tests/system-traffic-device.sh \
@@ -276,6 +277,7 @@ check_PROGRAMS += \
 	tests/test-ct-joint \
 	tests/test-ct-life \
 	tests/test-ct-race \
+	tests/test-ct-replica \
 	tests/test-ct-save \
 	tests/test-ct-switch
 tests_test_ct_core_SOURCES = \
@@ -290,6 +292,10 @@ tests_test_ct_save_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-save.c
+tests_test_ct_replica_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-replica.c
 tests_test_ct_joint_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
