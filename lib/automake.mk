@@ -83,6 +83,13 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-helper-ftp.c \
 	lib/ct-helper-policy.c \
 	lib/ct-helper-policy.h \
+	lib/ct-helper-sip.c \
+	lib/ct-helper-sip.h \
+	lib/ct-helper-sip-message.c \
+	lib/ct-helper-sip-message.h \
+	lib/ct-helper-sip-nat.c \
+	lib/ct-helper-sip-sdp.c \
+	lib/ct-helper-sip-sdp.h \
 	lib/ct-helper-tftp.c \
 	lib/ct-mangle.c \
 	lib/ct-mangle.h \

@@ -39,6 +39,7 @@ static unsigned int run_refresh(struct ct_helper_call *,
                                 const struct ct_helper_match *,
                                 unsigned int seconds);
 static void run_set_timeout(struct ct_helper_call *, unsigned int seconds);
+static unsigned int run_setting(struct ct_helper_call *, enum ct_switch);
 static void run_count(struct ct_helper_call *, enum ct_counter);
 static void run_refuse(struct ct_helper_call *, enum ct_counter);
 
@@ -54,6 +55,7 @@ static const struct ct_helper_ops run_ops = {
     .forget = run_forget,
     .refresh = run_refresh,
     .set_timeout = run_set_timeout,
+    .setting = run_setting,
     .count = run_count,
     .refuse = run_refuse,
 };
@@ -98,6 +100,12 @@ void
 ct_helper_set_timeout(struct ct_helper_call *call, unsigned int seconds)
 {
     call->ops->set_timeout(call, seconds);
+}
+
+unsigned int
+ct_helper_setting(struct ct_helper_call *call, enum ct_switch s)
+{
+    return call->ops->setting(call, s);
 }
 
 void
@@ -192,6 +200,8 @@ begin(struct ct_help_run *run, struct ct_packet *packet)
     call->dir = packet->dir;
     call->both = ct_conn_status(packet->conn) & CT_DPIF_STATUS_SEEN_REPLY;
     call->nat = ct_conn_is_nat(packet->conn);
+    call->expected = (ct_conn_status(packet->conn)
+                      & CT_DPIF_STATUS_EXPECTED);
     call->state = help->state;
     call->ops = &run_ops;
     for (int dir = 0; dir < CT_DIR_MAX; dir++) {
@@ -316,6 +326,12 @@ run_set_timeout(struct ct_helper_call *call, unsigned int seconds)
 {
     ct_step_set_deadline(ct_help_run_cast(call)->packet,
                          call->now + seconds * 1000LL);
+}
+
+static unsigned int
+run_setting(struct ct_helper_call *call, enum ct_switch s)
+{
+    return ct_switch_get(call->ct, s);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "ct-conn.h"
 #include "ct-counters.h"
 #include "ct-seqadj.h"
+#include "ct-switch.h"
 #include "ct-tuple.h"
 
 struct ct;
@@ -77,6 +78,7 @@ struct ct_packet;
 
 #define CT_HELPERS                                                           \
     CT_HELPER(ftp)                                                           \
+    CT_HELPER(sip)                                                           \
     CT_HELPER(tftp)
 
 enum ct_helper_verdict {
@@ -103,6 +105,7 @@ struct ct_helper_call {
     struct ct_tuple tuples[CT_DIR_MAX];
     bool both;                  /* Both ends have been heard. */
     bool nat;                   /* It is translated. */
+    bool expected;              /* It was announced itself. */
     void *state;                /* helper->state_size bytes, zero at first. */
 
     const struct ct_helper_ops *ops;
@@ -174,6 +177,8 @@ unsigned int ct_helper_refresh(struct ct_helper_call *,
 /* Lets the connection end 'seconds' from now on, if no other packet comes. */
 void ct_helper_set_timeout(struct ct_helper_call *, unsigned int seconds);
 
+unsigned int ct_helper_setting(struct ct_helper_call *, enum ct_switch);
+
 void ct_helper_count(struct ct_helper_call *, enum ct_counter);
 
 /* Counts 'why'; returns CT_HELPER_DROP. */
@@ -192,6 +197,7 @@ struct ct_helper_ops {
                             const struct ct_helper_match *,
                             unsigned int seconds);
     void (*set_timeout)(struct ct_helper_call *, unsigned int seconds);
+    unsigned int (*setting)(struct ct_helper_call *, enum ct_switch);
     void (*count)(struct ct_helper_call *, enum ct_counter);
     void (*refuse)(struct ct_helper_call *, enum ct_counter);
 };

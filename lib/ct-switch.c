@@ -14,7 +14,7 @@
 
 static const struct {
     const char *name, *help;
-    uint8_t value, min, max;
+    uint16_t value, min, max;
 } switches[CT_N_SWITCHES] = {
 #define CT_SWITCH(ENUM, NAME, DEFAULT, MIN, MAX, HELP) \
     { NAME, HELP, DEFAULT, MIN, MAX },

@@ -15,7 +15,8 @@
  * ----
  * What the tracker does otherwise if it is told to.  But for half_open_drop
  * they are the kernel's sysctls net.netfilter.nf_conntrack_* of the same
- * names, with their defaults.  A command's value is over that of the
+ * names, and parameters of its module nf_conntrack_sip, with their
+ * defaults.  A command's value is over that of the
  * configuration, and that over the default.
  *
  * CT_SWITCH(ENUM, "name", default, least, most, "a sentence")
@@ -35,7 +36,13 @@
     CT_SWITCH(CHECKSUM, "checksum", 1, 0, 1,                                 \
               "packets with a bad transport checksum are invalid")           \
     CT_SWITCH(HALF_OPEN_DROP, "half_open_drop", 1, 0, 1,                     \
-              "half-open connections give way when a limit is reached")
+              "half-open connections give way when a limit is reached")      \
+    CT_SWITCH(SIP_DIRECT_SIGNALLING, "sip_direct_signalling", 1, 0, 1,       \
+              "only the registrar calls a registered phone")                 \
+    CT_SWITCH(SIP_DIRECT_MEDIA, "sip_direct_media", 1, 0, 1,                 \
+              "media go between the ends of the signalling alone")           \
+    CT_SWITCH(SIP_TIMEOUT, "sip_timeout", 3600, 1, 65535,                    \
+              "seconds that signalling lives behind its last packet")
 
 enum ct_switch {
 #define CT_SWITCH(ENUM, NAME, DEFAULT, MIN, MAX, HELP) CT_SWITCH_##ENUM,

@@ -72,7 +72,7 @@ struct ct {
     _Atomic uint32_t maxconns;              /* [A] */
     _Atomic uint32_t default_limit;         /* [A] 0: none. */
     _Atomic bool tcp_seq_chk;               /* [A] */
-    _Atomic uint8_t switches[CT_N_SWITCHES];    /* [A] In force. */
+    _Atomic uint16_t switches[CT_N_SWITCHES];   /* [A] In force. */
     _Atomic uint32_t next_expect_id;        /* [A] */
     _Atomic bool held;                      /* [A] Nothing expires:
                                              * ct-replica.h. */

@@ -247,6 +247,7 @@ check_PROGRAMS += \
 	tests/test-ct-expect \
 	tests/test-ct-help \
 	tests/test-ct-helper-ftp \
+	tests/test-ct-helper-sip \
 	tests/test-ct-seqadj
 tests_test_ct_expect_SOURCES = \
 	tests/ct-core-test.h \
@@ -262,6 +263,10 @@ tests_test_ct_helper_ftp_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-ftp.c
+tests_test_ct_helper_sip_SOURCES = \
+	tests/ct-helper-test.h \
+	tests/ct-test.h \
+	tests/test-ct-helper-sip.c
 tests_test_ct_seqadj_SOURCES = \
 	tests/ct-test.h \
 	tests/test-ct-seqadj.c
@@ -430,6 +435,7 @@ noinst_LIBRARIES += tests/fuzz/libfuzzmain.a
 tests_fuzz_libfuzzmain_a_SOURCES = tests/fuzz/fuzz-main.c
 check_PROGRAMS += \
 	tests/fuzz/fuzz-ct-frag \
+	tests/fuzz/fuzz-ct-helper-sip \
 	tests/fuzz/fuzz-ct-netlink \
 	tests/fuzz/fuzz-ct-packet \
 	tests/fuzz/fuzz-ct-rewrite \
@@ -439,6 +445,12 @@ check_PROGRAMS += \
 tests_fuzz_fuzz_ct_frag_SOURCES = tests/fuzz/ct-frag.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_frag_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_frag_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_sip_SOURCES = \
+	tests/ct-helper-test.h \
+	tests/fuzz/ct-helper-sip.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_sip_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_sip_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_netlink_SOURCES = tests/fuzz/ct-netlink.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_netlink_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_netlink_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

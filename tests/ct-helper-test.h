@@ -48,6 +48,7 @@ struct test_helper {
     uint16_t add_port;
     unsigned int n_known;       /* By forget and refresh. */
     bool refuse;                /* Nothing can be expected. */
+    unsigned int settings[CT_N_SWITCHES];       /* 0 at first. */
 };
 
 static inline union ct_inet_addr
@@ -147,6 +148,12 @@ test_helper_set_timeout(struct ct_helper_call *call, unsigned int seconds)
     test_helper_cast(call)->seconds = seconds;
 }
 
+static inline unsigned int
+test_helper_setting(struct ct_helper_call *call, enum ct_switch s)
+{
+    return test_helper_cast(call)->settings[s];
+}
+
 static inline void
 test_helper_count(struct ct_helper_call *call, enum ct_counter counter)
 {
@@ -163,6 +170,7 @@ test_helper_init(struct test_helper *t, const struct ct_helper *helper,
         .forget = test_helper_forget,
         .refresh = test_helper_refresh,
         .set_timeout = test_helper_set_timeout,
+        .setting = test_helper_setting,
         .count = test_helper_count,
         .refuse = test_helper_count,
     };
