@@ -40,6 +40,7 @@ EXTRA_DIST += \
 	tests/system-faults.sh \
 	tests/system-harness.sh \
 	tests/system-helper.sh \
+	tests/system-helper-sip.sh \
 	tests/system-metrics.sh \
 	tests/system-nat.sh \
 	tests/system-peers.sh \

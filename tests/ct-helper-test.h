@@ -207,7 +207,8 @@ test_helper_read(struct test_helper *t, uint32_t seq, const char *bytes,
     struct ct_helper_call *call = &t->call;
 
     free(t->copy);
-    t->copy = xmemdup(bytes, n ? n : 1);
+    t->copy = xmalloc(n ? n : 1);
+    memcpy(t->copy, bytes, n);
     t->n_asks = t->n_replaced = t->n_forgotten = t->n_refreshed = 0;
     t->seconds = 0;
     memset(t->counts, 0, sizeof t->counts);
