@@ -5,6 +5,7 @@
 DOC_SOURCE = \
 	Documentation/architecture.rst \
 	Documentation/conf.py \
+	Documentation/ct-protocol.rst \
 	Documentation/controllers.rst \
 	Documentation/features.rst \
 	Documentation/helpers.rst \
@@ -18,6 +19,7 @@ DOC_SOURCE = \
 	Documentation/testing.rst \
 	Documentation/tuning.rst \
 	Documentation/track-cache.rst \
+	Documentation/trackway-ct.rst \
 	Documentation/traffic.rst \
 	Documentation/tutorial.rst
 

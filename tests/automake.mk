@@ -241,7 +241,7 @@ tests_test_ct_query_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-query.c
-TESTSUITE_AT += tests/ct-query.at
+TESTSUITE_AT += tests/ct-query.at tests/trackway-ct.at
 
 # Helpers and expectations.
 check_PROGRAMS += \

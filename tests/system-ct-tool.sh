@@ -475,13 +475,13 @@ scale_turn() {
     forget_peak
     before=$(peak)
     ovs-appctl netdev-traffic/reset busy busy-peer
+    ovs-appctl netdev-traffic/start busy busy-peer
     lap >/dev/null
     "$@"
     seconds=$(lap)
     ovs-appctl netdev-traffic/stop busy busy-peer
     made=$(($(shown busy made) + $(shown busy-peer made)))
     delivered=$(($(shown busy delivered) + $(shown busy-peer delivered)))
-    ovs-appctl netdev-traffic/start busy busy-peer
     last_lost=$((made - delivered))
     last_extra=$(($(peak) - before))
     echo "$what seconds=$seconds extra_kB=$last_extra packets=$made" \
@@ -518,6 +518,7 @@ END
         add-port br0 busy-peer -- set interface busy-peer type=traffic \
             ofport_request=4 options:role=server options:peer=busy
     poll 60 phase_is busy steady
+    ovs-appctl netdev-traffic/stop busy busy-peer
     same "connections" "$(trackway-ct -C)" $((n + 1000))
     marked=$(trackway-ct -C -m 7)
 

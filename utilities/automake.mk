@@ -33,6 +33,21 @@ utilities_trackway_ct_SOURCES = \
 	utilities/trackway-ct-values.c \
 	utilities/trackway-ct-xml.c
 
+dist_man_MANS += utilities/trackway-ct.8
+
+# bash-completion loads a file by the name of its command.
+completiondir = $(datadir)/bash-completion/completions
+EXTRA_DIST += utilities/trackway-ct-completion.bash
+install-data-local: install-completion
+uninstall-local: uninstall-completion
+PHONY += install-completion uninstall-completion
+install-completion:
+	$(MKDIR_P) '$(DESTDIR)$(completiondir)'
+	$(INSTALL_DATA) '$(srcdir)/utilities/trackway-ct-completion.bash' \
+	    '$(DESTDIR)$(completiondir)/trackway-ct'
+uninstall-completion:
+	rm -f '$(DESTDIR)$(completiondir)/trackway-ct'
+
 EXTRA_DIST += \
 	utilities/quickstart \
 	utilities/trackway-demo
