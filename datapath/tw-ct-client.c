@@ -17,6 +17,7 @@
 #include "ct-query.h"
 #include "netlink.h"
 #include "openvswitch/poll-loop.h"
+#include "timeval.h"
 #include "tw-ct-server.h"
 #include "util.h"
 
@@ -36,6 +37,7 @@ tw_ct_client_create(int fd)
 
     client->fd = fd;
     client->may_change = peer_may_change(fd);
+    client->last_active = time_msec();
     ofpbuf_init(&client->in, CT_NL_MAX_MSG);
     ofpbuf_init(&client->out, CT_QUERY_OUT + CT_NL_MAX_MSG);
     return client;
@@ -115,6 +117,7 @@ send_some(struct tw_ct_client *client)
         if (n < 0) {
             return would_block(errno);
         }
+        client->last_active = time_msec();
         ofpbuf_pull(out, n);
         if (!out->size) {
             ofpbuf_clear(out);
@@ -143,6 +146,7 @@ receive(struct tw_ct_client *client, tw_ct_choose *choose)
         return would_block(errno);
     }
     in->size += n;
+    client->last_active = time_msec();
     return n > 0 && next_request(client, choose);
 }
 

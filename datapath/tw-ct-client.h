@@ -24,7 +24,15 @@ struct tw_ct_client {
     struct ct_query *query;     /* NULL: none. */
     struct ct *ct;              /* That it is about. */
     uint32_t seq;               /* Of the query. */
+    long long last_active;      /* time_msec(): something was read or sent. */
 };
+
+/* Is it neither asking nor being answered? */
+static inline bool
+tw_ct_client_is_idle(const struct tw_ct_client *client)
+{
+    return !client->query && !client->out.size;
+}
 
 /* Which tracker a request means; NULL and an errno value with a sentence, if
  * none. */

@@ -23,10 +23,16 @@
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "socket-util.h"
+#include "timeval.h"
 #include "tw-ct-client.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(tw_ct_server);
+
+/* With all places taken: how long a client may leave its answer unread, and
+ * how often it is looked whether there is a place. */
+#define PATIENCE_MS 5000
+#define FULL_WAIT_MS 100
 
 /* Held while clients have their turns. */
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
@@ -48,6 +54,7 @@ static struct server {
 
 static void *server_main(void *);
 static void accept_all(void) OVS_REQUIRES(mutex);
+static bool end_silent(void) OVS_REQUIRES(mutex);
 static void run_clients(void) OVS_REQUIRES(mutex);
 static void wait_for_something(void);
 static void end_client(struct tw_ct_client *) OVS_REQUIRES(mutex);
@@ -146,7 +153,7 @@ server_main(void *aux OVS_UNUSED)
 static void
 accept_all(void)
 {
-    while (n_clients < TW_CT_MAX_CLIENTS) {
+    while (n_clients < TW_CT_MAX_CLIENTS || end_silent()) {
         int fd = accept(server.fd, NULL, NULL);
 
         if (fd < 0) {
@@ -159,6 +166,31 @@ accept_all(void)
         ovs_list_push_back(&clients, &tw_ct_client_create(fd)->node);
         n_clients++;
     }
+}
+
+/* Makes room for another client: of those that ask nothing, or do not take
+ * their answer, the one that has been silent longest goes.  False if nobody
+ * waits, or all are at work. */
+static bool
+end_silent(void)
+{
+    struct pollfd waiting = { .fd = server.fd, .events = POLLIN };
+    struct tw_ct_client *client, *silent = NULL;
+    long long patience = time_msec() - PATIENCE_MS;
+
+    if (poll(&waiting, 1, 0) != 1) {
+        return false;
+    }
+    LIST_FOR_EACH (client, node, &clients) {
+        if ((tw_ct_client_is_idle(client) || client->last_active < patience)
+            && (!silent || client->last_active < silent->last_active)) {
+            silent = client;
+        }
+    }
+    if (silent) {
+        end_client(silent);
+    }
+    return silent != NULL;
 }
 
 static void
@@ -184,6 +216,8 @@ wait_for_something(void)
     }
     if (n_clients < TW_CT_MAX_CLIENTS) {
         poll_fd_wait(server.fd, POLLIN);
+    } else {
+        poll_timer_wait(FULL_WAIT_MS);
     }
     latch_wait(&server.exit);
 }

@@ -29,7 +29,8 @@ struct ct;
  *   any of its work.
  * - A client costs TW_CT_CLIENT_MEMORY bytes, whatever it asks: an answer that
  *   is not read is not continued.
- * - Clients take turns.
+ * - Clients take turns.  Of TW_CT_MAX_CLIENTS one that is silent makes room
+ *   for another.
  *
  * Threads: main thread.  tw_ct_server_add() and tw_ct_server_remove() may be
  * called when there is no server, and wait for no more than one turn of it. */

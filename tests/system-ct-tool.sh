@@ -397,6 +397,21 @@ scenario_ct_tool_who() {
         matches "$command" "$(cat err)" "only root and the daemon's own user"
     done
     same "nothing done" "$(trackway-ct -C -m 0)" 1
+
+    # Who says nothing, or nonsense, keeps nobody out.
+    serve client idle.log python3 -u -c '
+import socket, sys, time
+socks = []
+for i in range(80):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    if i % 4 == 0:
+        s.sendall(b"nonsense, and more of it" * 100)
+    socks.append(s)
+print("ready", flush=True)
+time.sleep(1000)' "$socket"
+    same "others" "$(nobody -C)" 1
+    same "others" "$(trackway-ct -C)" 1
     stop_vswitchd
     start_vswitchd --ct-socket="$NS_DIR/other.sock" --ct-socket-mode=666
     same "mode" "$(stat -c %a "$NS_DIR/other.sock")" 666

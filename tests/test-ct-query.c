@@ -8,6 +8,9 @@
 #include "ct-change.h"
 #include "ct-filter.h"
 #include "ct-joint.h"
+#include "ct-nat.h"
+#include "ct-nat-port.h"
+#include "ct-nat-search.h"
 #include "ct-netlink.h"
 #include "ct-query.h"
 #include "ct-zone.h"
@@ -298,6 +301,7 @@ test_change(void)
 
     setup();
     assert(state(udp, &commit) & CS_NEW);
+    advance(200);               /* Its deadline is on the wheel. */
     begin(IPCTNL_MSG_CT_NEW, NLM_F_ECHO);
     put_udp_tuple(CTA_TUPLE_ORIG, 1, 2, 1000, 53);
     nl_msg_put_be32(&request, CTA_MARK, htonl(0xff));
@@ -388,6 +392,25 @@ put_new(uint16_t sport, uint16_t nat_sport, uint32_t timeout)
     nl_msg_put_be16(&request, CTA_ZONE, htons(1));
 }
 
+/* Does a connection hold that port of host 99 in zone 1? */
+static bool
+is_held(uint16_t port)
+{
+    const struct ct_tuple to = {
+        .src.ip = test_ip(99), .src_port = htons(port), .proto = IPPROTO_UDP,
+    };
+    struct ct_nat_pools *pools = ct_get_nat(ct)->pools;
+    struct ct_nat_pool_key key;
+    struct ct_nat_pool *pool;
+
+    ct_nat_pool_key_init(&key, 1, &to);
+    pool = ct_nat_port_reserve(pools, &key, port);
+    if (pool) {
+        ct_nat_port_release(pool, port);
+    }
+    return !pool;
+}
+
 static void
 test_create(void)
 {
@@ -407,6 +430,7 @@ test_create(void)
     /* It holds its translated port: the next one gets another. */
     put_new(1001, 4000, 100);
     assert(!ask());
+    assert(is_held(4000) && !is_held(4001));
     any_port.nat.have_port = true;
     any_port.nat.min_port = 4000;
     any_port.nat.max_port = 4001;
@@ -421,6 +445,7 @@ test_create(void)
     /* It expires, and then the port is free. */
     advance(101 * 1000);
     assert(ct_get_nconns(ct) == 0);
+    assert(!is_held(4000));
     s.sport = 1003;
     assert(state(s, &any_port) & CS_NEW);
     assert(!ct_flush(ct, NULL, NULL));
@@ -463,6 +488,8 @@ test_tcp(void)
     assert(!ask());
     assert(state(segment(back(tcp), TCP_ACK, 9000, 7000), &look) == RPL);
     assert(state(segment(tcp, TCP_ACK, 7000, 9000), &look) == EST);
+    /* Nobody has seen its windows' scale: none is checked. */
+    assert(state(segment(tcp, TCP_ACK, 70000000, 9000), &look) == EST);
     assert(dump_first(-1, &e));
     assert(e.protoinfo.tcp.state_orig == CT_DPIF_TCPS_ESTABLISHED);
     assert(e.status & CT_DPIF_STATUS_ASSURED);
