@@ -202,10 +202,12 @@ test_damaged(void)
         size_t size = (i & 4 ? random_range(buf.size - NLMSG_HDRLEN)
                        + NLMSG_HDRLEN : buf.size);
         ofpbuf_use_data(&cut, xmemdup(buf.data, size), size);
-        ((uint8_t *) cut.data)[NLMSG_HDRLEN
-                               + random_range(size - NLMSG_HDRLEN + 1)
-                               % MAX(size - NLMSG_HDRLEN, 1)]
-            ^= size > NLMSG_HDRLEN ? 1 << random_range(8) : 0;
+        if (size > NLMSG_HDRLEN) {
+            uint8_t *payload = (uint8_t *) cut.data + NLMSG_HDRLEN;
+
+            payload[random_range(size - NLMSG_HDRLEN)]
+                ^= 1 << random_range(8);
+        }
         if (!ct_nl_get_conn(&cut, &conn)
             && conn.given & CT_NL_BIT(CTA_TUPLE_ORIG)) {
             struct ct_nl_conn again;

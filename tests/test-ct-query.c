@@ -93,7 +93,7 @@ static void
 setup(void)
 {
     ofpbuf_init(&request, 0);
-    ofpbuf_init(&answer, 0);
+    ofpbuf_init(&answer, 4 * 1024 * 1024);
 }
 
 static void
