@@ -463,6 +463,36 @@ for i in range(20000):
     matches "refused" "$(cat err)" "is ovs-vswitchd of Trackway running"
 }
 
+# The datapath goes while it is listed: the client is told, and the daemon goes
+# on, with a new one.
+scenario_ct_tool_datapath() {
+    local pid
+
+    both_track v4
+    python3 -c '
+for i in range(20000):
+    print("-A -p udp -s 10.%d.%d.1 -d 10.1.1.2 --sport %d --dport 9 -t 900"
+          % (i >> 8 & 255, i & 255, i + 1))' >many
+    trackway-ct -R many
+    mkfifo pipe
+    trackway-ct -L >pipe 2>gone.err &
+    pid=$!
+    exec 8<pipe
+    read -r line <&8
+    ovs-vsctl del-br br0
+    cat <&8 >rest &
+    if wait $pid; then
+        fail "an incomplete list and exit code 0"
+    fi
+    exec 8<&-
+    matches "datapath" "$(cat gone.err)" "the datapath has gone"
+    within "lines" "$(wc -l <rest)" 1 19998
+    refute trackway-ct -C 2>err
+    matches "no datapath" "$(cat err)" "no datapath of type trackway"
+    add_bridge br0
+    same "a new one" "$(trackway-ct -C)" 0
+}
+
 # Seconds since the last call, with milliseconds.
 lap() {
     local now=${EPOCHREALTIME/./}
