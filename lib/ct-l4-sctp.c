@@ -416,7 +416,7 @@ first_tags(const struct ct_packet *packet, struct ct_sctp *sctp)
             sctp->vtag[CT_DIR_REPLY] = chunk.init_tag;
         } else if (chunk.type == HEARTBEAT) {
             sctp->vtag[CT_DIR_ORIGINAL] = packet_vtag(packet);
-        } else {
+        } else if (chunk.type == SHUTDOWN_ACK) {
             /* Out of the blue: what answers it reflects the tag (section
              * 8.4). */
             sctp->vtag[CT_DIR_REPLY] = packet_vtag(packet);

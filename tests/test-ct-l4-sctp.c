@@ -72,6 +72,22 @@ static const struct event repeated_init[] = {
     { NULL, false, 0, 0 },
 };
 
+/* Whose answer reflects the tag is a SHUTDOWN_ACK; of a HEARTBEAT_ACK, or what
+ * stands beside a HEARTBEAT, the kernel does not believe that. */
+static const struct event out_of_the_blue[] = {
+    { "> bbbb 8", true, S(SHUTDOWN_ACK_SENT) },
+    { "< aaaa 14/1", false, KEEP(SHUTDOWN_ACK_SENT) },
+    { "< bbbb 14", true, S(CLOSED) },
+    { NULL, false, 0, 0 },
+};
+
+static const struct event heartbeat_ack_first[] = {
+    { "> bbbb 5", true, S(CLOSED) },
+    { "< bbbb 6", false, KEEP(CLOSED) },
+    { "< bbbb 6/1", true, S(CLOSED) },
+    { NULL, false, 0, 0 },
+};
+
 static void
 put_chunks(struct test_packet *p, const char *text, bool ipv6)
 {
@@ -242,6 +258,8 @@ main(void)
     RUN(reflected_abort);
     RUN(second_path);
     RUN(repeated_init);
+    RUN(out_of_the_blue);
+    RUN(heartbeat_ack_first);
     test_opens();
     test_damaged();
     return 0;
