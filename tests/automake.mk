@@ -503,14 +503,20 @@ tests_test_ct_oracle_SOURCES = \
 	tests/test-ct-oracle.c
 EXTRA_DIST += \
 	tests/oracle/compare.py \
+	tests/oracle/forwarded.py \
 	tests/oracle/frame.py \
 	tests/oracle/generate.py \
 	tests/oracle/kernel.py \
+	tests/oracle/network.py \
 	tests/oracle/outcome.py \
 	tests/oracle/rules.py \
 	tests/oracle/run \
 	tests/oracle/script.py \
 	tests/oracle/shrink.py \
+	tests/oracle/talk_datagrams.py \
+	tests/oracle/talk_ftp.py \
+	tests/oracle/talk_sctp.py \
+	tests/oracle/talk_tcp.py \
 	tests/oracle/trackway.py
 
 PHONY += check-oracle

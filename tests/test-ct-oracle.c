@@ -14,18 +14,24 @@
 #include <config.h>
 
 #include "ct-dump.h"
+#include "ct-expect.h"
 #include "ct-hash.h"
+#include "ct-helper.h"
 #include "ct-joint.h"
 #include "ct-l4-tcp.h"
 #include "ct-l4.h"
 #include "ct-table.h"
 #include "ct-zone.h"
+#include "ct.h"
+#include "ipf.h"
 
 #include "ct-core-test.h"
 
 #define MAX_PACKET 4096
 #define N_TUPLES 2
-#define POLICY 1
+#define N_EXPECTS 8
+#define MAX_FRAGMENTS 5000      /* As many as ipf takes. */
+#define MIN_FRAGMENT 400        /* As few bytes as ipf takes. */
 
 /* A tuple on the wire.  ICMP: the identifier is in both ports. */
 struct wire_tuple {
@@ -44,7 +50,9 @@ struct wire_request {
     int64_t msec;               /* Since the first. */
     uint8_t from_server;
     uint8_t nat;                /* 0: none, 1: snat, 2: dnat. */
-    uint8_t pad[6];
+    uint8_t expects;            /* Tell of expectations too. */
+    uint8_t pad[5];
+    char helper[CT_HELPER_NAME_LEN];        /* "" for none. */
     uint8_t nat_addr[16];
     struct wire_tuple tuples[N_TUPLES];     /* To look for afterwards. */
 };
@@ -55,23 +63,32 @@ struct wire_conn {
     uint8_t flags[2];
     uint8_t wscale[2];
     uint8_t pad[2];
+    ovs_be32 vtag[2];
     uint32_t status;
     uint32_t timeout;           /* In seconds. */
     struct wire_tuple tuples[2];
 };
 
-struct wire_answer {
-    uint32_t size;              /* Of the packet that follows; 0: dropped. */
-    uint32_t ct_state;
-    uint32_t fast_differs;      /* The fast path would have differed. */
-    uint32_t fast;              /* It knew the packet. */
-    struct wire_conn conns[N_TUPLES];
+/* Of the first of the connections. */
+struct wire_expect {
+    struct wire_tuple tuple;
+    uint32_t timeout;           /* In seconds. */
+    uint8_t any_src;
+    uint8_t permanent;
+    uint8_t pad[2];
 };
 
-static const int attrs[] = {
-#define CT_TIMEOUT(ENUM, NAME, SECONDS, ATTR) ATTR,
-    CT_TIMEOUTS
-#undef CT_TIMEOUT
+/* The packets that came out follow, each behind its size. */
+struct wire_answer {
+    uint32_t n_out;             /* 0: dropped, or kept.  More than 1: the
+                                 * fragments of a datagram. */
+    uint32_t ct_state;          /* Of the first. */
+    uint32_t states_differ;     /* Not of all. */
+    uint32_t fast_differs;      /* The fast path would have differed. */
+    uint32_t fast;              /* It knew the packet. */
+    uint32_t n_expects;
+    struct wire_conn conns[N_TUPLES];
+    struct wire_expect expects[N_EXPECTS];
 };
 
 static const uint32_t seconds[] = {
@@ -83,18 +100,16 @@ static const uint32_t seconds[] = {
 static void
 set_timeouts(uint32_t longer)
 {
-    struct ct_dpif_timeout_policy tp = { .id = POLICY };
+    struct ct_timeout_setting setting = { .present = 0 };
 
     for (int i = 0; i < CT_N_TIMEOUTS; i++) {
-        if (attrs[i] >= 0) {
-            tp.present |= 1u << attrs[i];
-            tp.attrs[attrs[i]] = seconds[i] + longer;
+        /* This one cannot be set in the kernel. */
+        if (i != CT_TIMEOUT_TCP_SYN_SENT2) {
+            setting.present |= UINT64_C(1) << i;
+            setting.seconds[i] = seconds[i] + longer;
         }
     }
-    /* The kernel's cannot be set. */
-    tp.attrs[CT_DPIF_TP_ATTR_TCP_SYN_SENT2]
-        = seconds[CT_TIMEOUT_TCP_SYN_SENT2];
-    assert(!ct_timeout_policy_set(ct, &tp));
+    ct_timeouts_set(ct, -1, CT_SET_BY_COMMAND, &setting);
 }
 
 static struct dp_packet *
@@ -111,8 +126,9 @@ packet_of(const uint8_t *bytes, size_t size)
 static struct ct_request
 request_of(const struct wire_request *r, bool ipv6)
 {
-    struct ct_request q = { .commit = true, .timeout_policy = POLICY };
+    struct ct_request q = { .commit = true };
 
+    ovs_strlcpy(q.helper, r->helper, sizeof q.helper);
     if (r->nat) {
         q.nat.kind = (r->from_server ? CT_NAT_EXISTING
                       : r->nat == 1 ? CT_NAT_SRC : CT_NAT_DST);
@@ -199,6 +215,9 @@ describe(struct ct_conn *conn, struct wire_conn *w)
             w->wscale[dir] = ct_tcp_wscale(&copy, dir);
         }
     }
+    for (int dir = 0; conn->key.proto == IPPROTO_SCTP && dir < 2; dir++) {
+        w->vtag[dir] = copy.sctp.vtag[dir];
+    }
     for (int dir = 0; dir < 2; dir++) {
         ct_conn_tuple(conn, dir, &t);
         tuple_to_wire(&t, &w->tuples[dir]);
@@ -231,7 +250,8 @@ try_fast(struct dp_packet *p, const struct ct_request *request,
     fast->conn = ct_table_find(ct_zone_table(zone), &packet.tuple,
                                &packet.key, &packet.inverse, packet.hash,
                                &packet.dir);
-    if (!fast->conn || !ct_conn_lives(fast->conn, now)) {
+    if (!fast->conn || !ct_conn_lives(fast->conn, now)
+        || ct_conn_help(fast->conn)) {
         return;
     }
     packet.zone = ct_zone_get(ct, 0);
@@ -256,38 +276,89 @@ fast_differs(const struct fast *fast)
                 || memcmp(a->tcp, b->tcp, sizeof a->tcp)));
 }
 
+/* Expectations. */
+
+static void
+describe_expectations(const struct ct_conn *parent, struct wire_answer *a)
+{
+    struct ct_expects *expects = &ct_zone_get(ct, 0)->expects;
+    struct ct_expectation *e;
+
+    ct_spin_lock(&expects->lock);
+    HMAP_FOR_EACH (e, node, &expects->by_dst) {
+        if (e->parent == parent && e->expires > now
+            && a->n_expects < N_EXPECTS) {
+            struct wire_expect *w = &a->expects[a->n_expects++];
+
+            tuple_to_wire(&e->tuple, &w->tuple);
+            w->timeout = (e->expires - now) / 1000;
+            w->any_src = e->any_src;
+            w->permanent = e->permanent;
+        }
+    }
+    ct_spin_unlock(&expects->lock);
+}
+
+/* A packet on its way. */
+
+static void
+answer_packets(const struct dp_packet_batch *batch, struct wire_answer *a)
+{
+    struct dp_packet *p;
+
+    a->n_out = dp_packet_batch_size(batch);
+    DP_PACKET_BATCH_FOR_EACH (i, p, batch) {
+        if (!i) {
+            a->ct_state = p->md.ct_state;
+        }
+        a->states_differ |= p->md.ct_state != a->ct_state;
+    }
+}
+
+static void
+write_answer(const struct wire_answer *a, struct dp_packet_batch *batch)
+{
+    struct dp_packet *p;
+
+    assert(fwrite(a, sizeof *a, 1, stdout) == 1);
+    DP_PACKET_BATCH_FOR_EACH (i, p, batch) {
+        uint32_t size = dp_packet_size(p);
+
+        assert(fwrite(&size, sizeof size, 1, stdout) == 1);
+        assert(fwrite(dp_packet_data(p), size, 1, stdout) == 1);
+    }
+    dp_packet_delete_batch(batch, true);
+}
+
 static void
 answer(const struct wire_request *r, struct dp_packet *p)
 {
-    struct wire_answer a;
-
-    memset(&a, 0, sizeof a);
     bool ipv6 = dp_packet_size(p) > 13
                 && ((uint8_t *) dp_packet_data(p))[12] == 0x86;
     ovs_be16 dl_type = htons(ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
     const struct ct_request request = request_of(r, ipv6);
+    struct dp_packet_batch batch;
+    struct wire_answer a;
     struct fast fast;
 
+    memset(&a, 0, sizeof a);
     try_fast(p, &request, dl_type, &fast);
-    p = test_ct(ct, p, ipv6, &request, now);
+    dp_packet_batch_init_packet(&batch, p);
+    ct_execute(ct, &batch, dl_type, &request, now);
+    answer_packets(&batch, &a);
     a.fast = fast.timeout != 0;
     a.fast_differs = fast_differs(&fast);
-    if (p) {
-        a.size = dp_packet_size(p);
-        a.ct_state = p->md.ct_state;
-    }
     for (int i = 0; i < N_TUPLES; i++) {
         struct ct_conn *conn = find(&r->tuples[i]);
 
         if (conn) {
             describe(conn, &a.conns[i]);
+            if (!i && r->expects) {
+                describe_expectations(conn, &a);
+            }
         }
     }
-    assert(fwrite(&a, sizeof a, 1, stdout) == 1);
-    if (p) {
-        assert(fwrite(dp_packet_data(p), a.size, 1, stdout) == 1);
-        dp_packet_delete(p);
-    }
+    write_answer(&a, &batch);
 }
 
 int
@@ -300,6 +371,9 @@ main(int argc, char *argv[])
 
     set_program_name(argv[0]);
     start();
+    ipf_set_max_nfrags(ct_ipf(ct), MAX_FRAGMENTS);
+    ipf_set_min_frag(ct_ipf(ct), false, MIN_FRAGMENT);
+    ipf_set_min_frag(ct_ipf(ct), true, MIN_FRAGMENT);
     ct_set_tcp_seq_chk(ct, argc < 2 || strcmp(argv[1], "--wrong"));
     first = now;
     set_timeouts(0);

@@ -1,11 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where two outcomes of a packet differ."""
 
+import frame
 import rules
 
 
+CLOCK = 20                      # By so many ms clocks may differ at best.
+# A packet for which the kernel took longer, in seconds, may have met another
+# connection than ours: one of the two may have been over.
+LATE = 1
+
+
+class Lateness:
+    """How much later than it was told the kernel may have looked at a packet,
+    in seconds: at the one that set a timeout, and at the one after which the
+    timeout is asked for."""
+
+    def __init__(self, before, now):
+        self.before = before
+        self.now = now
+
+
+PUNCTUAL = Lateness(0, 0)
+
+
 def same_timeout(theirs, ours, late):
-    return -1 <= ours - theirs <= 1 + late
+    return -1 - late.before <= ours - theirs <= 1 + late.now
 
 
 def compare_connections(theirs, ours, late):
@@ -24,17 +44,27 @@ def compare_connections(theirs, ours, late):
         out.append("tuples")
     if theirs.tcp != ours.tcp:
         out.append("tcp")
+    if theirs.vtags != ours.vtags:
+        out.append("tags")
     return out
 
 
-def compare(theirs, ours):
+def same_expectations(theirs, ours, late):
+    return ([e.key() for e in theirs] == [e.key() for e in ours]
+            and all(same_timeout(a.timeout, b.timeout, late)
+                    for a, b in zip(theirs, ours)))
+
+
+def compare(theirs, ours, late=PUNCTUAL):
     out = []
     if theirs.state != ours.state:
         out.append("state")
     if theirs.data != ours.data:
         out.append("packet")
     for a, b in zip(theirs.conns, ours.conns):
-        out += compare_connections(a, b, theirs.late)
+        out += compare_connections(a, b, late)
+    if not same_expectations(theirs.expects, ours.expects, late):
+        out.append("expectations")
     if ours.fast_differs:
         out.append("fast path")
     return out
@@ -60,38 +90,87 @@ class Difference:
 
 class Verdict:
     """Packets that agree, that do not, and that were not compared because an
-    earlier one of their conversation was explained by a rule which says that
-    what follows may differ."""
+    earlier one of their conversation was late or was explained by a rule which
+    says that what follows may differ."""
 
     def __init__(self):
         self.passed = self.failed = self.skipped = self.fast = 0
+        self.late = 0           # Conversations.
         self.differences = []
         self.by_rule = {}
 
 
-def judge(script, record, outcomes):
+class Past:
+    """What was seen of a conversation so far."""
+
+    def __init__(self):
+        self.late = 0           # The most that a packet of it was.
+        self.parts = {}         # Fragments by datagram.
+        self.times = []         # In milliseconds.
+
+    def parts_before(self, packet):
+        """Of the datagram of 'packet', which then has been seen too."""
+        parts = self.parts.setdefault((packet.reply, packet.get("id")), [])
+        before = list(parts)
+        if packet.part():
+            parts.append(packet.part())
+        return before
+
+
+class Judge:
     """After a difference the rest of its conversation is skipped: it would
     differ for that reason alone."""
-    verdict, over, past = Verdict(), set(), {}
-    for (packet, _, theirs, _, _), ours in zip(record, outcomes):
+
+    def __init__(self, script):
+        self.script = script
+        self.verdict = Verdict()
+        self.over = set()       # Numbers of conversations.
+        self.past = {}
+        self.owners = {}
+        for packet in script.packets():
+            port = frame.port_of(packet.conn)
+            self.owners.setdefault(port, set()).add(packet.conn.number)
+
+    def packet(self, packet, theirs, ours, msec):
         number = packet.conn.number
-        before = past.get(number)
-        past[number] = theirs, ours, packet
-        verdict.fast += ours.fast
-        if number in over:
-            verdict.skipped += 1
-            continue
-        what = compare(theirs, ours)
-        if not what:
-            verdict.passed += 1
-            continue
-        rule = rules.explains(rules.Case(script, packet, what, theirs, ours,
-                                         before))
-        if rule:
-            verdict.by_rule[rule] = verdict.by_rule.get(rule, 0) + 1
-            verdict.skipped += 1
+        past = self.past.setdefault(number, Past())
+        late, parts = (Lateness(past.late, theirs.late),
+                       past.parts_before(packet))
+        past.late = max(past.late, theirs.late)
+        self.verdict.fast += ours.fast
+        if theirs.late > LATE and number not in self.over:
+            self.over.add(number)
+            self.verdict.late += 1
+        if number in self.over:
+            self.verdict.skipped += 1
+            return
+        what = compare(theirs, ours, late)
+        if what:
+            case = rules.Case(self.script, packet, what, theirs, ours)
+            case.parts = parts
+            case.ages = [msec - t for t in past.times]
+            case.owners = self.owners
+            case.slack = CLOCK + 1000 * (late.before + late.now)
+            self.difference(case)
         else:
-            verdict.failed += 1
-            verdict.differences.append(Difference(packet, what, theirs, ours))
-        over.add(number)
-    return verdict
+            self.verdict.passed += 1
+        past.times.append(msec)
+
+    def difference(self, case):
+        rule = rules.explains(case)
+        self.over |= rules.over(rule, case)
+        if rule:
+            n = self.verdict.by_rule.get(rule, 0)
+            self.verdict.by_rule[rule] = n + 1
+            self.verdict.skipped += 1
+        else:
+            self.verdict.failed += 1
+            self.verdict.differences.append(Difference(
+                case.packet, case.what, case.theirs, case.ours))
+
+
+def judge(script, record, outcomes):
+    of_script = Judge(script)
+    for (packet, _, theirs, msec, _), ours in zip(record, outcomes):
+        of_script.packet(packet, theirs, ours, msec)
+    return of_script.verdict

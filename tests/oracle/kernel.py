@@ -10,22 +10,27 @@ when send() returns, or at least before the next.
 """
 
 import ctypes
+import functools
 import os
 import socket
 import struct
 import subprocess
 import time
 
+import forwarded
 import frame
-from outcome import Connection, NAMES, Outcome
+from outcome import Connection, Expectation, NAMES, Outcome
 
 CLONE_NEWNET = 0x40000000
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
-NETLINK_NETFILTER, NFNL_CTNETLINK = 12, 1 << 8
+NETLINK_NETFILTER, NFNL_CTNETLINK, NFNL_CTNETLINK_EXP = 12, 1 << 8, 2 << 8
 MSG_NEW, MSG_GET, MSG_DELETE = range(3)
-NLM_F_REQUEST, NLM_F_ACK, NLMSG_ERROR = 1, 4, 2
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 1, 4, 0x300
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+EXPECT_PERMANENT = 1
 NLA_F_NESTED = 0x8000
+FRAGMENT_TIME = 15              # Seconds.
 SENTINELS = range(0xfff1, 0x10000)     # Numbers of their own.
 SENTINEL_PROTO = 253
 
@@ -36,8 +41,15 @@ TIMEOUTS = {
     "tcp_timeout_time_wait": 120, "tcp_timeout_close": 10,
     "tcp_timeout_max_retrans": 300, "tcp_timeout_unacknowledged": 300,
     "udp_timeout": 30, "udp_timeout_stream": 180, "icmp_timeout": 30,
-    "icmpv6_timeout": 30,
+    "icmpv6_timeout": 30, "generic_timeout": 600, "gre_timeout": 30,
+    "gre_timeout_stream": 180, "sctp_timeout_closed": 10,
+    "sctp_timeout_cookie_wait": 3, "sctp_timeout_cookie_echoed": 3,
+    "sctp_timeout_established": 210, "sctp_timeout_shutdown_sent": 3,
+    "sctp_timeout_shutdown_recd": 3, "sctp_timeout_shutdown_ack_sent": 3,
+    "sctp_timeout_heartbeat_sent": 30,
 }
+# Helpers: protocol and the server's port that nft tells them by.
+HELPERS = {"ftp": ("tcp", 21), "tftp": ("udp", 69)}
 STATES = dict((number | reply << 3, name + ("-r" if reply else ""))
               for name, number in NAMES.items() for reply in (0, 1))
 
@@ -65,6 +77,17 @@ def write_sysctl(name, value):
         raise Unavailable("%s: %s" % (name, error))
 
 
+def helper_rules():
+    lines, rules = [], []
+    for name, (proto, port) in HELPERS.items():
+        lines.append('ct helper %s { type "%s" protocol %s; }'
+                     % (name, name, proto))
+        rules.append('iifname a %s dport %d ct helper set "%s"'
+                     % (proto, port, name))
+    return lines + ["chain help {", "type filter hook prerouting priority 0;",
+                    *rules, "}"]
+
+
 def nft_rules(ip, nat):
     word = "ip" if ip == 4 else "ip6"
     lines = ["table %s oracle {" % word, "chain early {",
@@ -85,6 +108,7 @@ def nft_rules(ip, nat):
                              "accept" % (state, direction, word,
                                          number | reply << 3))
     lines.append("}")
+    lines += helper_rules()
     if nat != "none":
         lines += ["chain nat {", "type nat hook %s;" % {
             "snat": "postrouting priority srcnat",
@@ -112,6 +136,7 @@ def attrs(data):
     return out
 
 
+@functools.lru_cache(1 << 16)
 def tuple_attr(ip, proto, t):
     src, dst, sport, dport = t
     at = 1 if ip == 4 else 3
@@ -123,18 +148,19 @@ def tuple_attr(ip, proto, t):
         body += attr(at, struct.pack("!H", sport))
         body += attr(at + 1, bytes((8 if ip == 4 else 128,)))
         body += attr(at + 2, b"\0")
-    else:
+    elif proto != "other":
         body += attr(2, struct.pack("!H", sport))
         body += attr(3, struct.pack("!H", dport))
     return attr(1 | NLA_F_NESTED, attr(1 | NLA_F_NESTED, addresses)
                 + attr(2 | NLA_F_NESTED, body))
 
 
-def message(kind, flags, family, body=b""):
-    return struct.pack("=IHHIIBBH", 20 + len(body), NFNL_CTNETLINK | kind,
+def message(kind, flags, family, body=b"", subsystem=NFNL_CTNETLINK):
+    return struct.pack("=IHHIIBBH", 20 + len(body), subsystem | kind,
                        NLM_F_REQUEST | flags, 1, 0, family, 0, 0) + body
 
 
+@functools.lru_cache(1 << 16)
 def parse_tuple(data):
     t = attrs(data)
     addresses, proto = attrs(t[1]), attrs(t[2])
@@ -143,23 +169,40 @@ def parse_tuple(data):
     if identifier:
         number = int.from_bytes(identifier, "big")
         return src, dst, number, number, (proto.get(5) or proto.get(8))[0]
-    return (src, dst, int.from_bytes(proto[2], "big"),
-            int.from_bytes(proto[3], "big"), 0)
+    return (src, dst, int.from_bytes(proto.get(2, b"\0"), "big"),
+            int.from_bytes(proto.get(3, b"\0"), "big"), 0)
+
+
+@functools.lru_cache(1 << 16)
+def parse_protocol(data):
+    """(state, tcp, vtags) of a connection."""
+    info = attrs(data)
+    if 1 in info:
+        t = attrs(info[1])
+        return t[1][0], (t[4][0], t[5][0], t[2][0], t[3][0]), None
+    if 3 in info:
+        t = attrs(info[3])
+        return t[1][0], None, tuple(int.from_bytes(t[i], "big")
+                                    for i in (2, 3))
+    return 0, None, None
 
 
 def parse_connection(data):
     a = attrs(data)
-    state, tcp = 0, None
-    info = attrs(a.get(4, b""))
-    if 1 in info:
-        t = attrs(info[1])
-        state = t[1][0]
-        tcp = t[4][0], t[5][0], t[2][0], t[3][0]
-    elif 3 in info:
-        state = attrs(info[3])[1][0]
+    state, tcp, vtags = parse_protocol(a.get(4, b""))
     return Connection(state, int.from_bytes(a[3], "big"),
                       int.from_bytes(a.get(7, b"\0"), "big"),
-                      [parse_tuple(a[1]), parse_tuple(a[2])], tcp)
+                      [parse_tuple(a[1]), parse_tuple(a[2])], tcp, vtags)
+
+
+def parse_expectation(data):
+    a = attrs(data)
+    src, dst, _, dport, _ = parse_tuple(a[2])
+    if not any(parse_tuple(a[3])[0]):
+        src = None
+    return Expectation((src, dst, 0, dport), bool(
+        int.from_bytes(a[8], "big") & EXPECT_PERMANENT),
+        int.from_bytes(a[4], "big"))
 
 
 class Kernel:
@@ -167,6 +210,7 @@ class Kernel:
         self.rules = None
         self.longer = None
         self.next_number = self.next_sentinel = 0
+        self.datagrams = {}
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.unshare(CLONE_NEWNET):
@@ -188,21 +232,42 @@ class Kernel:
             write_sysctl("ipv4/conf/%s/rp_filter" % name, 0)
             write_sysctl("ipv4/conf/%s/send_redirects" % name, 0)
         write_sysctl("ipv4/ip_forward", 1)
+        # Fragments of many datagrams of one host may come between.
+        write_sysctl("ipv4/ipfrag_max_dist", 0)
+        # What stays incomplete is gone when its number is used again.
+        write_sysctl("ipv4/ipfrag_time", FRAGMENT_TIME)
+        write_sysctl("netfilter/nf_conntrack_frag6_timeout", FRAGMENT_TIME)
         write_sysctl("ipv6/conf/all/forwarding", 1)
         run("ip link set dev lo up")
         for reply, (dev, peer) in enumerate((("a", "ca"), ("b", "sb")), 0):
             run("ip link add name %s address %s type veth peer name %s"
                 % (dev, frame.ROUTER_MAC[bool(reply)], peer))
             run("ip link set dev %s addrgenmode none arp off" % peer)
-            run("ip addr add 10.0.%d.1/24 dev %s" % (reply + 1, dev))
-            run("ip addr add fd00:%d::1/64 dev %s nodad" % (reply + 1, dev))
+            # What a helper writes would leave with half a checksum.
+            run("ethtool -K %s tx off" % dev)
+            for ip, size in frame.PREFIX.items():
+                run("ip addr add %s/%d dev %s%s" % (
+                    frame.router(ip, reply), size, dev,
+                    " nodad" if ip == 6 else ""))
             run("ip link set dev %s up" % dev)
             run("ip link set dev %s up" % peer)
+            self.set_up_own_hosts(dev, bool(reply))
             for addresses in frame.ADDRESSES.values():
                 for name, addr in addresses.items():
-                    if (name in ("server", "snat", "far")) == bool(reply):
+                    if name == "router":
+                        continue
+                    if (name in frame.BEYOND) == bool(reply):
                         run("ip neigh add %s lladdr %s dev %s nud permanent"
                             % (addr, frame.HOST_MAC[bool(reply)], dev))
+
+    @staticmethod
+    def set_up_own_hosts(dev, reply):
+        """Neighbours are added later; a route may name one before that."""
+        side = "server" if reply else "client"
+        for ip, size in ((4, 16), (6, 64)):
+            run("ip -%d route add %s/%d via %s dev %s" % (
+                ip, frame.OWN_HOSTS[ip][side], size, frame.ADDRESSES[ip][side],
+                dev))
 
     def prepare(self, ip, nat):
         """Rules and sockets for scripts of a kind; no connections."""
@@ -246,6 +311,23 @@ class Kernel:
             return None
         return parse_connection(data[20:])
 
+    def expectations(self, ip, proto, t):
+        """Those of a connection that exists."""
+        family = socket.AF_INET if ip == 4 else socket.AF_INET6
+        # A connection without helper gets nothing but what ACK asks for.
+        self.netlink.send(message(MSG_GET, NLM_F_DUMP | NLM_F_ACK, family,
+                                  tuple_attr(ip, proto, t),
+                                  NFNL_CTNETLINK_EXP))
+        out = []
+        while True:
+            data = self.netlink.recv(65536)
+            while data:
+                size, kind = struct.unpack_from("=IH", data)
+                if kind in (NLMSG_DONE, NLMSG_ERROR):
+                    return out
+                out.append(parse_expectation(data[20:size]))
+                data = data[size + 3 & ~3:]
+
     def receive(self, reply):
         """A frame that came out, most likely on the other side."""
         for side in (not reply, reply):
@@ -265,37 +347,53 @@ class Kernel:
             + frame.ip_header(ip, src, dst, SENTINEL_PROTO, 0, number))
         return number
 
-    def forwarded(self, ip, reply, number):
-        """The frame that came out, None if none did: then what was sent
-        behind it comes out first.  That can be lost, so it is repeated."""
-        sent_at, sentinel = 0, None
+    def forwarded(self, ip, reply, number, several):
+        """The frames that came out, none if none did: then what was sent
+        behind comes out first.  That can be lost, so it is repeated."""
+        sent_at, sentinel, out = 0, None, []
         while True:
             data = self.receive(reply)
             if data is None:
                 if time.monotonic() > sent_at + .1:
                     sentinel = self.sentinel(ip)
                     sent_at = time.monotonic()
-            elif frame.number_of(data) == number:
-                return data
-            elif frame.number_of(data) == sentinel:
-                return None
+            elif forwarded.number_of(data) == number:
+                out.append(data)
+                if not several:
+                    return out
+            elif forwarded.number_of(data) == sentinel:
+                return out
+
+    def number(self, packet):
+        """Fragments of a datagram have the same."""
+        datagram = (packet.conn.number, packet.reply, packet.get("id", None))
+        if packet.part() and datagram in self.datagrams:
+            return self.datagrams[datagram]
+        self.next_number = self.next_number % 0xfff0 + 1
+        if packet.part():
+            self.datagrams[datagram] = self.next_number
+        return self.next_number
 
     def pass_packet(self, packet, ip, nat):
-        self.next_number = self.next_number % 0xfff0 + 1
-        number = self.next_number
+        number = self.number(packet)
         sent = frame.build(packet, ip, nat, number)
         self.senders[packet.reply].send(sent)
-        out = self.forwarded(ip, packet.reply, number)
-        conns = [self.connection(ip, packet.conn.proto, t)
-                 for t in frame.tuples(packet.conn, ip, nat)]
-        if out is None:
-            return sent, Outcome("dropped", b"", conns)
-        return sent, Outcome(STATES.get(frame.mark_of(out), "?"),
-                             frame.normalise(out), conns)
+        out = self.forwarded(ip, packet.reply, number, packet.part())
+        tuples = frame.tuples(packet.conn, ip, nat)
+        conns = [self.connection(ip, packet.conn.proto, t) for t in tuples]
+        expects = self.expectations(ip, packet.conn.proto, tuples[0]) \
+            if packet.conn.helper and conns[0] else ()
+        if not out:
+            return sent, Outcome("dropped", b"", conns, expects)
+        states = set(map(forwarded.mark_of, out))
+        state = STATES.get(states.pop(), "?")
+        return sent, Outcome("several" if states else state,
+                             forwarded.normalise(out), conns, expects)
 
     def play(self, script):
         """[(packet, frame, outcome, milliseconds, longer)]"""
         self.prepare(script.ip, script.nat)
+        self.datagrams = {}
         start, longer, out = time.monotonic(), 0, []
         for step in script.steps:
             if isinstance(step, tuple):

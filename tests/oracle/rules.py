@@ -2,23 +2,32 @@
 """Differences from the kernel that are meant, each with its reason.
 
 A rule is a function whose name says what differs.  It is true for a case that
-it explains; nothing of the same conversation is compared after that.
+it explains; nothing of the same conversation is compared after that, unless
+the rule is of those that leave connections alone.
 """
 
+import forwarded
 import frame
+
+SMALLEST_FRAGMENT = 400         # Bytes with the IP header.
 
 
 class Case:
-    """'what' are the words of compare.py, 'before' the outcomes of the packet
-    before in this conversation, (kernel, trackway, packet), or None."""
+    """'what' are the words of compare.py; 'parts' the fragments that came
+    before the packet, of the same datagram; 'ages' the milliseconds since the
+    packets before it, which may be wrong by 'slack'; 'owners' the numbers of
+    conversations by their clients' ports."""
 
-    def __init__(self, script, packet, what, theirs, ours, before):
+    def __init__(self, script, packet, what, theirs, ours):
         self.script = script
         self.packet = packet
         self.what = what
         self.theirs = theirs
         self.ours = ours
-        self.before = before
+        self.parts = []
+        self.ages = []
+        self.slack = 0
+        self.owners = {}
         self.port = frame.port_of(packet.conn)
 
 
@@ -54,28 +63,140 @@ def tcp_syn_without_options(case):
             and not {"ws", "sackok", "mss", "ts"} & set(case.packet.fields))
 
 
+def drawn_port(case, outcome):
+    """The port that translation has drawn, since the one that it would keep
+    was taken; None if it kept it."""
+    if not outcome.conns[0]:
+        return None
+    port = outcome.conns[0].tuples[1][3]
+    return port if port != case.port else None
+
+
 def nat_port_by_chance(case):
     """The port that translation would keep is taken, since the other end has
     opened a connection with it, and each side draws another one: the same
-    class of ports, not the same port."""
-    def drawn(outcome):
-        reply = outcome.conns[0].tuples[1]
-        return reply[3] if reply[3] != case.port else None
-
+    class of ports, not the same port.  It may be the port of another
+    conversation, which is not compared any more either."""
+    drawn = [drawn_port(case, o) for o in (case.theirs, case.ours)]
+    lowest = 0 if case.packet.conn.proto == "icmp" else 1024
     return (only(case, "packet", "tuples") and case.script.nat != "none"
-            and case.theirs.state == case.ours.state == "new"
-            and all(o.conns[0] for o in (case.theirs, case.ours))
-            and drawn(case.theirs) is not None
-            and drawn(case.ours) is not None
-            and min(drawn(case.theirs), drawn(case.ours)) >= 1024)
+            and case.theirs.state == case.ours.state
+            and case.theirs.state in ("new", "rel")
+            and None not in drawn and min(drawn) >= lowest)
+
+
+def blank_quoted_crc(data, ip):
+    """An ICMP error about SCTP without its checksum and the quoted one."""
+    header = 20 if ip == 4 else 40
+    crc = 2 * header + 8 + 8
+    return (data[:header + 2] + data[header + 4:crc] + data[crc + 4:])
+
+
+def sctp_crc_of_a_cut_quote(case):
+    """The kernel gives the part that an ICMP error quotes of a packet a CRC
+    of its own.  Trackway leaves the packet's, which nobody can verify either,
+    but which is the packet's if no port has changed."""
+    ip = case.script.ip
+    return (case.packet.kind == "E" and case.packet.conn.proto == "sctp"
+            and only(case, "packet")
+            and blank_quoted_crc(case.theirs.data, ip)
+            == blank_quoted_crc(case.ours.data, ip)
+            and all(forwarded.icmp_checksum_is_good(o.data, ip)
+                    for o in (case.theirs, case.ours)))
+
+
+def gre_shorter_than_of_pptp(case):
+    """To translate GRE, or a quote of it, the kernel wants the 8 bytes that a
+    header of PPTP has at least, and drops what is shorter.  RFC 2784: 4 bytes
+    are enough, and there is nothing in them to translate."""
+    packet = case.packet.quoted or case.packet
+    size = 4 + packet.get("len") + (4 if "key" in packet.fields else 0)
+    return (case.packet.conn.proto == "gre" and case.script.nat != "none"
+            and min(size, case.packet.get("cut", size)) < 8
+            and case.theirs.state == "dropped")
+
+
+def sctp_chunk_longer_than_packet(case):
+    """The kernel does not mind if the last chunk says that it is longer than
+    the packet.  RFC 9260 section 6.10: a receiver drops partial chunks.
+    Trackway: invalid."""
+    return "badlen" in case.packet.fields and case.ours.state == "inv"
+
+
+def sctp_refused_packet_changes_nothing(case):
+    """Of a packet whose last chunk makes it invalid the kernel keeps what the
+    chunks before that have changed.  Trackway believes all or none."""
+    return ("," in case.packet.kind
+            and case.theirs.state == case.ours.state == "inv"
+            and only(case, "tags", "protocol state", "timeout"))
+
+
+def is_refused_fragment(case):
+    return (case.packet.part() and case.ours.state == "inv"
+            and case.theirs.state == "dropped")
+
+
+def fragment_again(case):
+    """The kernel drops a fragment that it has.  To OVS it is invalid; the flow
+    table drops it."""
+    begin, end = case.packet.part() or (0, 0)
+    return is_refused_fragment(case) and any(
+        b <= begin and end <= e for b, e in case.parts)
+
+
+def fragment_overlaps(case):
+    """The kernel drops it, and what it has of the datagram (RFC 5722).  To OVS
+    it is invalid, and the fragment that came first is believed: what leaves
+    the tracker as valid never overlaps."""
+    begin, end = case.packet.part() or (0, 0)
+    return is_refused_fragment(case) and any(
+        b < end and begin < e for b, e in case.parts)
+
+
+def fragment_too_small(case):
+    """Fragments below a size that can be set (ovs-appctl dpctl/ipf-set-min-
+    frag, at least 400 bytes) are invalid to OVS, unless they are the last:
+    nobody but an attacker makes them.  The kernel takes all."""
+    begin, end = case.packet.part() or (0, 0)
+    return (case.packet.part() and case.ours.state == "inv"
+            and end - begin < SMALLEST_FRAGMENT)
+
+
+def ipv6_atomic_fragment(case):
+    """A fragment that is all of its datagram has nothing to do with other
+    fragments, even if they have its number (RFC 6946).  The kernel finds that
+    they overlap."""
+    return (case.script.ip == 6 and case.packet.part() and case.parts
+            and case.packet.part() == (0, case.packet.get("len") + 8)
+            and case.theirs.state == "dropped")
+
+
+def udp_is_just_two_seconds_old(case):
+    """A conversation of UDP is a stream if it is older than two seconds.  The
+    sides do not read the clock at the same time."""
+    return (case.packet.conn.proto == "udp" and only(case, "status", "timeout")
+            and any(abs(age - 2000) <= case.slack for age in case.ages))
 
 
 RULES = (
+    fragment_again,
+    fragment_overlaps,
+    fragment_too_small,
+    gre_shorter_than_of_pptp,
     icmp_error_quotes_too_little,
     icmp_query_with_code,
+    ipv6_atomic_fragment,
     nat_port_by_chance,
+    sctp_crc_of_a_cut_quote,
+    sctp_chunk_longer_than_packet,
+    sctp_refused_packet_changes_nothing,
     tcp_syn_without_options,
+    udp_is_just_two_seconds_old,
 )
+
+# What they explain changes nothing on either side; so an ICMP error.
+OF_ONE_PACKET = (fragment_again, icmp_error_quotes_too_little,
+                 sctp_crc_of_a_cut_quote)
 
 
 def explains(case):
@@ -83,3 +204,16 @@ def explains(case):
         if rule(case):
             return rule.__name__
     return None
+
+
+def over(rule, case):
+    """Numbers of conversations that may differ from now on for the same
+    reason."""
+    if rule in [r.__name__ for r in OF_ONE_PACKET] \
+            or case.packet.kind == "E":
+        return set()
+    numbers = {case.packet.conn.number}
+    if rule == nat_port_by_chance.__name__:
+        for outcome in case.theirs, case.ours:
+            numbers |= case.owners.get(drawn_port(case, outcome), set())
+    return numbers

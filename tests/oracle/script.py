@@ -5,8 +5,13 @@ A script is lines.  "#" begins a comment.
 
     ip 4                  or 6: the family of all addresses
     nat none              or snat, dnat: what the router does
-    conn 1 tcp isn=10/20  conversation 1; protocol tcp, udp, icmp or sctp.
-                          tcp: where numbers of client and server begin
+    conn 1 tcp isn=10/20  conversation 1; protocol tcp, udp, icmp, sctp, gre
+                          or other, which has no ports.  tcp: where numbers
+                          of client and server begin
+    conn 2 udp cport=1025 sport=69 helper=tftp
+                          ports of client and server; a helper that the
+                          connection gets if the client opens it; parent=1:
+                          the conversation that announces this one
     1 > S win=100 ws=7    conversation 1, client to server: a SYN
     1 < SA ack=1          ... and back.  seq and ack count from the beginnings
     longer 50             all timeouts are 50 seconds longer from now on
@@ -15,28 +20,35 @@ A script is lines.  "#" begins a comment.
 The third word of a packet is its kind:
 
     tcp     flags, of FSRPAUEC; "-" for none
-    udp     D
+    udp     D; so gre and other
     icmp    Q, a request, or R, a reply
     sctp    chunks with commas between: INIT, INIT_ACK, COOKIE_ECHO,
             COOKIE_ACK, DATA, SACK, HEARTBEAT, HEARTBEAT_ACK, SHUTDOWN,
-            SHUTDOWN_ACK, SHUTDOWN_COMPLETE, ABORT
+            SHUTDOWN_ACK, SHUTDOWN_COMPLETE, ABORT, ERROR
     any     E, an ICMP error; behind "quoting" is the packet that it is about,
             which went the other way, beginning with its kind
 
 and then what it has, all of it optional:
 
     len=N          bytes of payload
+    say="USER x\r\n"  the payload, as a string of JSON
+    part=A-B       only these bytes of what IP carries, as a fragment; with
+                   id=N of datagram N of its sender
+    key=N          gre
     badsum         a wrong checksum
     seq=N ack=N    tcp, relative; icmp has seq=N too
     win=N          tcp, not scaled
     ws=N mss ts    tcp options
     sackok sack=A-B  tcp options; A and B count as ack does
     vtag=N init=N  sctp: verification tag, and the one an INIT asks for
+    tbit badlen    sctp: all chunks have flag T; the last says that it is
+                   longer than the packet
     type=N code=N  E (default: destination unreachable, port); Q, R: code
     from=router    E: from somewhere on the way, not from the end
     cut=N          E: bytes of the transport header and data that are quoted
 """
 
+import json
 import re
 
 
@@ -57,10 +69,21 @@ class Packet:
     def get(self, name, default=0):
         return self.fields.get(name, default)
 
+    def payload(self):
+        if "say" in self.fields:
+            return self.fields["say"].encode("latin-1")
+        return b"x" * self.get("len")
+
+    def part(self):
+        """(begin, end) of a fragment, None if it is a whole packet."""
+        part = self.get("part", None)
+        return tuple(int(n) for n in part.split("-")) if part else None
+
     def words(self):
         out = [self.kind]
         for name, value in self.fields.items():
-            out.append(name if value is True else "%s=%s" % (name, value))
+            out.append(name if value is True else "%s=%s" % (
+                name, json.dumps(value) if name == "say" else value))
         if self.quoted:
             out += ["quoting"] + self.quoted.words()
         return out
@@ -71,14 +94,32 @@ class Packet:
 
 
 class Conversation:
-    def __init__(self, number, proto, isn=(0, 0)):
+    """Ports are 0 where they follow from number and protocol."""
+
+    def __init__(self, number, proto, isn=(0, 0), cport=0, sport=0,
+                 helper="", parent=0):
         self.number = number
         self.proto = proto
         self.isn = isn
+        self.cport = cport
+        self.sport = sport
+        self.helper = helper
+        self.parent = parent
 
     def __str__(self):
-        isn = " isn=%d/%d" % self.isn if self.proto == "tcp" else ""
-        return "conn %d %s%s" % (self.number, self.proto, isn)
+        words = ["conn", str(self.number), self.proto]
+        if self.proto == "tcp":
+            words.append("isn=%d/%d" % self.isn)
+        for name in ("cport", "sport", "helper", "parent"):
+            if getattr(self, name):
+                words.append("%s=%s" % (name, getattr(self, name)))
+        return " ".join(words)
+
+
+def child(parent, n, cport, sport):
+    """Conversation 'n' that 'parent' announces."""
+    return Conversation(CHILDREN * parent.number + n, parent.proto,
+                        parent.isn, cport, sport, parent=parent.number)
 
 
 class Script:
@@ -109,9 +150,13 @@ class Script:
         return "\n".join(lines) + "\n"
 
 
+CHILDREN = 100000               # Numbers of children are above this.
+PROTOCOLS = ("tcp", "udp", "icmp", "sctp", "gre", "other")
 INTEGERS = ("len", "seq", "ack", "win", "ws", "vtag", "init", "type", "code",
-            "cut")
-WORDS = ("badsum", "mss", "ts", "sackok")
+            "cut", "id", "key")
+# A string may hold anything, "#" too.
+WORD = re.compile(r'\s*(?:#.*|((?:"(?:[^"\\]|\\.)*"|[^\s"#])+))')
+WORDS = ("badsum", "mss", "ts", "sackok", "tbit", "badlen")
 
 
 def parse_field(word):
@@ -121,6 +166,10 @@ def parse_field(word):
     if equals and name in INTEGERS and re.fullmatch(r"-?\d+", value):
         return name, int(value)
     if name == "sack" and re.fullmatch(r"-?\d+--?\d+", value):
+        return name, value
+    if name == "say" and equals:
+        return name, json.loads(value)
+    if name == "part" and re.fullmatch(r"\d+-\d+", value):
         return name, value
     if word == "from=router":
         return name, value
@@ -142,16 +191,20 @@ def parse_packet(conn, reply, words):
 
 
 def parse_conversation(words):
-    number, proto = int(words[0]), words[1]
-    isn = (0, 0)
-    if proto not in ("tcp", "udp", "icmp", "sctp"):
-        raise ScriptError("unknown protocol " + proto)
+    conn = Conversation(int(words[0]), words[1])
+    if conn.proto not in PROTOCOLS:
+        raise ScriptError("unknown protocol " + conn.proto)
     for word in words[2:]:
-        match = re.fullmatch(r"isn=(\d+)/(\d+)", word)
-        if not match:
+        name, _, value = word.partition("=")
+        if name == "isn" and re.fullmatch(r"\d+/\d+", value):
+            conn.isn = tuple(int(n) for n in value.split("/"))
+        elif name in ("cport", "sport", "parent") and value.isdigit():
+            setattr(conn, name, int(value))
+        elif name == "helper" and value.isalnum():
+            conn.helper = value
+        else:
             raise ScriptError("what is \"%s\"?" % word)
-        isn = int(match.group(1)), int(match.group(2))
-    return Conversation(number, proto, isn)
+    return conn
 
 
 def parse_line(script, conns, words):
@@ -175,7 +228,7 @@ def parse_line(script, conns, words):
 def parse(text):
     script, conns = Script(), {}
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split("#")[0].split()
+        words = [w for w in WORD.findall(line) if w]
         try:
             if words:
                 parse_line(script, conns, words)

@@ -4,10 +4,14 @@
 from script import Packet
 
 
-def only_conversation(script, number):
-    return script.with_steps([s for s in script.steps
-                              if not isinstance(s, Packet)
-                              or s.conn.number == number])
+def only_conversation(script, last):
+    """Of the conversation of packet 'last', up to it; and what its helper
+    may have announced."""
+    numbers = {last.conn.number, last.conn.parent}
+    end = max(i for i, s in enumerate(script.steps) if s is last) + 1
+    steps = script.steps[:end]
+    return script.with_steps([s for s in steps if not isinstance(s, Packet)
+                              or s.conn.number in numbers])
 
 
 def shrink(script, fails):
