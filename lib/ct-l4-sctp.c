@@ -404,23 +404,19 @@ step_init(struct step *s, const struct ct_packet *packet, enum ct_dir dir)
     s->types = chunk_types(packet);
 }
 
-/* The tags that the first packet of a connection tells. */
+/* The tags that the first packet of a connection tells, beside what update()
+ * learns: another path has that of its HEARTBEAT.  Out of the blue, a
+ * SHUTDOWN_ACK is answered with its own tag, reflected (section 8.4). */
 static void
 first_tags(const struct ct_packet *packet, struct ct_sctp *sctp)
 {
-    struct ct_cursor c = chunks(packet);
-    struct chunk chunk;
+    uint32_t types = chunk_types(packet);
 
-    while (next_chunk(&c, &chunk)) {
-        if (chunk.type == INIT) {
-            sctp->vtag[CT_DIR_REPLY] = chunk.init_tag;
-        } else if (chunk.type == HEARTBEAT) {
-            sctp->vtag[CT_DIR_ORIGINAL] = packet_vtag(packet);
-        } else if (chunk.type == SHUTDOWN_ACK) {
-            /* Out of the blue: what answers it reflects the tag (section
-             * 8.4). */
-            sctp->vtag[CT_DIR_REPLY] = packet_vtag(packet);
-        }
+    if (types & TYPE_BIT(HEARTBEAT)) {
+        sctp->vtag[CT_DIR_ORIGINAL] = packet_vtag(packet);
+    }
+    if (types & TYPE_BIT(SHUTDOWN_ACK)) {
+        sctp->vtag[CT_DIR_REPLY] = packet_vtag(packet);
     }
 }
 
@@ -503,7 +499,8 @@ check_heartbeat(struct step *s, const struct chunk *chunk, bool *believe)
 }
 
 /* The tags that INIT and INIT_ACK announce for the other direction.  INITs
- * may cross each other (section 5.2.1). */
+ * may cross each other (section 5.2.1); one that is sent again, with the same
+ * tag, is no other. */
 static bool
 learn_tag(struct step *s, const struct chunk *chunk)
 {
@@ -511,10 +508,12 @@ learn_tag(struct step *s, const struct chunk *chunk)
     ovs_be32 known = sctp->vtag[!s->dir];
 
     if (chunk->type == INIT) {
-        if (sctp->init[s->dir]) {
-            sctp->init[!s->dir] = 0;
+        if (known != chunk->init_tag) {
+            if (sctp->init[s->dir]) {
+                sctp->init[!s->dir] = 0;
+            }
+            sctp->init[s->dir] = 1;
         }
-        sctp->init[s->dir] = 1;
     } else if (known != chunk->init_tag
                && (sctp->init[!s->dir] ? sctp->init[s->dir] : known != 0)) {
         return false;

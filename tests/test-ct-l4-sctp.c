@@ -88,6 +88,24 @@ static const struct event heartbeat_ack_first[] = {
     { NULL, false, 0, 0 },
 };
 
+/* INITs that cross, and one of them once more: still a collision, in which no
+ * INIT_ACK has another tag. */
+static const struct event repeated_init_collides[] = {
+    { "> 0 1:aaaa", true, S(CLOSED) },
+    { "< 0 1:bbbb", true, KEEP(CLOSED) },
+    { "< 0 1:bbbb", true, KEEP(CLOSED) },
+    { "> bbbb 2:cccc", false, KEEP(CLOSED) },
+    { "< 0 1:dddd", true, KEEP(CLOSED) },
+    { "> dddd 2:cccc", true, S(CLOSED) },
+    { NULL, false, 0, 0 },
+};
+
+/* The tag is that of the path; COOKIE_ECHO fits it. */
+static const struct event heartbeat_beside_cookie[] = {
+    { "> bbbb 10 4", true, S(CLOSED) },
+    { NULL, false, 0, 0 },
+};
+
 static void
 put_chunks(struct test_packet *p, const char *text, bool ipv6)
 {
@@ -260,6 +278,8 @@ main(void)
     RUN(repeated_init);
     RUN(out_of_the_blue);
     RUN(heartbeat_ack_first);
+    RUN(repeated_init_collides);
+    RUN(heartbeat_beside_cookie);
     test_opens();
     test_damaged();
     return 0;
