@@ -143,18 +143,28 @@ class Judge:
             self.verdict.late += 1
         if number in self.over:
             self.verdict.skipped += 1
+            self.leave_owners_of_drawn_ports(packet, theirs, ours)
             return
         what = compare(theirs, ours, late)
         if what:
             case = rules.Case(self.script, packet, what, theirs, ours)
             case.parts = parts
             case.ages = [msec - t for t in past.times]
-            case.owners = self.owners
             case.slack = CLOCK + 1000 * (late.before + late.now)
             self.difference(case)
         else:
             self.verdict.passed += 1
         past.times.append(msec)
+        if number in self.over:
+            self.leave_owners_of_drawn_ports(packet, theirs, ours)
+
+    def leave_owners_of_drawn_ports(self, packet, theirs, ours):
+        """A port that one side has drawn may be that of another conversation,
+        which meets this one there, and there alone."""
+        if self.script.nat != "none":
+            for outcome in theirs, ours:
+                port = rules.drawn_port(packet, outcome)
+                self.over |= self.owners.get(port, set())
 
     def difference(self, case):
         rule = rules.explains(case)

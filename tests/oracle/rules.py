@@ -15,8 +15,7 @@ SMALLEST_FRAGMENT = 400         # Bytes with the IP header.
 class Case:
     """'what' are the words of compare.py; 'parts' the fragments that came
     before the packet, of the same datagram; 'ages' the milliseconds since the
-    packets before it, which may be wrong by 'slack'; 'owners' the numbers of
-    conversations by their clients' ports."""
+    packets before it, which may be wrong by 'slack'."""
 
     def __init__(self, script, packet, what, theirs, ours):
         self.script = script
@@ -27,8 +26,6 @@ class Case:
         self.parts = []
         self.ages = []
         self.slack = 0
-        self.owners = {}
-        self.port = frame.port_of(packet.conn)
 
 
 def only(case, *what):
@@ -63,13 +60,13 @@ def tcp_syn_without_options(case):
             and not {"ws", "sackok", "mss", "ts"} & set(case.packet.fields))
 
 
-def drawn_port(case, outcome):
+def drawn_port(packet, outcome):
     """The port that translation has drawn, since the one that it would keep
     was taken; None if it kept it."""
     if not outcome.conns[0]:
         return None
     port = outcome.conns[0].tuples[1][3]
-    return port if port != case.port else None
+    return port if port != frame.port_of(packet.conn) else None
 
 
 def nat_port_by_chance(case):
@@ -77,7 +74,7 @@ def nat_port_by_chance(case):
     opened a connection with it, and each side draws another one: the same
     class of ports, not the same port.  It may be the port of another
     conversation, which is not compared any more either."""
-    drawn = [drawn_port(case, o) for o in (case.theirs, case.ours)]
+    drawn = [drawn_port(case.packet, o) for o in (case.theirs, case.ours)]
     lowest = 0 if case.packet.conn.proto == "icmp" else 1024
     return (only(case, "packet", "tuples") and case.script.nat != "none"
             and case.theirs.state == case.ours.state
@@ -128,7 +125,7 @@ def sctp_refused_packet_changes_nothing(case):
     chunks before that have changed.  Trackway believes all or none."""
     return ("," in case.packet.kind
             and case.theirs.state == case.ours.state == "inv"
-            and only(case, "tags", "protocol state", "timeout"))
+            and only(case, "tags", "protocol state", "status", "timeout"))
 
 
 def is_refused_fragment(case):
@@ -212,8 +209,4 @@ def over(rule, case):
     if rule in [r.__name__ for r in OF_ONE_PACKET] \
             or case.packet.kind == "E":
         return set()
-    numbers = {case.packet.conn.number}
-    if rule == nat_port_by_chance.__name__:
-        for outcome in case.theirs, case.ours:
-            numbers |= case.owners.get(drawn_port(case, outcome), set())
-    return numbers
+    return {case.packet.conn.number}
