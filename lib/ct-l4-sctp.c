@@ -170,6 +170,7 @@ struct step {
     uint32_t types;             /* TYPE_BIT()s of the packet's chunks. */
     struct ct_sctp sctp;        /* Working copy. */
     uint8_t state;              /* Working copy. */
+    bool established;           /* By one of the chunks. */
     bool keep_timeout;
 };
 
@@ -238,7 +239,7 @@ sctp_update(struct ct_packet *packet, struct ct_conn *conn)
     if (!apply_chunks(&s, packet)) {
         return ct_l4_invalid(packet, CT_C_INVALID_STATE);
     }
-    if (s.state == STATE_ESTABLISHED && conn->l4_state != s.state) {
+    if (s.established) {
         ct_l4_set_assured(conn);
     }
     conn->sctp = s.sctp;
@@ -570,6 +571,7 @@ apply_chunk(struct step *s, const struct chunk *chunk)
         /* An INIT that is sent again and again keeps no connection. */
         s->keep_timeout = true;
     }
+    s->established |= next == STATE_ESTABLISHED && s->state != next;
     s->state = next;
     return true;
 }

@@ -170,6 +170,33 @@ run(const char *name, const struct event *e, bool ipv6)
     }
 }
 
+/* One that ends as soon as it stands is assured all the same. */
+static void
+test_assured(void)
+{
+    static const struct {
+        const char *packet;
+        bool assured;
+    } packets[] = {
+        { "> 0 1:aaaa", false },
+        { "< aaaa 2:bbbb", false },
+        { "> bbbb 10", false },
+        { "< aaaa 11 7", true },
+    };
+    struct ct_conn conn;
+
+    memset(&conn, 0, sizeof conn);
+    for (size_t i = 0; i < ARRAY_SIZE(packets); i++) {
+        struct test_packet p;
+
+        put_chunks(&p, packets[i].packet, false);
+        assert(ct_l4_sctp.parse(&p.ct));
+        assert(ct_l4_sctp.update(&p.ct, &conn) == CT_VERDICT_ACCEPT);
+        assert(!(conn.status & CT_DPIF_STATUS_ASSURED) != packets[i].assured);
+        test_packet_uninit(&p);
+    }
+}
+
 #define RUN(EVENTS)                             \
     do {                                        \
         run(#EVENTS, EVENTS, false);            \
@@ -280,6 +307,7 @@ main(void)
     RUN(heartbeat_ack_first);
     RUN(repeated_init_collides);
     RUN(heartbeat_beside_cookie);
+    test_assured();
     test_opens();
     test_damaged();
     return 0;

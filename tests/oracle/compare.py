@@ -107,6 +107,7 @@ class Past:
         self.late = 0           # The most that a packet of it was.
         self.parts = {}         # Fragments by datagram.
         self.times = []         # In milliseconds.
+        self.refused = []       # Kinds of invalid packets.
 
     def parts_before(self, packet):
         """Of the datagram of 'packet', which then has been seen too."""
@@ -150,11 +151,14 @@ class Judge:
             case = rules.Case(self.script, packet, what, theirs, ours)
             case.parts = parts
             case.ages = [msec - t for t in past.times]
+            case.refused = past.refused
             case.slack = CLOCK + 1000 * (late.before + late.now)
             self.difference(case)
         else:
             self.verdict.passed += 1
         past.times.append(msec)
+        if theirs.state == "inv":
+            past.refused.append(packet.kind)
         if number in self.over:
             self.leave_owners_of_drawn_ports(packet, theirs, ours)
 

@@ -15,7 +15,8 @@ SMALLEST_FRAGMENT = 400         # Bytes with the IP header.
 class Case:
     """'what' are the words of compare.py; 'parts' the fragments that came
     before the packet, of the same datagram; 'ages' the milliseconds since the
-    packets before it, which may be wrong by 'slack'."""
+    packets before it, which may be wrong by 'slack'; 'refused' the kinds of
+    those that were invalid."""
 
     def __init__(self, script, packet, what, theirs, ours):
         self.script = script
@@ -26,6 +27,7 @@ class Case:
         self.parts = []
         self.ages = []
         self.slack = 0
+        self.refused = []
 
 
 def only(case, *what):
@@ -122,10 +124,14 @@ def sctp_chunk_longer_than_packet(case):
 
 def sctp_refused_packet_changes_nothing(case):
     """Of a packet whose last chunk makes it invalid the kernel keeps what the
-    chunks before that have changed.  Trackway believes all or none."""
-    return ("," in case.packet.kind
-            and case.theirs.state == case.ours.state == "inv"
-            and only(case, "tags", "protocol state", "status", "timeout"))
+    chunks before that have changed: also that a HEARTBEAT had a wrong tag,
+    which shows when it is answered.  Trackway believes all or none."""
+    return (case.packet.conn.proto == "sctp"
+            and ("," in case.packet.kind
+                 and case.theirs.state == case.ours.state == "inv"
+                 and only(case, "tags", "protocol state", "status", "timeout")
+                 or "HEARTBEAT" in case.packet.kind
+                 and any("HEARTBEAT," in kind for kind in case.refused)))
 
 
 def is_refused_fragment(case):
