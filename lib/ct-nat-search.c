@@ -23,8 +23,11 @@
 #include "util.h"
 
 /* Candidates looked at among ports that other connections hold, and among
- * free ones whose tuple turns out to be in use. */
+ * free ones whose tuple turns out to be in use: the first so many in a row,
+ * then half as many elsewhere, and so on, as in the kernel.  Clients that keep
+ * their ports take them in a row. */
 #define MAX_CANDIDATES 128
+#define MIN_CANDIDATES 16
 
 typedef __uint128_t uint128;
 
@@ -70,6 +73,7 @@ static void init_src(struct ct_nat_search *);
 static void init_dst(struct ct_nat_search *);
 static void init_null(struct ct_nat_search *);
 static void set_port_class(struct ct_nat_search *);
+static void begin_rounds(struct ct_nat_search *);
 static bool is_free(struct ct_nat_search *);
 static void set_src_port(struct ct_nat_search *, ovs_be16 port);
 static void give_back(struct ct_nat_search *);
@@ -344,9 +348,43 @@ static void
 begin_src(struct ct_nat_search *search)
 {
     search->step = search->n_addrs ? STEP_SRC_ADDR : STEP_SRC_FREE;
-    search->n_ports = MAX_CANDIDATES;
     search->start = start_port(search);
+    begin_rounds(search);
+}
+
+static void
+begin_rounds(struct ct_nat_search *search)
+{
     search->port = search->start;
+    search->round = MIN(search->max_port - search->min_port + 1,
+                        MAX_CANDIDATES);
+    search->n_ports = search->round;
+}
+
+/* True if there is one more candidate, now in search->port, of this round or
+ * of another. */
+static bool
+another_port(struct ct_nat_search *search)
+{
+    uint32_t n = search->max_port - search->min_port + 1;
+
+    if (!search->n_lookups) {
+        return false;
+    }
+    if (!search->n_ports && search->round < n
+        && search->round > MIN_CANDIDATES) {
+        uint32_t ofs = search->port - search->min_port;
+
+        /* Golden sections: far from what was seen. */
+        search->port = search->min_port + (ofs + n * UINT64_C(618) / 1000) % n;
+        search->round /= 2;
+        search->n_ports = search->round;
+    }
+    if (!search->n_ports) {
+        return false;
+    }
+    search->n_ports--;
+    return true;
 }
 
 /* The port behind 'port' among those to choose from. */
@@ -484,8 +522,7 @@ step_src_addr(struct ct_nat_search *search)
     }
 
     search->step = STEP_SRC_FREE;
-    search->n_ports = MAX_CANDIDATES;
-    search->port = search->start;
+    begin_rounds(search);
     if (!may_keep_port(search, search->to.src_port) || !is_free(search)) {
         return false;
     }
@@ -520,8 +557,7 @@ step_src_free(struct ct_nat_search *search)
         return false;
     }
 
-    while (search->n_ports && search->n_lookups) {
-        search->n_ports--;
+    while (another_port(search)) {
         search->pool = ct_nat_port_reserve_next(nat->pools, &key,
                                                 search->port,
                                                 search->min_port,
@@ -537,9 +573,7 @@ step_src_free(struct ct_nat_search *search)
         give_back(search);
     }
     search->step = STEP_SRC_SHARED;
-    search->n_ports = MIN(search->max_port - search->min_port + 1,
-                          MAX_CANDIDATES);
-    search->port = search->start;
+    begin_rounds(search);
     return false;
 }
 
@@ -550,10 +584,9 @@ step_src_shared(struct ct_nat_search *search)
     struct ct_nat_pool_key key;
 
     pool_key(search, &key);
-    while (search->n_ports && search->n_lookups) {
+    while (another_port(search)) {
         uint16_t port = search->port;
 
-        search->n_ports--;
         search->port = next_port(search, port);
         set_src_port(search, htons(port));
         if (is_free(search)) {

@@ -48,7 +48,7 @@
  *   source), and there the packet's own port if it lies in the range and is
  *   free.  Else a port that no other translated connection holds, first free
  *   one behind a random place (with 'hash': a fixed hash of the tuple).  Else
- *   a port that is held for another destination: up to 128 candidates.  Else
+ *   a port that is held for another destination: up to 240 candidates.  Else
  *   the next address.  'random' and 'hash' never keep the packet's port.
  * - Without ports in the range, a port stays in its class: 1-511, 600-1023,
  *   1024-65535.  ICMP identifiers count as ports: 0-65535 or the range's.
@@ -88,7 +88,8 @@ struct ct_nat_search {
     uint16_t min_port, max_port;    /* Those to choose from. */
     uint16_t start;                 /* Where to begin among them. */
     uint16_t port;                  /* The next candidate. */
-    uint32_t n_ports;               /* Candidates left in this step. */
+    uint32_t n_ports;               /* Candidates left in this round. */
+    uint32_t round;                 /* That it began with. */
     uint32_t n_lookups;             /* Lookups left. */
     uint32_t addr_index;            /* Of the address in use. */
     uint32_t n_addrs;               /* In the range, at most UINT32_MAX. */
