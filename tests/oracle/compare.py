@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where two outcomes of a packet differ."""
 
+import forwarded
 import frame
 import rules
 
@@ -108,6 +109,7 @@ class Past:
         self.parts = {}         # Fragments by datagram.
         self.times = []         # In milliseconds.
         self.refused = []       # Kinds of invalid packets.
+        self.sent = set()       # As Case has it.
 
     def parts_before(self, packet):
         """Of the datagram of 'packet', which then has been seen too."""
@@ -151,12 +153,14 @@ class Judge:
             case = rules.Case(self.script, packet, what, theirs, ours)
             case.parts = parts
             case.ages = [msec - t for t in past.times]
-            case.refused = past.refused
+            case.refused, case.sent = past.refused, past.sent
             case.slack = CLOCK + 1000 * (late.before + late.now)
             self.difference(case)
         else:
             self.verdict.passed += 1
         past.times.append(msec)
+        if packet.conn.helper:
+            past.sent.add(forwarded.without_number(ours.data, self.script.ip))
         if theirs.state == "inv":
             past.refused.append(packet.kind)
         if number in self.over:

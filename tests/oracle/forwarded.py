@@ -88,3 +88,8 @@ def icmp_checksum_is_good(data, ip):
         return frames.checksum(data[20:]) == 0
     return frames.checksum(frames.pseudo(
         data[8:24], data[24:40], 58, len(data) - 40) + data[40:]) == 0
+
+
+def without_number(data, ip):
+    """An IP packet without what tells it from one that is sent again."""
+    return data[:2] + data[4:] if ip == 6 else data[:4] + data[6:]
