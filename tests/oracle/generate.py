@@ -26,11 +26,13 @@ class Family:
     may yield packets of further conversations, see child().  'proto' is the
     protocol, if the name is another."""
 
-    def __init__(self, talk, proto=None, longer=(0, LONGER), wait=False):
+    def __init__(self, talk, proto=None, longer=(0, LONGER), wait=False,
+                 batch=50000):
         self.talk = talk
         self.proto = proto
         self.longer = longer    # In turn.
         self.wait = wait        # Even short scripts are to wait once.
+        self.batch = batch      # Packets of a script.
 
 
 # The kernel keeps the timeouts that there were when a connection of GRE began.
@@ -39,7 +41,7 @@ FAMILIES = {
     "udp": Family(talk_datagrams.udp, wait=True),
     "icmp": Family(talk_datagrams.icmp),
     "sctp": Family(talk_sctp.sctp, longer=SHORT),
-    "fragments": Family(talk_datagrams.fragments, "udp"),
+    "fragments": Family(talk_datagrams.fragments, "udp", batch=5000),
     "gre": Family(talk_datagrams.gre, longer=(0, 0), wait=True),
     "other": Family(talk_datagrams.other),
     "ftp": Family(talk_ftp.ftp, "tcp"),

@@ -31,6 +31,7 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 EXPECT_PERMANENT = 1
 NLA_F_NESTED = 0x8000
 FRAGMENT_TIME = 15              # Seconds.
+FRAGMENT_MEMORY = 1 << 26
 SENTINELS = range(0xfff1, 0x10000)     # Numbers of their own.
 SENTINEL_PROTO = 253
 
@@ -234,6 +235,9 @@ class Kernel:
         write_sysctl("ipv4/ip_forward", 1)
         # Fragments of many datagrams of one host may come between.
         write_sysctl("ipv4/ipfrag_max_dist", 0)
+        write_sysctl("ipv4/ipfrag_high_thresh", FRAGMENT_MEMORY)
+        write_sysctl("netfilter/nf_conntrack_frag6_high_thresh",
+                     FRAGMENT_MEMORY)
         # What stays incomplete is gone when its number is used again.
         write_sysctl("ipv4/ipfrag_time", FRAGMENT_TIME)
         write_sysctl("netfilter/nf_conntrack_frag6_timeout", FRAGMENT_TIME)
