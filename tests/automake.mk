@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/system-harness.sh \
 	tests/system-helper.sh \
 	tests/system-helper-sip.sh \
+	tests/system-helper-peers.sh \
 	tests/system-metrics.sh \
 	tests/system-nat.sh \
 	tests/system-peers.sh \

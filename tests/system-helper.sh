@@ -189,13 +189,8 @@ scenario_ftp_snat() {
     lacks "packets" "$(cat sniff.log)" "BAD|10.1.1.1>|fd01::1>"
 }
 
-# A virtual address in front of the server: it is the server's answers whose
-# addresses and sequence numbers change.
-scenario_ftp_dnat() {
-    local vip=$(ip_of $1 10.1.1.100 fd01::100)
-    local server=$(ip_of $1 10.1.1.2 fd01::2)
-    local client=$(ip_of $1 10.1.1.1 fd01::1)
-
+# A virtual address in front of the server.
+ftp_dnat_rules() {
     two_hosts
     neighbour_of_vip
     new_flows br0 <<END
@@ -204,6 +199,8 @@ priority=50,ip actions=ct(zone=1,nat,table=1)
 priority=50,ipv6 actions=ct(zone=1,nat,table=1)
 table=1,priority=60,in_port=1,ct_state=+trk+new-rel,tcp,nw_dst=10.1.1.100,tp_dst=21 actions=ct(commit,zone=1,alg=ftp,nat(dst=10.1.1.2)),2
 table=1,priority=60,in_port=1,ct_state=+trk+new-rel,tcp6,ipv6_dst=fd01::100,tp_dst=21 actions=ct(commit,zone=1,alg=ftp,nat(dst=fd01::2)),2
+table=1,priority=60,in_port=1,ct_state=+trk+new-rel,udp,nw_dst=10.1.1.100,tp_dst=69 actions=ct(commit,zone=1,alg=tftp,nat(dst=10.1.1.2)),2
+table=1,priority=60,in_port=1,ct_state=+trk+new-rel,udp6,ipv6_dst=fd01::100,tp_dst=69 actions=ct(commit,zone=1,alg=tftp,nat(dst=fd01::2)),2
 table=1,priority=50,in_port=1,ct_state=+trk+new+rel,ip actions=ct(commit,zone=1,nat),2
 table=1,priority=50,in_port=1,ct_state=+trk+new+rel,ipv6 actions=ct(commit,zone=1,nat),2
 table=1,priority=50,in_port=2,ct_state=+trk+new+rel,ip actions=ct(commit,zone=1,nat),1
@@ -211,6 +208,15 @@ table=1,priority=50,in_port=2,ct_state=+trk+new+rel,ipv6 actions=ct(commit,zone=
 table=1,priority=40,in_port=1,ct_state=+trk-new-inv actions=2
 table=1,priority=40,in_port=2,ct_state=+trk-new-inv actions=1
 END
+}
+
+# It is the server's answers whose addresses and sequence numbers change.
+scenario_ftp_dnat() {
+    local vip=$(ip_of $1 10.1.1.100 fd01::100)
+    local server=$(ip_of $1 10.1.1.2 fd01::2)
+    local client=$(ip_of $1 10.1.1.1 fd01::1)
+
+    ftp_dnat_rules
     serve_ftp server $server
     serve client sniff.log $tool sniff eth0
     ftp_transfers $1 client ftp://$(ip_of $1 10.1.1.100 [fd01::100])/
