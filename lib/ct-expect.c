@@ -43,6 +43,8 @@ static void make_room(struct ct_expects *, struct ct_expectation *);
 static struct ct_expectation *find(struct ct_expects *,
                                    const struct ct_packet *);
 static bool matches(const struct ct_expectation *, const struct ct_packet *);
+static bool matches_src(const struct ct_expectation *,
+                        const union ct_inet_addr *);
 static ovs_be16 own_port(struct ct_expects *, const struct ct_expectation *,
                          const struct ct_packet *);
 static unsigned int delete_some(struct ct_expects *, uint32_t id,
@@ -490,6 +492,17 @@ own_port(struct ct_expects *expects, const struct ct_expectation *e,
 }
 
 static bool
+matches_src(const struct ct_expectation *e, const union ct_inet_addr *src)
+{
+    if (e->src_prefix) {
+        ovs_be32 differs = e->tuple.src.ip ^ src->ip;
+
+        return !(differs & be32_prefix_mask(e->src_prefix));
+    }
+    return e->any_src || !memcmp(src, &e->tuple.src, sizeof *src);
+}
+
+static bool
 matches(const struct ct_expectation *e, const struct ct_packet *packet)
 {
     const struct ct_tuple *t = &packet->tuple;
@@ -500,7 +513,7 @@ matches(const struct ct_expectation *e, const struct ct_packet *packet)
             && t->proto == e->tuple.proto
             && t->kind == e->tuple.kind
             && !memcmp(&t->dst, &e->tuple.dst, sizeof t->dst)
-            && (e->any_src || !memcmp(&t->src, &e->tuple.src, sizeof t->src))
+            && matches_src(e, &t->src)
             && e->expires > packet->now
             && ct_conn_is_live(e->parent, e->parent_id));
 }
@@ -560,6 +573,9 @@ format_expectation(const struct ct_expectation *e, uint16_t zone,
         ds_put_char(ds, '*');
     } else {
         format_addr(&e->tuple.src, ipv6, ds);
+        if (e->src_prefix) {
+            ds_put_format(ds, "/%u", e->src_prefix);
+        }
     }
     ds_put_cstr(ds, ",dst=");
     format_addr(&e->tuple.dst, ipv6, ds);

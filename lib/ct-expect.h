@@ -67,7 +67,8 @@ struct ct_expectation {
                                      * added. */
     struct ct_tuple tuple;          /* As the first packet will come; source
                                      * port 0: any. */
-    bool any_src;                   /* From any address. */
+    bool any_src;                   /* From any address; */
+    unsigned int src_prefix;        /* or so many bits of it (IPv4; 0: all). */
     bool permanent;                 /* Not used up. */
     bool inactive;                  /* Matches nothing. */
     long long expires;              /* time_msec(). */

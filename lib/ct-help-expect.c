@@ -117,6 +117,7 @@ make(struct ct_help_run *run, const struct ct_helper_expect *ask,
     e->to_dst_port = htons(ntohs(ask->port) + index);
     e->any_src = ask->any_src;
     e->tuple.src = ask->has_src ? ask->src : comes->src;
+    e->src_prefix = ask->src_prefix;
     e->tuple.src_port = ask->src_port;
     e->tuple.dst = is_hidden ? comes->dst : e->to_dst;
     e->tuple.dst_port = e->to_dst_port;

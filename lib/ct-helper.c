@@ -23,9 +23,12 @@
 #include "ct-step.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
+#include "dp-packet.h"
+#include "packets.h"
 #include "util.h"
 
 static void begin(struct ct_help_run *, struct ct_packet *);
+static bool is_broadcast(const struct ct_packet *);
 static bool read_payload(struct ct_help_run *);
 static bool record_change(struct ct_help_run *);
 static void adjust(struct ct_packet *, const struct ct_seqadj *);
@@ -198,6 +201,7 @@ begin(struct ct_help_run *run, struct ct_packet *packet)
     call->now = packet->now;
     call->seq = packet->tcp.seq;
     call->dir = packet->dir;
+    call->broadcast = is_broadcast(packet);
     call->both = ct_conn_status(packet->conn) & CT_DPIF_STATUS_SEEN_REPLY;
     call->nat = ct_conn_is_nat(packet->conn);
     call->expected = (ct_conn_status(packet->conn)
@@ -207,6 +211,14 @@ begin(struct ct_help_run *run, struct ct_packet *packet)
     for (int dir = 0; dir < CT_DIR_MAX; dir++) {
         ct_conn_tuple(packet->conn, dir, &call->tuples[dir]);
     }
+}
+
+static bool
+is_broadcast(const struct ct_packet *packet)
+{
+    const struct eth_header *eth = dp_packet_eth(packet->packet);
+
+    return eth && eth_addr_is_broadcast(eth->eth_dst);
 }
 
 static bool

@@ -100,6 +100,7 @@ struct ct_helper_call {
     size_t len;
     uint32_t seq;               /* TCP: of the payload's first byte. */
     enum ct_dir dir;
+    bool broadcast;             /* To everybody on the link. */
 
     /* Its connection. */
     struct ct_tuple tuples[CT_DIR_MAX];
@@ -129,6 +130,7 @@ struct ct_helper_expect {
     bool has_src;               /* or from 'src', as it comes, not from that
                                  * end of the parent. */
     union ct_inet_addr src;
+    unsigned int src_prefix;    /* IPv4: as many bits of it; 0: all. */
     ovs_be16 src_port;          /* 0: any. */
 
     bool permanent;             /* Not used up. */
