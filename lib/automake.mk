@@ -80,7 +80,12 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-help-expect.c \
 	lib/ct-helper.c \
 	lib/ct-helper.h \
+	lib/ct-helper-amanda.c \
+	lib/ct-helper-broadcast.c \
+	lib/ct-helper-broadcast.h \
 	lib/ct-helper-ftp.c \
+	lib/ct-helper-irc.c \
+	lib/ct-helper-netbios-ns.c \
 	lib/ct-helper-policy.c \
 	lib/ct-helper-policy.h \
 	lib/ct-helper-sip.c \
@@ -90,6 +95,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-helper-sip-nat.c \
 	lib/ct-helper-sip-sdp.c \
 	lib/ct-helper-sip-sdp.h \
+	lib/ct-helper-sane.c \
+	lib/ct-helper-snmp.c \
 	lib/ct-helper-tftp.c \
 	lib/ct-mangle.c \
 	lib/ct-mangle.h \
@@ -138,6 +145,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-table-private.h \
 	lib/ct-table-walk.c \
 	lib/ct-tally.h \
+	lib/ct-text.h \
 	lib/ct-tuple.c \
 	lib/ct-tuple.h \
 	lib/ct-wheel.c \

@@ -77,8 +77,13 @@ struct ct_packet;
  */
 
 #define CT_HELPERS                                                           \
+    CT_HELPER(amanda)                                                        \
     CT_HELPER(ftp)                                                           \
     CT_HELPER(sip)                                                           \
+    CT_HELPER(irc)                                                           \
+    CT_HELPER(netbios_ns)                                                    \
+    CT_HELPER(sane)                                                          \
+    CT_HELPER(snmp)                                                          \
     CT_HELPER(tftp)
 
 enum ct_helper_verdict {

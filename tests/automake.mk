@@ -250,6 +250,7 @@ check_PROGRAMS += \
 	tests/test-ct-help \
 	tests/test-ct-helper-ftp \
 	tests/test-ct-helper-sip \
+	tests/test-ct-helper-small \
 	tests/test-ct-seqadj
 tests_test_ct_expect_SOURCES = \
 	tests/ct-core-test.h \
@@ -269,6 +270,10 @@ tests_test_ct_helper_sip_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-sip.c
+tests_test_ct_helper_small_SOURCES = \
+	tests/ct-helper-test.h \
+	tests/ct-test.h \
+	tests/test-ct-helper-small.c
 tests_test_ct_seqadj_SOURCES = \
 	tests/ct-test.h \
 	tests/test-ct-seqadj.c
@@ -421,6 +426,13 @@ check-equivalence: all tests/test-tw-equivalence
 # libFuzzer by `make fuzz'.
 FUZZ_TARGETS = \
 	ct-frag \
+	ct-helper-amanda \
+	ct-helper-ftp \
+	ct-helper-irc \
+	ct-helper-netbios-ns \
+	ct-helper-sane \
+	ct-helper-snmp \
+	ct-helper-tftp \
 	ct-packet \
 	ct-rewrite \
 	ct-sequence \
@@ -432,6 +444,7 @@ FUZZ_TW_LIBS = datapath/libtwdatapath.a lib/libtrackway.a $(OVS_LIBS)
 FUZZ_SHARED = \
 	tests/fuzz/fuzz.h \
 	tests/fuzz/fuzz-ct.h \
+	tests/fuzz/fuzz-helper.h \
 	tests/fuzz/fuzz-sums.h
 noinst_LIBRARIES += tests/fuzz/libfuzzmain.a
 tests_fuzz_libfuzzmain_a_SOURCES = tests/fuzz/fuzz-main.c
@@ -439,6 +452,13 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-ct-frag \
 	tests/fuzz/fuzz-ct-helper-sip \
 	tests/fuzz/fuzz-ct-netlink \
+	tests/fuzz/fuzz-ct-helper-amanda \
+	tests/fuzz/fuzz-ct-helper-ftp \
+	tests/fuzz/fuzz-ct-helper-irc \
+	tests/fuzz/fuzz-ct-helper-netbios-ns \
+	tests/fuzz/fuzz-ct-helper-sane \
+	tests/fuzz/fuzz-ct-helper-snmp \
+	tests/fuzz/fuzz-ct-helper-tftp \
 	tests/fuzz/fuzz-ct-packet \
 	tests/fuzz/fuzz-ct-rewrite \
 	tests/fuzz/fuzz-ct-sequence \
@@ -456,6 +476,41 @@ tests_fuzz_fuzz_ct_helper_sip_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_netlink_SOURCES = tests/fuzz/ct-netlink.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_netlink_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_netlink_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_amanda_SOURCES = \
+	tests/fuzz/ct-helper-amanda.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_amanda_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_amanda_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_ftp_SOURCES = \
+	tests/fuzz/ct-helper-ftp.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_ftp_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_ftp_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_irc_SOURCES = \
+	tests/fuzz/ct-helper-irc.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_irc_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_irc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_netbios_ns_SOURCES = \
+	tests/fuzz/ct-helper-netbios-ns.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_netbios_ns_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_netbios_ns_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_sane_SOURCES = \
+	tests/fuzz/ct-helper-sane.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_sane_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_sane_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_snmp_SOURCES = \
+	tests/fuzz/ct-helper-snmp.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_snmp_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_snmp_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_tftp_SOURCES = \
+	tests/fuzz/ct-helper-tftp.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_tftp_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_tftp_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_packet_SOURCES = tests/fuzz/ct-packet.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_packet_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_packet_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

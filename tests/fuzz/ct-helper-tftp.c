@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Fuzz target: what the helper tftp reads, in a tracker (fuzz-helper.h). */
+
+#include <config.h>
+
+#include "fuzz-helper.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct fuzz_helper helper = {
+        .name = "tftp", .proto = IPPROTO_UDP, .port = 69,
+        .broadcast = false,
+    };
+
+    return fuzz_helper(&helper, data, size);
+}
