@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/system-harness.sh \
 	tests/system-helper.sh \
 	tests/system-helper-sip.sh \
+	tests/system-helper-kernel.sh \
 	tests/system-helper-peers.sh \
 	tests/system-metrics.sh \
 	tests/system-nat.sh \
@@ -59,6 +60,14 @@ EXTRA_DIST += \
 	$(SYSTEM_TESTSUITE_AT) \
 	tests/atlocal.in \
 	tests/check-format \
+	tests/helper/amanda.txt \
+	tests/helper/irc.txt \
+	tests/helper/netbios-ns.txt \
+	tests/helper/play \
+	tests/helper/sane.txt \
+	tests/helper/snmp-broadcast.txt \
+	tests/helper/snmp-trap.txt \
+	tests/helper/snmp.txt \
 	tests/lsan.supp \
 	tests/oracle/ct-l4-tcp.py
 
