@@ -61,6 +61,7 @@ EXTRA_DIST += \
 	tests/atlocal.in \
 	tests/check-format \
 	tests/helper/amanda.txt \
+	tests/helper/dcc \
 	tests/helper/irc.txt \
 	tests/helper/netbios-ns.txt \
 	tests/helper/play \

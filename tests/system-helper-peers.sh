@@ -95,3 +95,76 @@ scenario_tftp_dnat() {
     lacks "packets" "$(cat sniff.log)" \
         "BAD|$(ip_of $1 "10.1.1.2>10.1.1.1 udp" "fd01::2>fd01::1 udp")"
 }
+
+# serve_irc NAMESPACE ADDRESS
+serve_irc() {
+    local ngircd=$(PATH=$PATH:/usr/sbin command -v ngircd)
+
+    test -x "$ngircd" || skip "no ngircd"
+    cat >ngircd.conf <<END
+[Global]
+Name = irc.test.example
+Info = test
+Listen = $2
+MotdPhrase = welcome
+ServerUID = nobody
+ServerGID = nogroup
+[Options]
+DNS = no
+Ident = no
+PAM = no
+END
+    chmod 644 ngircd.conf
+    ip netns exec "$1" "$ngircd" -n -f "$NS_DIR/ngircd.conf" \
+        >ngircd.log 2>&1 </dev/null &
+    poll 10 listens "$1" tcp 6667
+}
+
+# dcc_transfer IRC-ADDRESS: of a file, from the client to somebody beside the
+# server, who has another address than that.
+dcc_transfer() {
+    files_to_serve
+    add_addresses server eth0 $bob/32
+    serve_irc server $server
+    ovs-appctl trackway/helper-add zone=1 proto=tcp port=6667 helper=irc
+    in_ns server timeout 90 "$tests/helper/dcc" receive $server $bob bob \
+        got.big >bob.log 2>&1 </dev/null &
+    in_ns client timeout 90 "$tests/helper/dcc" send $1 $client alice \
+        files/big bob >alice.log 2>&1 </dev/null
+    poll 10 cmp got.big files/big
+    counted expected 1 1
+    counted invalid-tcp-window 0 0
+    lacks "packets" "$(cat sniff.log)" BAD
+}
+
+# What the client says becomes longer; who fetches the file is seen as he is.
+scenario_irc_dcc_snat() {
+    local client=10.1.1.1 server=10.9.9.2 bob=10.9.9.3
+
+    helper_snat
+    flows br0 <<END
+table=1,priority=60,in_port=1,ct_state=+trk+new-rel,tcp,tp_dst=6667 actions=ct(commit,zone=1,nat(src=10.9.9.240)),resubmit(,2)
+END
+    serve server sniff.log $tool sniff eth0
+    dcc_transfer $server
+    matches "offer" "$(cat bob.log)" "^receiving from 10.9.9.240 "
+    matches "taker" "$(cat alice.log)" "^sending to $bob$"
+    counted mangled 1 1
+    poll 5 ct_has "^tcp,orig=\(src=$bob,dst=10.9.9.240,.*reply=\(src=$client,dst=$bob,"
+    lacks "packets" "$(cat sniff.log)" "10.1.1.1>"
+}
+
+scenario_irc_dcc_dnat() {
+    local client=10.1.1.1 server=10.1.1.2 bob=10.1.1.9
+
+    ftp_dnat_rules
+    flows br0 <<END
+table=1,priority=60,in_port=1,ct_state=+trk+new-rel,tcp,nw_dst=10.1.1.100,tp_dst=6667 actions=ct(commit,zone=1,nat(dst=$server)),2
+END
+    ip -n client neigh replace $bob lladdr 02:00:00:00:00:02 dev eth0
+    serve client sniff.log $tool sniff eth0
+    dcc_transfer 10.1.1.100
+    matches "offer" "$(cat bob.log)" "^receiving from $client "
+    counted mangled 0 0
+    lacks "packets" "$(cat sniff.log)" "$server>$client tcp"
+}
