@@ -22,6 +22,8 @@ static size_t header_len(const struct ct_packet *);
 static bool make_room(struct dp_packet *, size_t n);
 static void relocate(struct ct_packet *);
 static void set_lengths(struct ct_packet *, int delta);
+static void overwrite(struct ct_packet *, uint8_t *place, const char *text,
+                      size_t n);
 static void set_checksum(struct ct_packet *, size_t old_len);
 
 bool
@@ -60,6 +62,10 @@ ct_mangle(struct ct_packet *packet, size_t ofs, size_t len,
 
     uint8_t *place = packet->l4_header + header_len(packet) + ofs;
     uint8_t *rest = place + len;
+    if (!delta) {
+        overwrite(packet, place, text, len);
+        return true;
+    }
     memmove(place + text_len, rest, packet->l4_header + old_len - rest);
     memcpy(place, text, text_len);
 
@@ -130,6 +136,47 @@ set_lengths(struct ct_packet *packet, int delta)
     }
 }
 
+static size_t
+checksum_ofs(const struct ct_packet *packet)
+{
+    return (packet->tuple.proto == IPPROTO_UDP
+            ? offsetof(struct udp_header, udp_csum)
+            : offsetof(struct tcp_header, tcp_csum));
+}
+
+/* What a byte at 'ofs' adds to a checksum. */
+static uint16_t
+addend(size_t ofs, uint8_t byte)
+{
+    return (OVS_FORCE uint16_t) htons(ofs & 1 ? byte : byte << 8);
+}
+
+/* Text of the same length: a packet may have many of them. */
+static void
+overwrite(struct ct_packet *packet, uint8_t *place, const char *text, size_t n)
+{
+    uint8_t *stored = packet->l4_header + checksum_ofs(packet);
+    bool udp = packet->tuple.proto == IPPROTO_UDP;
+    uint16_t delta = 0;
+    ovs_be16 csum;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t ofs = place + i - packet->l4_header;
+
+        delta = ct_rewrite_add(delta, addend(ofs, text[i]));
+        delta = ct_rewrite_add(delta, ~addend(ofs, place[i]));
+        place[i] = text[i];
+    }
+    memcpy(&csum, stored, sizeof csum);
+    if (!ct_mangle_csum_is_partial(packet) && (!udp || csum)) {
+        csum = ct_rewrite_csum(csum, delta);
+        if (udp && !csum) {
+            csum = OVS_BE16_MAX;
+        }
+        memcpy(stored, &csum, sizeof csum);
+    }
+}
+
 static ovs_be16
 whole_checksum(const struct ct_packet *packet)
 {
@@ -151,8 +198,7 @@ static void
 set_checksum(struct ct_packet *packet, size_t old_len)
 {
     bool udp = packet->tuple.proto == IPPROTO_UDP;
-    size_t ofs = (udp ? offsetof(struct udp_header, udp_csum)
-                  : offsetof(struct tcp_header, tcp_csum));
+    size_t ofs = checksum_ofs(packet);
     ovs_be16 csum;
 
     memcpy(&csum, packet->l4_header + ofs, sizeof csum);

@@ -260,6 +260,7 @@ check_PROGRAMS += \
 	tests/test-ct-help \
 	tests/test-ct-helper-ftp \
 	tests/test-ct-helper-sip \
+	tests/test-ct-helper-nat \
 	tests/test-ct-helper-small \
 	tests/test-ct-seqadj
 tests_test_ct_expect_SOURCES = \
@@ -280,6 +281,11 @@ tests_test_ct_helper_sip_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-sip.c
+tests_test_ct_helper_nat_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-expect-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-helper-nat.c
 tests_test_ct_helper_small_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test.h \

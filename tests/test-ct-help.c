@@ -708,6 +708,48 @@ test_timeout(void)
     assert(!ct_get_nconns(ct));
 }
 
+/* From a subnet, for who asks all of a link. */
+
+static bool was_broadcast;
+
+static enum ct_helper_verdict
+ask_subnet(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .dir = SERVER, .port = call->tuples[CLIENT].src_port,
+        .has_src = true, .src.ip = test_ip(4), .src_prefix = 30,
+        .src_port = htons(53), .permanent = true,
+    };
+
+    was_broadcast = call->broadcast;
+    assert(ct_helper_expect(call, &ask, NULL));
+    return CT_HELPER_ACCEPT;
+}
+
+static void
+test_subnet(void)
+{
+    struct dp_packet *p = packet_with(udp, "x", 1);
+    struct test_spec s = back(udp);
+    struct eth_header *eth = dp_packet_eth(p);
+
+    use(ask_subnet);
+    eth->eth_dst = eth_addr_broadcast;
+    dp_packet_delete(test_ct(ct, p, false, &commit, now));
+    assert(was_broadcast && n_expectations() == 1);
+    assert(shows(",udp,src=10.0.0.4/30,dst=10.0.0.1,sport=53,"));
+    for (int host = 3; host <= 8; host++) {
+        s.src = host;
+        s.sport = 53;
+        assert(state(s, &commit) == (host >= 4 && host <= 7
+                                     ? (NEW | CS_RELATED) : NEW));
+        s.sport = 54;
+        assert(state(s, &look) == NEW);
+    }
+    assert(n_expectations() == 1);
+    assert(state_with(udp, "x", 1, &commit) == NEW && !was_broadcast);
+}
+
 static const struct test tests[] = {
     { "several", test_several },
     { "dropped", test_dropped },
@@ -721,6 +763,7 @@ static const struct test tests[] = {
     { "child", test_child },
     { "late", test_late },
     { "timeout", test_timeout },
+    { "subnet", test_subnet },
 };
 
 int
