@@ -62,6 +62,8 @@ EXTRA_DIST += \
 	tests/check-format \
 	tests/helper/amanda.txt \
 	tests/helper/dcc \
+	tests/helper/ftp.txt \
+	tests/helper/ftp6.txt \
 	tests/helper/irc.txt \
 	tests/helper/netbios-ns.txt \
 	tests/helper/play \
@@ -69,6 +71,7 @@ EXTRA_DIST += \
 	tests/helper/snmp-broadcast.txt \
 	tests/helper/snmp-trap.txt \
 	tests/helper/snmp.txt \
+	tests/helper/tftp.txt \
 	tests/lsan.supp \
 	tests/oracle/ct-l4-tcp.py
 

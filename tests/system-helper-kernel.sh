@@ -34,11 +34,15 @@ helper_host() {
 # The helper of a script, as the kernel calls it and as we do: in the kernel
 # traps have one of their own.
 kernel_helper() {
-    echo ${1/-trap/_trap}
+    case $1 in
+        ftp6) echo ftp ;;
+        *) echo ${1/-/_} ;;
+    esac
 }
 
 our_helper() {
     case $1 in
+        ftp6) echo ftp ;;
         snmp-*) echo snmp ;;
         *) echo $1 ;;
     esac
@@ -136,6 +140,14 @@ like_the_kernel() {
     make_bridge "$@"
     play trackway $1 $2 $3
     same_as_kernel
+}
+
+scenario_ftp_kernel() {
+    like_the_kernel $1 $2 ftp$(ip_of $1 "" 6) tcp 21
+}
+
+scenario_tftp_kernel() {
+    like_the_kernel $1 $2 tftp udp 69
 }
 
 scenario_irc_kernel() {
