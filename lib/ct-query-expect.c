@@ -93,6 +93,9 @@ set_mask(struct ct_dpif_tuple *mask, const struct ct_expectation *e)
                   : sizeof mask->src.ip);
 
     memset(&mask->src, e->any_src ? 0 : 0xff, len);
+    if (e->src_prefix) {
+        mask->src.ip = be32_prefix_mask(e->src_prefix);
+    }
     memset(&mask->dst, 0xff, len);
 }
 
