@@ -377,7 +377,7 @@ serve() {
 
     shift 2
     ip netns exec "$name" "$@" >"$file" 2>&1 </dev/null &
-    poll 10 grep -Eqi 'ready|serving' "$file"
+    poll 60 grep -Eqi 'ready|serving' "$file"
 }
 
 # serve_http NAMESPACE: serves $NS_DIR/www on port 80, v4 and v6.
@@ -399,7 +399,7 @@ start_talk() {
     ip netns exec "$1" $tool talk "$2" "$3" --sport "$4" \
         <"$NS_DIR/talk.in" >"$NS_DIR/talk.log" 2>&1 &
     exec 8>"$NS_DIR/talk.in"
-    poll 10 grep -q ready "$NS_DIR/talk.log"
+    poll 60 grep -q ready "$NS_DIR/talk.log"
     talk_sport=$4
 }
 

@@ -14,7 +14,7 @@ start_controller() {
     need_os_ken
     $system_python -u "$tests/../utilities/trackway-$1" "${@:2}" \
         --pidfile controller.pid >>controller.log 2>&1 </dev/null &
-    poll 30 grep -q "ready, listening" controller.log
+    poll 120 grep -q "ready, listening" controller.log
     controller_pid=$(cat controller.pid)
 }
 
@@ -27,7 +27,7 @@ stop_controller() {
 
 # await_log COUNT REGEX: lines of the controller's log.
 await_log() {
-    poll 30 log_has "$@"
+    poll 60 log_has "$@"
 }
 
 log_has() {
@@ -122,7 +122,7 @@ scenario_firewall_log() {
     seconds=$EPOCHSECONDS
     in_ns client $tool datagrams 10.1.1.1 10.1.1.2 2000 500 --port 9
     await_log 5 "denied: default .* udp 10.1.1.1 port 2[0-9]{3} > 10.1.1.2"
-    poll 10 rule_packets_all 500
+    poll 60 rule_packets_all 500
     lines=$(grep -c "denied:.* udp" controller.log)
     seconds=$((EPOCHSECONDS - seconds + 2))
     within "lines of 500" "$lines" 5 $((10 + 5 * seconds))
@@ -140,7 +140,7 @@ start_download() {
     in_ns "$1" curl -gsS --noproxy '*' --limit-rate 1M -o download.got "$2" \
         >download.log 2>&1 &
     download_pid=$!
-    poll 10 download_has 1
+    poll 60 download_has 1
 }
 
 download_has() {
@@ -156,7 +156,7 @@ end_download() {
     local size
 
     downloading || fail "the download has ended: $(cat download.log)"
-    poll 20 download_has $(($(stat -c %s download.got) + 2000000))
+    poll 60 download_has $(($(stat -c %s download.got) + 2000000))
     kill $download_pid
     wait $download_pid || true
     size=$(stat -c %s download.got)
@@ -203,7 +203,7 @@ scenario_firewall_reload() {
     refresh policy.yaml
     echo four >&8
     await_log 1 "denied: ended tenant=default .* port 7001"
-    poll 10 ct_count_is 0 "dport=7001\)"
+    poll 60 ct_count_is 0 "dport=7001\)"
     lacks "talk" "$(cat talk.log)" "four"
     refute ask client tcp $server 7001 --timeout 0.5
     end_download
@@ -252,7 +252,7 @@ json.dump(policy, open('policy.new', 'w'))
 END
     mv policy.new policy.json
     await_log 1 "configuration read again"
-    poll 10 ct_count_is 0 "zone=12"
+    poll 60 ct_count_is 0 "zone=12"
     ct_has "tcp,.*zone=11"
     refute ask client2 udp 10.1.1.2 7 --timeout 0.5
 }
@@ -311,7 +311,7 @@ scenario_controller_tls() {
     # One that does not trust the controller.
     switch_tls good bad
     connect_to ssl
-    poll 30 grep -Eq 'SSL_connect: .*certificate' ovs-vswitchd.log
+    poll 60 grep -Eq 'SSL_connect: .*certificate' ovs-vswitchd.log
     lacks "log" "$(cat controller.log)" "connected from"
     lacks "flows" "$(ovs-ofctl dump-flows br0)" "actions="
     refute get client http://10.1.1.2/ --connect-timeout 0.5
@@ -331,7 +331,7 @@ scenario_controller_tls() {
 restarts() {
     stop_controller KILL
     downloading
-    poll 20 disconnected
+    poll 60 disconnected
     downloading
     start_controller "$1" "$2" $(tls good good)
     await_log 1 "flows kept, 0 added, 0 deleted"
@@ -357,4 +357,301 @@ scenario_firewall_restart() {
     lacks "log" "$(cat controller*.log)" "denied:"
     # A new connection as well.
     same "page" "$(get client http://$host/)" "page of server"
+}
+
+# NAT gateway -----------------------------------------------------------------
+
+# lan_and_server: client and client2 behind a switch of their own, br1; server
+# outside, which knows nothing of their network.
+lan_and_server() {
+    need_os_ken
+    start
+    add_bridge br0
+    add_bridge br1
+    flows br1 <<<"actions=normal"
+    add_host client br1 1 10.1.1.1/24 fd01::1/64
+    add_host client2 br1 3 10.1.1.3/24 fd01::3/64
+    join br0 10 br1 10
+    add_host server br0 2 10.9.9.2/24 fd09::2/64
+    for name in client client2; do
+        ip -n $name route add default via 10.1.1.254
+        ip -n $name -6 route add default via fd01::fe
+    done
+}
+
+# nat_file ADDRESS TO: where port 7 is forwarded.
+nat_file() {
+    cat >nat.yaml <<END
+outside:
+  port: v-server
+  addresses: [10.9.9.254/24, "fd09::fe/64"]
+inside:
+  lan:
+    port: pt-br0-br1
+    addresses: [10.1.1.254/24, "fd01::fe/64"]
+    snat:
+    - {pool: 10.9.9.240-10.9.9.241, ports: 34000-34999}
+    - {pool: "fd09::240-fd09::241", ports: 34000-34999}
+forwards:
+  web: {address: 10.9.9.242, protocol: tcp, ports: 8080, to: 10.1.1.3, to_ports: 80}
+  web6: {address: "fd09::242", protocol: tcp, ports: 8080, to: "fd01::3", to_ports: 80}
+  echo: {address: $1, protocol: tcp, ports: 7, to: $2}
+helpers: [ftp]
+END
+}
+
+scenario_nat_gateway() {
+    local server=$(ip_of $1 10.9.9.2 fd09::2)
+    local host=$(ip_of $1 10.9.9.2 [fd09::2])
+    local web=$(ip_of $1 10.9.9.242 [fd09::242])
+    local pool=$(ip_of $1 '10\.9\.9\.24[01]' 'fd09::24[01]')
+    local proto reply
+
+    lan_and_server
+    nat_file $(ip_of $1 "10.9.9.242 10.1.1.3" "fd09::242 fd01::3")
+    serve_http client2
+    serve_http server
+    serve_echo server
+    serve_echo client2
+    serve_ftp server $server
+    serve server sniff.log $tool sniff eth0
+    refute get client http://$host/ --connect-timeout 0.5
+    controlled nat nat.yaml
+
+    same "page" "$(get client http://$host/)" "page of server"
+    for proto in udp tcp; do
+        matches "peer" "$(ask client $proto $server 7 --sport 5000)" \
+            "^peer=$pool port=34[0-9]{3} hello"
+    done
+    matches "ping" "$(pings client $server)" "3 received"
+    fetch client ftp://$host/
+    fetch client ftp://$host/ --ftp-port -
+
+    # From outside only what is forwarded.
+    same "forwarded" "$(get server http://$web:8080/)" "page of server"
+    refute get server http://$web/ --connect-timeout 0.5
+    refute ask server tcp $(ip_of $1 10.9.9.240 fd09::240) 7 --timeout 0.5
+    # From inside to the same address, by way of the gateway and back.
+    same "hairpin" "$(get client http://$web:8080/)" "page of server"
+    matches "peer" "$(ask client tcp $(ip_of $1 10.9.9.242 fd09::242) 7)" \
+        "^peer=$(ip_of $1 10.1.1.254 fd01::fe) "
+    lacks "packets" "$(cat sniff.log)" "BAD|10.1.1.[13]>|fd01::[13]>"
+}
+
+# A forwarding goes: its connections end, others stay; with the controller away
+# all stay.
+scenario_nat_restart() {
+    local host=$(ip_of $1 10.9.9.2 [fd09::2])
+    local web=$(ip_of $1 10.9.9.242 fd09::242)
+
+    lan_and_server
+    nat_file $(ip_of $1 "10.9.9.242 10.1.1.3" "fd09::242 fd01::3")
+    serve_http server
+    serve_echo client2
+    big_file 100000000
+    controlled_tls nat nat.yaml
+    start_download client http://$host/big
+    start_talk server $web 7 6000
+    say one
+    restarts nat nat.yaml
+    say two
+
+    nat_file $(ip_of $1 "10.9.9.243 10.1.1.3" "fd09::243 fd01::3")
+    refresh nat.yaml
+    poll 60 ct_count_is 0 "dst=$web,.*dport=7\)"
+    echo three >&8
+    matches "new address" "$(ask server tcp $(ip_of $1 10.9.9.243 fd09::243) 7)" "hello"
+    lacks "talk" "$(cat talk.log)" "three"
+    end_talk
+    end_download
+}
+
+# Load balancer ---------------------------------------------------------------
+
+# clients_and_farm: client, and the back ends one, two and three; the
+# controller's host is on the bridge as well, for the checks.
+clients_and_farm() {
+    local name port=2
+
+    need_os_ken
+    start
+    add_bridge br0
+    add_host client br0 1 10.1.1.1/24 fd01::1/64
+    for name in one two three; do
+        add_host $name br0 $port 10.1.1.1$port/24 fd01::1$port/64
+        port=$((port + 1))
+    done
+    add_addresses_here br0 10.1.1.250/24 fd01::250/64
+}
+
+add_addresses_here() {
+    ip link set "$1" up
+    ip addr add "$2" dev "$1"
+    ip addr add "$3" dev "$1" nodad
+}
+
+# farm_file v4|v6 AFFINITY ON-DOWN: 10.1.1.100 port 80 to port 8080 of three.
+farm_file() {
+    local net=$(ip_of $1 10.1.1. fd01::)
+
+    cat >lb.yaml <<END
+services:
+  web:
+    address: ${net}100
+    protocol: tcp
+    port: 80
+    affinity: $2
+    on_down: $3
+    check: {type: http, path: /alive, interval: 0.3, fall: 2, rise: 2}
+    back_ends:
+    - {address: ${net}12, port: 8080}
+    - {address: ${net}13, port: 8080, weight: 2}
+    - {address: ${net}14, port: 8080}
+END
+}
+
+# serve_farm [NAME...]: web servers that answer with their names.
+serve_farm() {
+    local name
+
+    for name; do
+        mkdir -p www-$name
+        echo $name >www-$name/index.html
+        touch www-$name/alive
+        serve $name http-$name.log python3 -u -m http.server 8080 \
+            --bind :: --directory $NS_DIR/www-$name
+    done
+}
+
+# asked COUNT URL: who answered, and how often: "10 one 20 two".
+asked() {
+    local i
+
+    for ((i = 0; i < $1; i++)); do
+        get client "$2" --connect-timeout 10
+    done | sort | uniq -c | xargs
+}
+
+all_up() {
+    await_log 3 "back end .* is up"
+    await_log 3 "has Ethernet address"
+    poll 60 assigns 3
+}
+
+# assigns COUNT: the bridge gives new connections to so many back ends.
+assigns() {
+    {
+        ovs-ofctl -O OpenFlow14 dump-groups br0
+        ovs-ofctl -O OpenFlow14 dump-flows br0 table=2
+    } | grep -o 'nat(dst=[^)]*)' | sort -u >assigned
+    test "$(wc -l <assigned)" = "$1"
+}
+
+scenario_lb_health() {
+    local vip=$(ip_of $1 10.1.1.100 [fd01::100])
+    local seen
+
+    clients_and_farm
+    serve_farm one two three
+    big_file 100000000
+    mv www/big www-one/ && ln www-one/big www/big
+    for name in two three; do ln www-one/big www-$name/big; done
+    farm_file $1 none end
+    refute get client http://$vip/ --connect-timeout 0.5
+    controlled lb lb.yaml
+    all_up
+    seen=$(asked 40 http://$vip/)
+    for name in one two three; do
+        matches "answers" "$seen" "[0-9] $name"
+    done
+
+    # Whoever is down gets nothing new, and what it had ends.
+    start_download client http://$vip/big
+    name=$(downloads_from)
+    rm www-$name/alive
+    await_log 1 "back end .* is down: status 404"
+    poll 60 download_gone
+    lacks "answers" "$(asked 20 http://$vip/)" "$name"
+    poll 60 ct_count_is 0 "dport=80\).*src=$(address_of $1 $name),.*ESTABLISHED"
+
+    # And again when it is back.
+    touch www-$name/alive
+    await_log 4 "back end .* is up"
+    poll 60 gets_one_from $name http://$vip/
+
+    # The other way: the server itself dies.
+    kill "$(in_ns two ss -Hltnp sport = :8080 | sed -n 's/.*pid=\([0-9]*\).*/\1/p')"
+    await_log 1 "back end .*$(address_of $1 two) .* is down"
+    lacks "answers" "$(asked 20 http://$vip/)" "two"
+}
+
+address_of() {
+    case $2 in
+        one) ip_of $1 10.1.1.12 fd01::12 ;;
+        two) ip_of $1 10.1.1.13 fd01::13 ;;
+        three) ip_of $1 10.1.1.14 fd01::14 ;;
+    esac
+}
+
+# downloads_from: who has the connection of the download.
+downloads_from() {
+    local name
+
+    for name in one two three; do
+        if in_ns $name ss -Htn state established sport = :8080 |
+                grep -Eq '10.1.1.1\]?:|fd01::1\]:'; then
+            echo $name
+        fi
+    done
+}
+
+download_gone() {
+    ! kill -0 $download_pid 2>/dev/null
+}
+
+gets_one_from() {
+    asked 5 "$2" | grep -qw "$1"
+}
+
+# One client, one back end.  When that drains the download goes on, and new
+# connections go elsewhere.
+scenario_lb_affinity() {
+    local vip=$(ip_of $1 10.1.1.100 [fd01::100])
+    local name
+
+    clients_and_farm
+    serve_farm one two three
+    big_file 100000000
+    for name in one two three; do ln www/big www-$name/big; done
+    farm_file $1 source drain
+    controlled lb lb.yaml
+    all_up
+    name=$(get client http://$vip/)
+    same "answers" "$(asked 10 http://$vip/)" "10 $name"
+    start_download client http://$vip/big
+    rm www-$name/alive
+    await_log 1 "is down"
+    poll 60 gets_none_from $name http://$vip/
+    end_download
+}
+
+gets_none_from() {
+    ! gets_one_from "$@"
+}
+
+scenario_lb_restart() {
+    local vip=$(ip_of $1 10.1.1.100 [fd01::100])
+    local name
+
+    clients_and_farm
+    serve_farm one two three
+    big_file 100000000
+    for name in one two three; do ln www/big www-$name/big; done
+    farm_file $1 none end
+    controlled_tls lb lb.yaml
+    all_up
+    start_download client http://$vip/big
+    restarts lb lb.yaml
+    matches "answers" "$(asked 10 http://$vip/)" "[0-9] (one|two|three)"
+    end_download
 }

@@ -29,7 +29,7 @@ serve_tftp() {
     files_to_serve
     ip netns exec "$1" in.tftpd -L -${2#v} -s -u root "$NS_DIR/files" \
         >"$NS_DIR/tftpd.log" 2>&1 </dev/null &
-    poll 10 listens "$1" udp 69
+    poll 60 listens "$1" udp 69
 }
 
 # serve_ftp NAMESPACE ADDRESS
@@ -38,7 +38,7 @@ serve_ftp() {
     files_to_serve
     ip netns exec "$1" $system_python -m pyftpdlib -i "$2" -p 21 \
         -d "$NS_DIR/files" >"$NS_DIR/ftpd.log" 2>&1 </dev/null &
-    poll 10 listens "$1" tcp 21
+    poll 60 listens "$1" tcp 21
 }
 
 # fetch NAMESPACE URL [CURL-OPTION...]: several transfers over one control

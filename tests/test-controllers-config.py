@@ -15,7 +15,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '../utilities'))
 
-from trackway_controllers import config, firewall_config, ranges
+from trackway_controllers import config, firewall_config, lb_config
+from trackway_controllers import nat_config, ranges
 
 POLICY = '''\
 log: {rate: 7}
@@ -155,6 +156,82 @@ class Policy(Refusals):
             firewall_config.read('/no/such/file')
         self.assertEqual(str(caught.exception),
                          '/no/such/file: No such file or directory')
+
+
+NAT = '''\
+outside: {port: p1, addresses: [192.0.2.1/24], routers: [192.0.2.254]}
+inside:
+  lan:
+    port: p2
+    addresses: 10.0.0.1/24
+    snat: {pool: 192.0.2.8-192.0.2.9, ports: 2000-2999}
+forwards:
+  web: {address: 192.0.2.20, protocol: tcp, ports: 80, to: 10.0.0.7}
+'''
+
+
+class Nat(Refusals):
+    def test_good(self):
+        gateway = nat_config.decode(config.parse('f', NAT))
+        self.assertEqual([str(net) for net in gateway.public()],
+                         ['192.0.2.1/32', '192.0.2.8/31', '192.0.2.20/32'])
+        self.assertEqual(gateway.forwards[0].to_ports, (80, 80))
+
+    def test_refusals(self):
+        for old, new, expected in (
+                ('[192.0.2.254]', '[192.0.3.254]',
+                 'f:1: outside.routers[0]: 192.0.3.254 is in none'),
+                ('10.0.0.1/24', '10.0.0.1',
+                 "f:5: inside.lan.addresses: '10.0.0.1' has no prefix len"),
+                ('10.0.0.1/24', '192.0.2.3/25', 'of outside overlap'),
+                ('192.0.2.8-192.0.2.9', '192.0.2.9-192.0.2.8',
+                 'f:6: inside.lan.snat.pool: '),
+                ('192.0.2.8-192.0.2.9', '10.0.0.0-10.1.0.0', '4096'),
+                ('to: 10.0.0.7', 'to: 10.0.1.7',
+                 'f:8: forwards: web: 10.0.1.7 is in no network inside'),
+                ('to: 10.0.0.7', 'to: 10.0.0.7, to_ports: 80-81',
+                 'f:8: forwards.web.to_ports: should be as many'),
+                ('to: 10.0.0.7', 'to: "fd00::7"', 'not of one version'),
+                ('port: p2', 'port: p1', 'outside and lan both have port')):
+            self.assertIn(old, NAT)
+            self.refused(nat_config.decode, NAT.replace(old, new, 1),
+                         expected)
+
+
+LB = '''\
+services:
+  web:
+    address: 10.0.0.100
+    protocol: tcp
+    port: 80
+    check: {type: http, path: /alive}
+    back_ends:
+    - {address: 10.0.0.1}
+    - {address: 10.0.0.2, port: 8080, weight: 3}
+'''
+
+
+class Lb(Refusals):
+    def test_good(self):
+        service, = lb_config.decode(config.parse('f', LB)).services
+        self.assertEqual([back_end.key[1] for back_end in service.back_ends],
+                         [80, 8080])
+        self.assertEqual((service.affinity, service.on_down), ('none', 'end'))
+
+    def test_refusals(self):
+        for old, new, expected in (
+                ('protocol: tcp', 'protocol: sctp',
+                 "f:4: services.web.protocol: 'sctp' is none of tcp, udp"),
+                ('path: /alive', 'path: alive',
+                 "f:6: services.web.check.path: 'alive' is no path"),
+                ('type: http', 'type: tcp',
+                 'f:6: services.web.check.path: only with type http'),
+                ('10.0.0.1}', '"fd00::1"}', 'not of one version'),
+                ('10.0.0.2, port: 8080', '10.0.0.1',
+                 'f:9: services.web.back_ends[1]: 10.0.0.1 port 80 stands tw'),
+                ('weight: 3', 'weight: -1', 'weight: -1 is not in 0..1000')):
+            self.assertIn(old, LB)
+            self.refused(lb_config.decode, LB.replace(old, new, 1), expected)
 
 
 if __name__ == '__main__':

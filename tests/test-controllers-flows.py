@@ -19,7 +19,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '../utilities'))
 
 from trackway_controllers import config, ct_flush, firewall_config
-from trackway_controllers import firewall_flows, openflow, packets
+from trackway_controllers import firewall_flows, lb_config, lb_flows
+from trackway_controllers import nat_config, nat_flows, neighbour, openflow
+from trackway_controllers import packets
 
 OFCTL = os.environ.get('OFCTL', 'ovs-ofctl')
 
@@ -159,6 +161,129 @@ rules:
                  self.plan(text.replace('tcp', 'udp'))[1][0]}
         self.assertNotEqual(other, cookies)
         self.assertEqual({cookie >> 48 for cookie in cookies}, {1})
+
+
+NAT = '''
+outside:
+  port: p1
+  addresses: [192.0.2.1/24, "2001:db8::1/64"]
+  routers: [192.0.2.254]
+inside:
+  lan:
+    port: p2
+    addresses: [10.0.0.1/24, "fd00::1/64"]
+    snat:
+    - {pool: 192.0.2.8-192.0.2.11, ports: 2000-2999}
+    - {pool: "2001:db8::8"}
+forwards:
+  web: {address: 192.0.2.20, protocol: tcp, ports: 80-81, to: 10.0.0.7,
+        to_ports: 8080-8081}
+helpers: [ftp]
+'''
+
+
+class Nat(OvsReads):
+    def test_flows(self):
+        gateway = nat_config.decode(config.parse('f', NAT))
+        flows, _, _ = nat_flows.plan(gateway, ports(p1=1, p2=2))
+        texts = self.texts(flows)
+        self.holds(texts, 'arp,in_port=1,arp_tpa=192.0.2.8/30,arp_op=1',
+                   'IN_PORT')
+        self.holds(texts, 'arp,in_port=2,arp_tpa=10.0.0.1,arp_op=1')
+        self.holds(texts, 'icmp6,in_port=1,icmp_type=135,'
+                   'nd_target=2001:db8::8 ', 'CONTROLLER')
+        self.holds(texts, 'table:4 priority=50,ip,reg0=0x2',
+                   'ct(commit,table=5,zone=1,nat(src='
+                   '192.0.2.8-192.0.2.11:2000-2999))')
+        self.holds(texts, 'table:4 priority=50,ipv6,reg0=0x2',
+                   'nat(src=2001:db8::8)')
+        self.holds(texts, 'table:4 priority=60,tcp,reg0=0x2,tp_dst=21',
+                   'alg=ftp')
+        self.holds(texts, 'tcp,nw_dst=192.0.2.20,tp_dst=81',
+                   'ct(commit,table=4,zone=2,nat(dst=10.0.0.7:8081))')
+        self.holds(texts, 'table:5 priority=10,ip ', 'set_field:0x3ec->reg2')
+        cookies = {flow.cookie(1) for flow in flows}
+        self.assertEqual(len(cookies), len(flows))
+
+    def test_neighbours(self):
+        mac, other = '02:00:00:00:00:01', '02:00:00:00:00:02'
+        said, question = neighbour.sender(
+            neighbour.request('10.0.0.7', '10.0.0.1', mac))
+        self.assertEqual((str(said[0]), said[1]), ('10.0.0.1', mac))
+        self.assertIsNone(question)
+        said, question = neighbour.sender(
+            neighbour.request('fd00::7', 'fd00::1', mac))
+        self.assertEqual((str(said[0]), said[1]), ('fd00::1', mac))
+        answer = neighbour.advertisement(question, other)
+        said, question = neighbour.sender(answer)
+        self.assertEqual((str(said[0]), said[1]), ('fd00::7', other))
+        self.assertIsNone(question)
+        for end in range(len(answer)):
+            neighbour.sender(answer[:end])
+        for at in range(len(answer)):
+            neighbour.sender(answer[:at] + b'\xff' + answer[at + 1:])
+
+
+LB = '''
+services:
+  web:
+    address: 10.0.0.100
+    protocol: tcp
+    port: 80
+    back_ends:
+    - {address: 10.0.0.1, port: 8080}
+    - {address: 10.0.0.2, weight: 3}
+    - {address: 10.0.0.3}
+  dns:
+    address: "fd00::53"
+    protocol: udp
+    port: 53
+    affinity: source
+    check: {type: none}
+    back_ends: [{address: "fd00::1"}, {address: "fd00::2", weight: 3}]
+'''
+
+
+class Lb(OvsReads):
+    def setUp(self):
+        self.balancer = lb_config.decode(config.parse('f', LB))
+        self.web, self.dns = self.balancer.services
+
+    def test_flows(self):
+        texts = self.texts(lb_flows.base(self.balancer))
+        self.holds(texts, 'priority=100,tcp,nw_dst=10.0.0.100,tp_dst=80',
+                   'ct(table=1,zone=1,nat)')
+        self.holds(texts, 'arp_tpa=10.0.0.100,arp_op=1')
+        self.holds(texts, 'nd_target=fd00::53 ')
+        text, = self.texts([lb_flows.select_flow(self.web, 7)])
+        self.assertIn('actions=group:7', text)
+        send = lb_flows.send(self.web, self.web.back_ends[0],
+                             '02:00:00:00:00:01')
+        self.assertIn('ct_mark=%#x' % self.web.back_ends[0].number,
+                      flow_text(send))
+
+    def test_group(self):
+        group = lb_flows.group(self.balancer, self.web, 7,
+                               self.web.back_ends[:2])
+        text = printed(group.message(Datapath, openflow.ofp.OFPGC_ADD))
+        self.assertIn('type=select', text)
+        self.assertIn('weight:3', text)
+        self.assertIn('nat(dst=10.0.0.1:8080)', text)
+        self.assertNotIn('10.0.0.3', text)
+
+    def test_slots(self):
+        both = self.dns.back_ends
+        texts = self.texts(lb_flows.slot_flows(self.balancer, self.dns, both))
+        self.holds(texts, 'multipath(nw_src,2,modulo_n,128,0,NXM_NX_REG1')
+        before = [lb_flows.owner(slot, both) for slot in range(128)]
+        self.assertTrue(70 < before.count(both[1]) < 122)
+        # Who goes gives away his own slots only.
+        three = self.web.back_ends
+        before = [lb_flows.owner(slot, three) for slot in range(128)]
+        after = [lb_flows.owner(slot, three[1:]) for slot in range(128)]
+        for one, other in zip(before, after):
+            self.assertTrue(one is other or one is three[0])
+        self.assertFalse(lb_flows.slot_flows(self.balancer, self.dns, [])[1:])
 
 
 if __name__ == '__main__':

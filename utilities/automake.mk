@@ -92,7 +92,10 @@ dist_bin_SCRIPTS += utilities/trackway-exporter
 dist_pkgdata_DATA = utilities/trackway-dashboard.json
 
 # OpenFlow controllers, over os-ken.
-dist_bin_SCRIPTS += utilities/trackway-firewall
+dist_bin_SCRIPTS += \
+	utilities/trackway-firewall \
+	utilities/trackway-lb \
+	utilities/trackway-nat
 controllersdir = $(pkgdatadir)/trackway_controllers
 dist_controllers_DATA = \
 	utilities/trackway_controllers/__init__.py \
@@ -102,6 +105,14 @@ dist_controllers_DATA = \
 	utilities/trackway_controllers/firewall_app.py \
 	utilities/trackway_controllers/firewall_config.py \
 	utilities/trackway_controllers/firewall_flows.py \
+	utilities/trackway_controllers/health.py \
+	utilities/trackway_controllers/lb_app.py \
+	utilities/trackway_controllers/lb_config.py \
+	utilities/trackway_controllers/lb_flows.py \
+	utilities/trackway_controllers/nat_app.py \
+	utilities/trackway_controllers/nat_config.py \
+	utilities/trackway_controllers/nat_flows.py \
+	utilities/trackway_controllers/neighbour.py \
 	utilities/trackway_controllers/openflow.py \
 	utilities/trackway_controllers/packets.py \
 	utilities/trackway_controllers/ranges.py \

@@ -57,6 +57,9 @@ class Controller(app_manager.OSKenApp):
         """(flows, groups, meters) for a switch with these ports."""
         raise NotImplementedError
 
+    def settle(self):
+        """self.settings are new, no switch knows yet."""
+
     def configured(self, old):
         """self.settings are new, the switches have the flows for them."""
 
@@ -121,6 +124,7 @@ class Controller(app_manager.OSKenApp):
             LOG.error('the configuration is refused, the old one stays')
             return
         old, self.settings = self.settings, settings
+        self.settle()
         for sw in list(self.switches.values()):
             self._reconcile(sw)
         self.configured(old)

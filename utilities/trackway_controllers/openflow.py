@@ -90,9 +90,22 @@ def ct(zone, table=None, commit=False, actions=(), alg=None):
         alg=ALG[alg] if alg else 0, actions=list(actions))
 
 
+class Nat(parser.NXActionNAT):
+    """os-ken 2.5 counts the padding to a multiple of 8 but does not write it,
+    and so breaks what follows."""
+
+    def serialize_body(self):
+        body = super().serialize_body()
+        return body + bytes(-(NX_HEADER + len(body)) % 8)
+
+
+# Type, length, experimenter, subtype.
+NX_HEADER = 10
+
+
 def nat():
     """Translates as the connection is."""
-    return parser.NXActionNAT(flags=0)
+    return Nat(flags=0)
 
 
 def _nat(flags, addresses, ports):
@@ -106,7 +119,7 @@ def _nat(flags, addresses, ports):
         fields['range_proto_min'] = ports[0]
         if ports[1] != ports[0]:
             fields['range_proto_max'] = ports[1]
-    return parser.NXActionNAT(flags=flags, **fields)
+    return Nat(flags=flags, **fields)
 
 
 def nat_src(addresses, ports=None):
@@ -139,6 +152,10 @@ def normal():
 
 def controller(max_len=ofp.OFPCML_NO_BUFFER):
     return output(ofp.OFPP_CONTROLLER, max_len)
+
+
+def dec_ttl():
+    return parser.OFPActionDecNwTtl()
 
 
 def group(number):

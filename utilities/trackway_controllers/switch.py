@@ -12,6 +12,7 @@ where messages arrive.  Only one thread at a time may reconcile.
 """
 
 import logging
+import time
 
 from os_ken.lib import hub
 from os_ken.lib.dpid import dpid_to_str
@@ -38,7 +39,7 @@ class Switch:
         self.app = app
         self.name = dpid_to_str(datapath.id)
         self.waiting = {}
-        self.reported = set()
+        self.since = time.monotonic()
 
     # Ports.
 
@@ -123,6 +124,14 @@ class Switch:
         if first or added or deleted or last:
             self.bundle([*first, *added, *deleted, *last])
         return len(added), len(deleted)
+
+    def add_missing(self, flows):
+        """As reconcile(), but what there is more stays."""
+        there = self.cookies()
+        added = [flow.add(self.datapath, flow.cookie(self.app))
+                 for flow in flows if flow.cookie(self.app) not in there]
+        if added:
+            self.bundle(added)
 
     def _group_changes(self, groups):
         there = self.groups()
