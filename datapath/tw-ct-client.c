@@ -24,6 +24,7 @@
 BUILD_ASSERT_DECL(2 * CT_QUERY_OUT + 2 * CT_NL_MAX_MSG < TW_CT_CLIENT_MEMORY);
 
 static bool peer_may_change(int fd);
+static bool has_something(int fd);
 static bool send_some(struct tw_ct_client *);
 static bool receive(struct tw_ct_client *, tw_ct_choose *);
 static bool next_request(struct tw_ct_client *, tw_ct_choose *);
@@ -64,6 +65,11 @@ tw_ct_client_run(struct tw_ct_client *client, tw_ct_choose *choose)
     if (!client->out.size && !client->query && !receive(client, choose)) {
         return false;
     }
+    if (client->query && ct_query_is_endless(client->query)
+        && has_something(client->fd)) {
+        /* It has gone, or asks on where there is no answer. */
+        return false;
+    }
     return send_some(client);
 }
 
@@ -73,7 +79,10 @@ tw_ct_client_wait(const struct tw_ct_client *client)
     if (client->out.size) {
         poll_fd_wait(client->fd, POLLOUT);
     } else if (client->query) {
-        poll_immediate_wake();
+        ct_query_wait(client->query);
+        if (ct_query_is_endless(client->query)) {
+            poll_fd_wait(client->fd, POLLIN);
+        }
     } else {
         poll_fd_wait(client->fd, POLLIN);
     }
@@ -103,6 +112,16 @@ static bool
 would_block(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/* Is there anything to be read, or nothing for ever? */
+static bool
+has_something(int fd)
+{
+    char byte;
+
+    return (recv(fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) >= 0
+            || !would_block(errno));
 }
 
 static bool

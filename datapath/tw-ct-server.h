@@ -28,7 +28,8 @@ struct ct;
  * - Neither the main thread nor a packet thread waits for a client, or does
  *   any of its work.
  * - A client costs TW_CT_CLIENT_MEMORY bytes, whatever it asks: an answer that
- *   is not read is not continued.
+ *   is not read is not continued.  One that is told events costs
+ *   CT_QUERY_EVENT_ROOM more.
  * - Clients take turns.  Of TW_CT_MAX_CLIENTS one that is silent makes room
  *   for another.
  *

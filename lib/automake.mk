@@ -37,6 +37,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-dump.h \
 	lib/ct-event.c \
 	lib/ct-event.h \
+	lib/ct-event-type.h \
 	lib/ct-evict.c \
 	lib/ct-evict.h \
 	lib/ct-feed.c \
@@ -169,5 +170,6 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-query.c \
 	lib/ct-query.h \
 	lib/ct-query-conn.c \
+	lib/ct-query-event.c \
 	lib/ct-query-expect.c \
 	lib/ct-query-private.h

@@ -104,6 +104,7 @@ copy_rest(const struct ct_conn *conn, struct ct_copy *copy)
                 atomic_load_explicit(&conn->mark, memory_order_relaxed));
     atomic_init(&copy->conn.status, ct_conn_status(conn));
     ct_conn_set_ext_word(&copy->conn, 0);
+    atomic_flag_clear_explicit(&copy->conn.lock, memory_order_relaxed);
     copy->start = *ct_conn_start(conn);
     copy_tail(conn, &copy->conn);
     copy_ext(conn, copy);

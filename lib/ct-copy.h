@@ -34,7 +34,7 @@ struct ct_copy {
     ovs_u128 label;
     const struct ct_helper *helper;     /* NULL: none. */
 
-    /* Without lock, 'ext', stream or windows' links; behind it, its tail. */
+    /* Not locked, without 'ext'; behind it, its tail. */
     OVS_ALIGNED_VAR(16) struct ct_conn conn;
     char tail[2 * sizeof(struct ct_conn_addrs6) + sizeof(struct ct_conn_nat)];
 };

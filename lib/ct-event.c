@@ -236,13 +236,13 @@ ct_event_describe(const struct ct *ct, const struct ct_event *event,
 static void
 describe_expect(const struct ct_event *event, struct ct_dpif_entry *entry)
 {
-    const struct ct_event_expect *e = &event->expect;
+    const struct ct_expectation *e = &event->expect.e;
 
     memset(entry, 0, sizeof *entry);
     ct_tuple_to_dpif(&e->tuple, &entry->tuple_orig);
-    ct_tuple_to_dpif(&e->parent, &entry->tuple_parent);
+    ct_tuple_to_dpif(&event->expect.parent, &entry->tuple_parent);
     entry->id = e->id;
-    entry->zone = e->zone;
+    entry->zone = event->expect.zone;
     entry->timeout = MAX(e->expires - event->now, 0) / 1000;
     entry->helper.name = xstrdup(e->helper->name);
 }
@@ -285,13 +285,8 @@ ct_event_expect(struct ct *ct, enum ct_event_type type,
     record->head.type = type;
     record->head.changes = 0;
     record->head.reason = 0;
-    record->expect = (struct ct_event_expect) {
-        .tuple = e->tuple,
-        .helper = e->helper,
-        .expires = e->expires,
-        .id = e->id,
-        .zone = zone,
-    };
+    record->expect.e = *e;
+    record->expect.zone = zone;
     ct_conn_tuple(e->parent, CT_DIR_ORIGINAL, &record->expect.parent);
     end(events, ring, record, offsetof(struct record, expect)
                               + sizeof record->expect);

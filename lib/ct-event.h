@@ -6,11 +6,12 @@
 #include "ct-copy.h"
 #include "ct-counters.h"
 #include "ct-dpif.h"
+#include "ct-event-type.h"
+#include "ct-expect.h"
 #include "ct-tracker.h"
 #include "ovs-rcu.h"
 
 struct ct_conn;
-struct ct_expectation;
 
 /* Events: what becomes of connections and expectations.
  * ======================================================
@@ -43,21 +44,6 @@ struct ct_expectation;
 
 #define CT_EVENT_ROOM (4 * 1024 * 1024)
 
-/* CT_EVENT_TYPE(ENUM, "name") */
-#define CT_EVENT_TYPES                                                       \
-    CT_EVENT_TYPE(NEW, "new")                                                \
-    CT_EVENT_TYPE(UPDATE, "update")                                          \
-    CT_EVENT_TYPE(DESTROY, "destroy")                                        \
-    CT_EVENT_TYPE(EXPECT_NEW, "expect-new")                                  \
-    CT_EVENT_TYPE(EXPECT_DESTROY, "expect-destroy")
-
-enum ct_event_type {
-#define CT_EVENT_TYPE(ENUM, NAME) CT_EVENT_##ENUM,
-    CT_EVENT_TYPES
-#undef CT_EVENT_TYPE
-    CT_EVENT_N_TYPES
-};
-
 const char *ct_event_type_name(enum ct_event_type);
 
 static inline bool
@@ -76,11 +62,9 @@ ct_event_is_expect(enum ct_event_type type)
 
 /* An expectation. */
 struct ct_event_expect {
-    struct ct_tuple tuple;          /* As its first packet will come. */
+    struct ct_expectation e;        /* A copy: its pointers mean nothing, but
+                                     * for the helper. */
     struct ct_tuple parent;         /* Original tuple of the parent. */
-    const struct ct_helper *helper;
-    long long expires;              /* time_msec(). */
-    uint32_t id;
     uint16_t zone;
 };
 

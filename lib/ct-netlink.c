@@ -42,6 +42,30 @@ ct_nl_end(struct ofpbuf *buf, size_t ofs)
     nlmsg->nlmsg_len = buf->size - ofs;
 }
 
+/* With a struct nfgenmsg, for ct_nl_get_own(). */
+void
+ct_nl_put_overrun(struct ofpbuf *buf, uint32_t seq, uint64_t n)
+{
+    const struct ct_nl_header header = { .type = NLMSG_OVERRUN, .seq = seq };
+    size_t ofs = ct_nl_begin(buf, &header);
+    size_t own = nl_msg_start_nested(buf, CTA_TRACKWAY);
+
+    nl_msg_put_be64(buf, CT_NLA_COUNT, htonll(n));
+    nl_msg_end_nested(buf, own);
+    ct_nl_end(buf, ofs);
+}
+
+uint64_t
+ct_nl_get_overrun(const struct ofpbuf *msg)
+{
+    const struct nlmsghdr *nlmsg = msg->data;
+    struct nlattr *own[CT_NLA_N];
+
+    return (nlmsg->nlmsg_type == NLMSG_OVERRUN && !ct_nl_get_own(msg, own)
+            && own[CT_NLA_COUNT]
+            ? ntohll(nl_attr_get_be64(own[CT_NLA_COUNT])) : 0);
+}
+
 void
 ct_nl_put_done(struct ofpbuf *buf, uint32_t seq, uint64_t count)
 {
@@ -111,6 +135,8 @@ ct_nl_get_own(const struct ofpbuf *msg, struct nlattr *attrs[])
         [CT_NLA_COUNT] = { .type = NL_A_BE64, .optional = true },
         [CT_NLA_REASON] = { .type = NL_A_STRING, .optional = true },
         [CT_NLA_EXPECTS] = { .type = NL_A_BE32, .optional = true },
+        [CT_NLA_EVENTS] = { .type = NL_A_BE32, .optional = true },
+        [CT_NLA_WHEN] = { .type = NL_A_BE64, .optional = true },
     };
     const size_t header = NLMSG_HDRLEN + sizeof(struct nfgenmsg);
     const struct nlattr *own;

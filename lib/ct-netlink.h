@@ -77,6 +77,8 @@ enum ct_nla {
     CT_NLA_COUNT,               /* u64: see NLMSG_DONE. */
     CT_NLA_REASON,              /* String: why a connection ended. */
     CT_NLA_EXPECTS,             /* u32: expectations of a tracker. */
+    CT_NLA_EVENTS,              /* u32: bits of enum ct_event_type. */
+    CT_NLA_WHEN,                /* u64: of an event, ms since 1970. */
     CT_NLA_N
 };
 
@@ -95,6 +97,11 @@ struct ct_nl_header {
 
 size_t ct_nl_begin(struct ofpbuf *, const struct ct_nl_header *);
 void ct_nl_end(struct ofpbuf *, size_t ofs);
+
+/* 'n' events were lost. */
+void ct_nl_put_overrun(struct ofpbuf *, uint32_t seq, uint64_t n);
+/* How many; 0 if 'msg' says no such thing. */
+uint64_t ct_nl_get_overrun(const struct ofpbuf *msg);
 
 /* The last message of an answer.  'text' may be NULL. */
 void ct_nl_put_done(struct ofpbuf *, uint32_t seq, uint64_t count);

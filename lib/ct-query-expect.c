@@ -20,8 +20,6 @@
 
 static void put_zone(struct ct_query *, struct ofpbuf *out,
                      struct ct_zone *);
-static void describe(const struct ct_expectation *, uint16_t zone,
-                     long long now, struct ct_nl_expect *);
 
 int
 ct_query_expect_get(struct ct_query *q,
@@ -72,8 +70,11 @@ put_zone(struct ct_query *q, struct ofpbuf *out, struct ct_zone *zone)
 
     for (size_t i = 0; i < n; i++) {
         struct ct_nl_expect e;
+        struct ct_tuple parent;
 
-        describe(&copies[i], zone->id, q->now, &e);
+        /* Stays readable until we quiesce, even if it has ended. */
+        ct_conn_tuple(copies[i].parent, CT_DIR_ORIGINAL, &parent);
+        ct_query_describe_expect(&copies[i], &parent, zone->id, q->now, &e);
         ct_nl_put_expect_msg(out, &header, &e);
     }
     q->count += n;
@@ -99,9 +100,10 @@ set_mask(struct ct_dpif_tuple *mask, const struct ct_expectation *e)
     memset(&mask->dst, 0xff, len);
 }
 
-static void
-describe(const struct ct_expectation *e, uint16_t zone, long long now,
-         struct ct_nl_expect *nl)
+void
+ct_query_describe_expect(const struct ct_expectation *e,
+                         const struct ct_tuple *parent, uint16_t zone,
+                         long long now, struct ct_nl_expect *nl)
 {
     struct ct_tuple tuple = e->tuple;
 
@@ -117,9 +119,7 @@ describe(const struct ct_expectation *e, uint16_t zone, long long now,
     }
     ct_tuple_to_dpif(&tuple, &nl->tuple);
     set_mask(&nl->mask, e);
-    /* Stays readable until we quiesce, even if it has ended. */
-    ct_conn_tuple(e->parent, CT_DIR_ORIGINAL, &tuple);
-    ct_tuple_to_dpif(&tuple, &nl->parent);
+    ct_tuple_to_dpif(parent, &nl->parent);
     if (e->nat) {
         tuple = e->tuple;
         tuple.src = e->to_src;

@@ -40,6 +40,8 @@ struct ct_query {
     struct ct_dump *dump;
     bool tells_count;                   /* At its end: CT_GET_STATS. */
 
+    struct ct_query_events *events;     /* NULL: it is no subscription. */
+
     /* The answer. */
     struct ofpbuf first;                /* What start() has said. */
     uint64_t count;
@@ -59,6 +61,18 @@ ct_query_start ct_query_stats;
 
 /* ct-query-expect.c */
 ct_query_start ct_query_expect_get, ct_query_expect_delete;
+
+struct ct_expectation;
+void ct_query_describe_expect(const struct ct_expectation *,
+                              const struct ct_tuple *parent, uint16_t zone,
+                              long long now, struct ct_nl_expect *);
+
+/* ct-query-event.c */
+ct_query_start ct_query_subscribe;
+struct ct_query_events;
+void ct_query_events_destroy(struct ct_query_events *);     /* Accepts NULL. */
+void ct_query_events_run(struct ct_query_events *, struct ofpbuf *out);
+void ct_query_events_wait(const struct ct_query_events *);
 
 /* ct-query.c: a message about 'conn', that was found alive. */
 void ct_query_put(struct ct_query *, struct ofpbuf *out, unsigned int msg,

@@ -15,10 +15,11 @@
 #include "ct-dump.h"
 #include "ct-query-private.h"
 #include "netlink.h"
+#include "openvswitch/poll-loop.h"
 #include "timeval.h"
 #include "util.h"
 
-static ct_query_start stats_cpu, no_table, subscribe, expect_new;
+static ct_query_start stats_cpu, no_table, expect_new;
 
 /* In the order of ct-query.h. */
 static const struct request {
@@ -35,7 +36,7 @@ static const struct request {
     { CT_NL_TYPE(IPCTNL_MSG_CT_GET_STATS_CPU), false, true, stats_cpu },
     { CT_NL_TYPE(IPCTNL_MSG_CT_GET_DYING), false, true, no_table },
     { CT_NL_TYPE(IPCTNL_MSG_CT_GET_UNCONFIRMED), false, true, no_table },
-    { CT_NL_TYPE(CT_NL_MSG_SUBSCRIBE), false, false, subscribe },
+    { CT_NL_TYPE(CT_NL_MSG_SUBSCRIBE), false, false, ct_query_subscribe },
     { CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_GET), false, true, ct_query_expect_get },
     { CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), true, false,
       ct_query_expect_delete },
@@ -67,6 +68,7 @@ void
 ct_query_destroy(struct ct_query *q)
 {
     if (q) {
+        ct_query_events_destroy(q->events);
         ct_dump_destroy(q->dump);
         ofpbuf_uninit(&q->first);
         free(q);
@@ -81,11 +83,31 @@ ct_query_run(struct ct_query *q, struct ofpbuf *out)
         ofpbuf_put(out, q->first.data, q->first.size);
         ofpbuf_clear(&q->first);
     }
+    if (!q->error && q->events) {
+        ct_query_events_run(q->events, out);
+        return true;
+    }
     if (!q->error && q->visit && go_on(q, out)) {
         return true;
     }
     finish(q, out);
     return false;
+}
+
+bool
+ct_query_is_endless(const struct ct_query *q)
+{
+    return q->events && !q->error;
+}
+
+void
+ct_query_wait(const struct ct_query *q)
+{
+    if (ct_query_is_endless(q)) {
+        ct_query_events_wait(q->events);
+    } else {
+        poll_immediate_wake();
+    }
 }
 
 int
@@ -270,14 +292,6 @@ no_table(struct ct_query *q OVS_UNUSED,
          struct ofpbuf *out OVS_UNUSED)
 {
     return 0;
-}
-
-static int
-subscribe(struct ct_query *q, const struct ofpbuf *request OVS_UNUSED,
-          struct ofpbuf *out OVS_UNUSED)
-{
-    return ct_query_fail(q, EOPNOTSUPP,
-                         "this daemon does not tell events yet");
 }
 
 static int

@@ -37,6 +37,9 @@ struct ct;
  *    CT_GET_STATS_CPU    NLM_F_DUMP          counters              the same
  *    CT_GET_DYING,       NLM_F_DUMP          nothing: there are
  *    _UNCONFIRMED                            no such tables
+ *    SUBSCRIBE           filter, CT_NLA_EVENTS,   tells events, as  (#)
+ *                        or neither            long as the
+ *                                              client is there
  *    EXP_GET             NLM_F_DUMP          lists                 EXP_NEW ...
  *    EXP_DELETE          CTA_EXPECT_ID       deletes that one (*)
  *    EXP_DELETE          nothing             deletes all, of       NLMSG_DONE
@@ -45,6 +48,12 @@ struct ct;
  *
  *    (*) only for who may change things: EPERM for others
  *    (+) one for each connection, with NLM_F_ECHO
+ *    (#) without end.  A connection that is new: CT_NEW with NLM_F_CREATE and
+ *        NLM_F_EXCL; that has changed: CT_NEW; that has ended: CT_DELETE.
+ *        Expectations likewise.  In CTA_TRACKWAY: CT_NLA_WHEN, and why it
+ *        ended, CT_NLA_REASON.  NLMSG_OVERRUN with CT_NLA_COUNT: so many were
+ *        lost, as nobody read fast enough.  A filter's conditions other than
+ *        zone, protocol and family are not asked of expectations.
  *
  * A filter is CT_NLA_FILTER.  A tuple is CTA_TUPLE_ORIG or CTA_TUPLE_REPLY, in
  * the zone of CTA_ZONE, or 0; it finds the connection in either direction.
@@ -72,6 +81,8 @@ struct ct;
 
 #define CT_QUERY_OUT 65536
 #define CT_QUERY_LOOK 4096
+/* Events that wait for a subscriber, in bytes. */
+#define CT_QUERY_EVENT_ROOM (4 * 1024 * 1024)
 
 struct ct_query;
 
@@ -83,5 +94,10 @@ void ct_query_destroy(struct ct_query *);
 
 /* Appends the next part of the answer.  False: that was the last. */
 bool ct_query_run(struct ct_query *, struct ofpbuf *out);
+
+/* A subscription, which ends with its client? */
+bool ct_query_is_endless(const struct ct_query *);
+/* Makes the caller's poll_block() return when there is a next part. */
+void ct_query_wait(const struct ct_query *);
 
 #endif /* ct-query.h */

@@ -590,3 +590,112 @@ END
     ovs-vsctl del-port busy -- del-port busy-peer
     end_traffic_pair
 }
+
+# events_of OUTPUT: without seconds, and without who has deleted, which the
+# kernel tells.
+events_of() {
+    sed -E 's/^(\[(DESTROY)\]|    \[NEW\]| \[UPDATE\]) ([a-z0-9]+ +[0-9]+) [0-9]+ /\1 \3 TIMEOUT /
+            s/ \[USERSPACE\] portid=.*//' "$1" | LC_ALL=C sort
+}
+
+has_lines() {
+    test "$(grep -c "$1" "$2")" -ge "$3"
+}
+
+# What begins, changes and ends is told as the kernel tells it.
+scenario_ct_events() {
+    local kernel_pid our_pid json_pid
+
+    stock_lacks "events"
+    both_track
+    serve_echo server
+    in_ns client stdbuf -oL conntrack -E >kernel.txt 2>kernel.err &
+    kernel_pid=$!
+    trackway-ct -E >ours.txt 2>ours.err &
+    our_pid=$!
+    trackway-ct -E -e DESTROY -p tcp -o json >json.txt 2>/dev/null &
+    json_pid=$!
+    poll 10 feed_runs
+    ask client udp 10.1.1.2 7 --sport 4000
+    ask client tcp 10.1.1.2 7 --sport 4001
+    poll 10 has_lines "TIME_WAIT" kernel.txt 1
+    poll 10 has_lines "TIME_WAIT" ours.txt 1
+    kernel_ct -D -p udp >/dev/null 2>&1
+    kernel_ct -D -p tcp >/dev/null 2>&1
+    trackway-ct -D -p udp >/dev/null 2>&1
+    trackway-ct -D -p tcp >/dev/null 2>&1
+    poll 10 has_lines DESTROY kernel.txt 2
+    poll 10 has_lines DESTROY ours.txt 2
+    same "events" "$(events_of ours.txt)" "$(events_of kernel.txt)"
+
+    poll 10 has_lines destroy json.txt 1
+    same "connections that have ended" "$(wc -l <json.txt)" 1
+    same "why" "$(python3 -c '
+import json, sys
+event = json.loads(sys.stdin.readline())
+print(event["event"], event["reason"], event["original"]["sport"])
+' <json.txt)" "destroy deleted 4001"
+
+    kill -INT $our_pid
+    wait $our_pid
+    matches "in the end" "$(cat ours.err)" "[0-9]+ flow events have been shown"
+    kill $kernel_pid $json_pid
+}
+
+# Whether events are read at all.
+feed_runs() {
+    grep -qs ct_feed /proc/"$daemon_pid"/task/*/comm
+}
+
+# One who does not read misses events, which is told; others miss nothing, and
+# packets pass.
+scenario_ct_events_lost() {
+    local slow_pid fast_pid n before
+
+    stock_lacks "events"
+    both_track
+    serve server sink.log $tool sink 9
+    # A reader that is stopped, with next to no buffer.
+    trackway-ct -b 4096 -E >slow.txt 2>slow.err &
+    slow_pid=$!
+    trackway-ct -E -e NEW >fast.txt 2>fast.err &
+    fast_pid=$!
+    probe_port=5000
+    poll 10 both_hear
+    poll 10 heard
+    kill -STOP $slow_pid
+    before=$(counter created)
+    n=$(grep -c NEW fast.txt)
+    for round in $(seq 24); do
+        open_some 10000 900
+        ovs-appctl dpctl/flush-conntrack
+    done
+    n=$((n + $(counter created) - before))
+    poll 20 has_lines NEW fast.txt $n
+    kill -INT $fast_pid
+    wait $fast_pid
+    same "lines" "$(grep -c NEW fast.txt)" $n
+    lacks "fast" "$(cat fast.err)" lost
+    kill -CONT $slow_pid
+    poll 20 grep -q "events were lost here" slow.err
+    kill -INT $slow_pid
+    wait $slow_pid
+    matches "slow" "$(cat slow.err)" "[0-9]+ events were lost\."
+}
+
+# open_some PORT COUNT: connections of udp, from PORT on.
+open_some() {
+    in_ns client $tool open udp 10.1.1.2 9 "$2" --sport "$1" --timeout 0.1 \
+        >/dev/null
+}
+
+both_hear() {
+    open_some $((probe_port++)) 1
+    test -s slow.txt && test -s fast.txt
+}
+
+# Nothing is on its way: the last probe is in both.
+heard() {
+    grep -q "sport=$((probe_port - 1)) " fast.txt &&
+        grep -q "sport=$((probe_port - 1)) " slow.txt
+}

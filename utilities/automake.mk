@@ -20,6 +20,7 @@ utilities_trackway_ct_SOURCES = \
 	utilities/trackway-ct.c \
 	utilities/trackway-ct.h \
 	utilities/trackway-ct-check.c \
+	utilities/trackway-ct-event.c \
 	utilities/trackway-ct-expect.c \
 	utilities/trackway-ct-json.c \
 	utilities/trackway-ct-load.c \

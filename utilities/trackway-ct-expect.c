@@ -23,8 +23,6 @@ struct found {
 static void list(const struct tct_options *, struct found *);
 static tct_each take;
 static bool matches(const struct tct_options *, const struct ct_nl_expect *);
-static void format(const struct tct_options *, const struct ct_nl_expect *,
-                   struct ds *);
 static void delete_found(const struct tct_options *, struct found *);
 static void ask(const struct tct_options *, const struct ct_nl_header *,
                 uint32_t id, struct found *);
@@ -93,7 +91,7 @@ take(const struct ofpbuf *msg, void *found_)
                                     sizeof *found->ids);
         }
         found->ids[found->n++] = e.id;
-        format(found->options, &e, &found->lines);
+        tct_format_expect(found->options, &e, &found->lines);
     }
 }
 
@@ -142,9 +140,9 @@ format_ends(const char *prefix, const struct ct_dpif_tuple *t, struct ds *ds)
     tct_put(ds, " ");
 }
 
-static void
-format(const struct tct_options *o, const struct ct_nl_expect *e,
-       struct ds *ds)
+void
+tct_format_expect(const struct tct_options *o, const struct ct_nl_expect *e,
+                  struct ds *ds)
 {
     if (o->output & TCT_OUT_EXTENDED) {
         tct_put(ds, (e->tuple.l3_type == AF_INET6

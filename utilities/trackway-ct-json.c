@@ -8,6 +8,7 @@
 #include "trackway-ct.h"
 #include "util.h"
 
+static void put_event(const struct tct_options *, struct ds *);
 static void put_direction(const char *name, const struct ct_dpif_tuple *,
                           const struct ct_dpif_counters *, struct ds *);
 static void put_state(const struct ct_dpif_protoinfo *, struct ds *);
@@ -15,12 +16,14 @@ static void put_status(uint32_t status, struct ds *);
 static void put_parent(const struct ct_dpif_tuple *, struct ds *);
 
 void
-tct_format_json(const struct tct_options *o OVS_UNUSED,
+tct_format_json(const struct tct_options *o,
                 const struct ct_nl_conn *conn, struct ds *ds)
 {
     const struct ct_dpif_entry *e = &conn->entry;
 
-    ds_put_format(ds, "{\"id\":%"PRIu32",\"zone\":%"PRIu16
+    tct_put(ds, "{");
+    put_event(o, ds);
+    ds_put_format(ds, "\"id\":%"PRIu32",\"zone\":%"PRIu16
                   ",\"protocol\":%d,\"timeout\":%"PRIu32",\"mark\":%"PRIu32,
                   e->id, e->zone, e->tuple_orig.ip_proto, e->timeout,
                   e->mark);
@@ -42,6 +45,24 @@ tct_format_json(const struct tct_options *o OVS_UNUSED,
         ds_put_format(ds, ",\"stop\":%"PRIu64, e->timestamp.stop);
     }
     tct_put(ds, "}\n");
+}
+
+static void
+put_event(const struct tct_options *o, struct ds *ds)
+{
+    static const char *const names[] = {
+        [TCT_NEW] = "new",
+        [TCT_UPDATED] = "update",
+        [TCT_DESTROYED] = "destroy",
+    };
+
+    if (o->event) {
+        ds_put_format(ds, "\"event\":\"%s\",\"time\":%"PRIu64",",
+                      names[o->event], o->when);
+        if (o->reason) {
+            ds_put_format(ds, "\"reason\":\"%s\",", o->reason);
+        }
+    }
 }
 
 static void

@@ -383,6 +383,9 @@ take_own(struct tct_options *o, enum tct_option option, const char *s)
     case TCT_O_STATE:
         take_state(o, s);
         break;
+    case TCT_O_EVENT_MASK:
+        o->events |= tct_parse_events(s);
+        break;
     case TCT_O_OUTPUT:
         o->output |= tct_parse_output(s);
         break;

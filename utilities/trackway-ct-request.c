@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "ct-event-type.h"
 #include "netlink.h"
 #include "trackway-ct.h"
 #include "util.h"
@@ -77,6 +78,13 @@ tct_make_request(const struct tct_options *o, struct ofpbuf *buf)
     ct_nl_end(buf, ofs);
 }
 
+static uint32_t
+events(const struct tct_options *o)
+{
+    return (o->table == TCT_EXPECT ? CT_EVENTS_OF_EXPECTS
+            : o->events ? o->events : CT_EVENTS_OF_CONNS);
+}
+
 static bool
 wants_filter(const struct tct_options *o)
 {
@@ -100,6 +108,9 @@ put_own(const struct tct_options *o, struct ofpbuf *buf)
 
     if (o->datapath) {
         nl_msg_put_string(buf, CT_NLA_DATAPATH, o->datapath);
+    }
+    if (o->command == TCT_EVENT) {
+        nl_msg_put_be32(buf, CT_NLA_EVENTS, htonl(events(o)));
     }
     if (wants_filter(o)) {
         ct_filter_put(buf, &o->filter);

@@ -27,6 +27,14 @@ void
 tct_ask(const struct tct_options *o, struct ofpbuf *request, tct_each *each,
         void *aux, struct ct_nl_result *result)
 {
+    tct_ask_on(o, request, each, NULL, aux, result);
+}
+
+void
+tct_ask_on(const struct tct_options *o, struct ofpbuf *request,
+           tct_each *each, tct_pause *pause, void *aux,
+           struct ct_nl_result *result)
+{
     static int fd = -1;         /* One for all lines of a file. */
     struct ofpbuf in;
 
@@ -36,6 +44,12 @@ tct_ask(const struct tct_options *o, struct ofpbuf *request, tct_each *each,
     send_all(fd, request);
     ofpbuf_init(&in, BUFFER_SIZE);
     do {
+        if (pause) {
+            pause(aux);
+        }
+        if (tct_is_stopped()) {
+            break;
+        }
         ofpbuf_prealloc_tailroom(&in, CT_NL_MAX_MSG);
         ssize_t n = recv(fd, ofpbuf_tail(&in), ofpbuf_tailroom(&in), 0);
 

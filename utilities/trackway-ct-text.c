@@ -16,7 +16,9 @@ static void put_protocol(const struct tct_options *,
                          const struct ct_dpif_entry *, struct ds *);
 static void put_state(const struct ct_dpif_entry *, struct ds *);
 static void put_tuple(const struct ct_dpif_tuple *, struct ds *);
-static void put_counters(const struct ct_dpif_counters *, struct ds *);
+static void put_counters(const struct tct_options *,
+                         const struct ct_dpif_counters *, struct ds *);
+static void chomp(struct ds *);
 static void put_times(const struct ct_dpif_entry *, struct ds *);
 static void put_padded(struct ds *, const char *, size_t width);
 
@@ -27,27 +29,35 @@ tct_format_text(const struct tct_options *o, const struct ct_nl_conn *conn,
     const struct ct_dpif_entry *e = &conn->entry;
 
     put_protocol(o, e, ds);
-    tct_put_u64(ds, "", e->timeout);
-    tct_put(ds, " ");
+    /* The kernel tells it of one that was deleted before its time. */
+    if (o->event != TCT_DESTROYED || e->timeout) {
+        tct_put_u64(ds, "", e->timeout);
+        tct_put(ds, " ");
+    }
     put_state(e, ds);
     put_tuple(&e->tuple_orig, ds);
-    put_counters(&e->counters_orig, ds);
+    put_counters(o, &e->counters_orig, ds);
     if (!(e->status & CT_DPIF_STATUS_SEEN_REPLY)) {
         tct_put(ds, "[UNREPLIED] ");
     }
     put_tuple(&e->tuple_reply, ds);
-    put_counters(&e->counters_reply, ds);
+    put_counters(o, &e->counters_reply, ds);
     if (e->status & CT_DPIF_STATUS_ASSURED) {
         tct_put(ds, "[ASSURED] ");
     }
-    tct_put_u64(ds, "mark=", e->mark);
+    if (!o->event || e->mark) {
+        tct_put_u64(ds, "mark=", e->mark);
+    }
+    chomp(ds);
     if (e->zone) {
         tct_put_u64(ds, " zone=", e->zone);
     }
     if (o->output & TCT_OUT_KTIMESTAMP) {
         put_times(e, ds);
     }
-    tct_put(ds, " use=1");
+    if (!o->event) {
+        tct_put(ds, " use=1");
+    }
     if (o->output & TCT_OUT_ID) {
         tct_put_u64(ds, " id=", e->id);
     }
@@ -111,11 +121,24 @@ put_tuple(const struct ct_dpif_tuple *t, struct ds *ds)
 }
 
 static void
-put_counters(const struct ct_dpif_counters *counters, struct ds *ds)
+put_counters(const struct tct_options *o,
+             const struct ct_dpif_counters *counters, struct ds *ds)
 {
+    if (o->event && o->event != TCT_DESTROYED) {
+        return;
+    }
     tct_put_u64(ds, "packets=", counters->packets);
     tct_put_u64(ds, " bytes=", counters->bytes);
     tct_put(ds, " ");
+}
+
+/* Without the blank at the end. */
+static void
+chomp(struct ds *ds)
+{
+    if (ds->length && ds->string[ds->length - 1] == ' ') {
+        ds_truncate(ds, ds->length - 1);
+    }
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ct-event-type.h"
 #include "packets.h"
 #include "trackway-ct.h"
 #include "util.h"
@@ -249,6 +250,37 @@ tct_parse_output(const char *s)
             }
         }
         bits |= outputs[i].bit;
+    }
+    free(copy);
+    return bits;
+}
+
+/* Events of connections, as bits of enum ct_event_type. */
+uint32_t
+tct_parse_events(const char *s)
+{
+    static const struct {
+        const char *name;
+        uint32_t bits;
+    } events[] = {
+        { "ALL", CT_EVENTS_OF_CONNS },
+        { "NEW", 1u << CT_EVENT_NEW },
+        { "UPDATES", 1u << CT_EVENT_UPDATE },
+        { "DESTROY", 1u << CT_EVENT_DESTROY },
+    };
+    char *copy = xstrdup(s), *save = NULL;
+    uint32_t bits = 0;
+
+    for (char *word = strtok_r(copy, ",", &save); word;
+         word = strtok_r(NULL, ",", &save)) {
+        size_t i = 0;
+
+        while (strcasecmp(events[i].name, word)) {
+            if (++i >= ARRAY_SIZE(events)) {
+                tct_usage_error("Bad parameter `%s'", word);
+            }
+        }
+        bits |= events[i].bits;
     }
     free(copy);
     return bits;

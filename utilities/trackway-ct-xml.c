@@ -16,6 +16,19 @@ static void put_rest(const struct tct_options *, const struct ct_nl_conn *,
                      struct ds *);
 
 static void
+put_flow(enum tct_event event, struct ds *ds)
+{
+    static const char *const tags[] = {
+        [TCT_NO_EVENT] = "<flow>",
+        [TCT_NEW] = "<flow type=\"new\">",
+        [TCT_UPDATED] = "<flow type=\"update\">",
+        [TCT_DESTROYED] = "<flow type=\"destroy\">",
+    };
+
+    tct_put(ds, tags[event]);
+}
+
+static void
 put_element(struct ds *ds, const char *name, uint64_t value)
 {
     ds_put_format(ds, "<%s>%"PRIu64"</%s>", name, value, name);
@@ -27,7 +40,7 @@ tct_format_xml(const struct tct_options *o, const struct ct_nl_conn *conn,
 {
     const struct ct_dpif_entry *e = &conn->entry;
 
-    tct_put(ds, "<flow>");
+    put_flow(o->event, ds);
     put_direction("original", &e->tuple_orig, &e->counters_orig, ds);
     put_direction("reply", &e->tuple_reply, &e->counters_reply, ds);
     put_rest(o, conn, ds);

@@ -70,8 +70,10 @@ tct_run(const struct tct_options *o)
         return TCT_OK;
     case TCT_LOAD:
         return tct_run_load(o);
+    case TCT_EVENT:
+        return tct_run_event(o);
     case TCT_LIST: case TCT_GET: case TCT_DELETE: case TCT_CREATE:
-    case TCT_ADD: case TCT_UPDATE: case TCT_EVENT: case TCT_FLUSH:
+    case TCT_ADD: case TCT_UPDATE: case TCT_FLUSH:
     case TCT_COUNT: case TCT_STATS: case TCT_N_COMMANDS:
     default:
         return o->table == TCT_EXPECT ? tct_run_expect(o) : run_table(o);

@@ -24,6 +24,7 @@
  *    trackway-ct-socket.c    request -> daemon -> answers
  *    trackway-ct-text.c      an answer -> a line; also -save.c, -xml.c,
  *                            -json.c, -expect.c
+ *    trackway-ct-event.c     events as they come
  *    trackway-ct-load.c      a file of command lines
  *
  * Exit codes are conntrack(8)'s. */
@@ -123,6 +124,13 @@ enum tct_output {
     TCT_OUT_USERSPACE = 1 << 9
 };
 
+enum tct_event {
+    TCT_NO_EVENT,
+    TCT_NEW,
+    TCT_UPDATED,
+    TCT_DESTROYED
+};
+
 struct tct_options {
     enum tct_command command;
     enum tct_table table;
@@ -145,6 +153,13 @@ struct tct_options {
     uint32_t orig_vtag, reply_vtag;
 
     const char *load;           /* -R */
+    uint32_t events;            /* -e: bits of enum ct_event_type. */
+
+    /* Of the event that is shown. */
+    enum tct_event event;
+    const char *reason;         /* Why it ended; NULL: not said. */
+    uint64_t when;              /* ms since 1970. */
+
     const char *datapath;
     const char *socket;
     int buffer_size;
@@ -192,6 +207,7 @@ void tct_parse_addr(const char *, struct ct_filter_addr *, bool prefix);
 void tct_parse_nat(const char *, struct ct_filter_tuple *);
 void tct_parse_mark(const char *, uint32_t *mark, uint32_t *mask);
 uint32_t tct_parse_status(const char *, uint32_t *mask);
+uint32_t tct_parse_events(const char *);
 unsigned int tct_parse_output(const char *);
 ovs_u128 tct_parse_labels(const char *);
 /* The names of labels, with commas between them; or in hexadecimal. */
@@ -212,6 +228,12 @@ typedef void tct_each(const struct ofpbuf *msg, void *aux);
 void tct_ask(const struct tct_options *, struct ofpbuf *request,
              tct_each *, void *aux, struct ct_nl_result *);
 
+/* The same, with 'pause' when all that has come was given to 'each'.  Returns
+ * without a result when a signal has ended it (tct_is_stopped()). */
+typedef void tct_pause(void *aux);
+void tct_ask_on(const struct tct_options *, struct ofpbuf *request, tct_each *,
+                tct_pause *, void *aux, struct ct_nl_result *);
+
 /* Output of a connection: trackway-ct-text.c and others.  Appends a line. */
 typedef void tct_format(const struct tct_options *, const struct ct_nl_conn *,
                         struct ds *);
@@ -225,6 +247,12 @@ void tct_put_addr(struct ds *, const char *before,
 
 /* trackway-ct-expect.c */
 int tct_run_expect(const struct tct_options *);
+void tct_format_expect(const struct tct_options *, const struct ct_nl_expect *,
+                       struct ds *);
+
+/* trackway-ct-event.c */
+int tct_run_event(const struct tct_options *);
+bool tct_is_stopped(void);
 
 /* trackway-ct-load.c */
 int tct_run_load(const struct tct_options *);

@@ -113,11 +113,14 @@ run_request(struct fuzz_input *in, bool may_change)
                     request.size);
     q = ct_query_create(ct, &exact, may_change);
     free(exact.data);
-    while (ct_query_run(q, &answer)) {
+    bool endless = ct_query_is_endless(q);
+    while (ct_query_run(q, &answer) && !endless) {
         continue;
     }
     ct_query_destroy(q);
-    check_answer(&answer);
+    if (!endless) {
+        check_answer(&answer);
+    }
     assert(may_change || ct_get_nconns(ct) == n);
     ofpbuf_uninit(&request);
     ofpbuf_uninit(&answer);
