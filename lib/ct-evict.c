@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Early drop: ct_zone_reserve() calls it when the tracker or a zone is
- * full. */
+/* Early drop: ct_zone_reserve() calls it when the tracker or a zone is full,
+ * and the maintenance thread to find out which zones are crowded. */
 
 #include <config.h>
 
 #include "ct-evict.h"
 
+#include "ct.h"
 #include "ct-l4.h"
 #include "ct-packet.h"
+#include "ct-pressure.h"
 #include "ct-switch.h"
 #include "ct-tracker.h"
 #include "ct-zone.h"
@@ -33,6 +35,8 @@ struct search {
     unsigned int n;             /* Candidates so far. */
 };
 
+static void search_all(struct search *);
+static void look_in_crowded(struct search *);
 static void look_in_others(struct search *);
 static bool is_empty(const struct ct_zone *);
 static void look_in(struct search *, const struct ct_zone *, int n_places);
@@ -41,34 +45,90 @@ static bool end_victim(const struct search *);
 static enum worth worth(const struct ct_packet *, const struct ct_conn *);
 static bool is_older(const struct ct_conn *, const struct ct_conn *);
 static uint64_t next_seed(uint64_t seed);
+static int64_t zone_count(const struct ct_zone *);
+static void rank(struct ct_zone *, struct ct_zone *fullest[]);
 
+/* Another thread may end the victim first: then there is another one. */
 bool
 ct_evict(const struct ct_packet *packet)
 {
-    struct search search = {
-        .packet = packet, .seed = packet->hash, .below = PRECIOUS,
-    };
+    struct search search;
 
-    look_in(&search, packet->zone, CT_EVICT_PLACES / 2);
-    if (!search.victim) {
-        look_in_others(&search);
-    }
-    return end_victim(&search);
+    do {
+        search = (struct search) {
+            .packet = packet, .seed = packet->hash, .below = PRECIOUS,
+        };
+        search_all(&search);
+    } while (search.victim && !end_victim(&search));
+    return search.victim != NULL;
 }
 
 bool
 ct_evict_half_open(const struct ct_packet *packet)
 {
-    struct search search = {
-        .packet = packet, .seed = packet->hash, .below = UNASSURED,
-    };
+    struct search search;
 
     if (!packet->l4->half_open
         || !ct_switch_get(packet->ct, CT_SWITCH_HALF_OPEN_DROP)) {
         return false;
     }
-    look_in(&search, packet->zone, CT_EVICT_PLACES);
-    return end_victim(&search);
+    do {
+        search = (struct search) {
+            .packet = packet, .seed = packet->hash, .below = UNASSURED,
+        };
+        look_in(&search, packet->zone, CT_EVICT_PLACES);
+    } while (search.victim && !end_victim(&search));
+    return search.victim != NULL;
+}
+
+void
+ct_evict_survey(struct ct *ct)
+{
+    struct ct_zone *fullest[CT_EVICT_CROWDED] = { NULL };
+    int64_t max = ct_get_maxconns(ct);
+
+    if (ct_pressure_is_near(ct_tally_sum(&ct->n_conns), max)) {
+        for (unsigned int i = 0; i < ct_zones_count(ct); i++) {
+            struct ct_zone *zone = ct_zones_at(ct, i);
+
+            if (zone_count(zone) > max / CT_EVICT_SHARE) {
+                rank(zone, fullest);
+            }
+        }
+    }
+    for (int i = 0; i < CT_EVICT_CROWDED; i++) {
+        atomic_store_explicit(&ct->crowded[i], fullest[i],
+                              memory_order_release);
+    }
+}
+
+static void
+search_all(struct search *search)
+{
+    look_in_crowded(search);
+    if (!search->victim) {
+        look_in(search, search->packet->zone, CT_EVICT_PLACES / 2);
+    }
+    if (!search->victim) {
+        look_in_others(search);
+    }
+}
+
+/* The fullest that has anybody. */
+static void
+look_in_crowded(struct search *search)
+{
+    const struct ct *ct = search->packet->ct;
+
+    for (int i = 0; i < CT_EVICT_CROWDED && !search->victim; i++) {
+        const struct ct_zone *zone
+            = atomic_load_explicit(&ct->crowded[i], memory_order_acquire);
+
+        if (!zone) {
+            return;
+        }
+        look_in(search, zone, CT_EVICT_CROWDED_PLACES);
+    }
 }
 
 /* The zones that follow one that the seed chooses, but for empty ones. */
@@ -95,7 +155,7 @@ look_in_others(struct search *search)
 static bool
 is_empty(const struct ct_zone *zone)
 {
-    return ct_tally_sum(&ct_zone_generation(zone)->count) <= 0;
+    return zone_count(zone) <= 0;
 }
 
 /* Until there were enough to choose from: some places are sparse. */
@@ -135,10 +195,9 @@ look_at(struct search *search, struct ct_conn *conn)
 static bool
 end_victim(const struct search *search)
 {
-    return (search->victim
-            && ct_conn_end(search->packet->ct, search->victim,
-                           (search->least == HALF_OPEN
-                            ? CT_C_HALF_OPEN_DROP : CT_C_EARLY_DROP)));
+    return ct_conn_end(search->packet->ct, search->victim,
+                       (search->least == HALF_OPEN
+                        ? CT_C_HALF_OPEN_DROP : CT_C_EARLY_DROP));
 }
 
 static enum worth
@@ -182,4 +241,27 @@ next_seed(uint64_t seed)
 {
     seed = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
     return seed ^ seed >> 29;
+}
+
+static int64_t
+zone_count(const struct ct_zone *zone)
+{
+    return ct_tally_sum(&ct_zone_generation(zone)->count);
+}
+
+/* Puts 'zone' where it belongs among the fullest. */
+static void
+rank(struct ct_zone *zone, struct ct_zone *fullest[])
+{
+    for (int i = 0; i < CT_EVICT_CROWDED; i++) {
+        struct ct_zone *other = fullest[i];
+
+        if (!other || zone_count(zone) > zone_count(other)) {
+            fullest[i] = zone;
+            zone = other;
+        }
+        if (!zone) {
+            return;
+        }
+    }
 }

@@ -13,20 +13,15 @@
 #include "ct-tracker.h"
 #include "util.h"
 
-static bool
-is_near(int64_t count, uint32_t limit)
-{
-    return count * 4 > (int64_t) limit * 3;
-}
-
 /* Written only when it changes: all threads read it. */
 void
 ct_pressure_note(const struct ct *ct, struct ct_zone *zone, int64_t count,
                  uint32_t limit)
 {
     uint32_t max = atomic_load_explicit(&ct->maxconns, memory_order_relaxed);
-    bool pressure = ((limit && is_near(count, limit))
-                     || is_near(ct_tally_hint(&ct->n_conns), max));
+    bool pressure = ((limit && ct_pressure_is_near(count, limit))
+                     || ct_pressure_is_near(ct_tally_hint(&ct->n_conns),
+                                            max));
 
     if (OVS_UNLIKELY(atomic_load_explicit(&zone->pressure,
                                           memory_order_relaxed)

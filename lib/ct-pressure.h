@@ -34,6 +34,13 @@
 
 #define CT_PRESSURE_MS 10000
 
+/* More than three quarters. */
+static inline bool
+ct_pressure_is_near(int64_t count, uint32_t limit)
+{
+    return count * 4 > (int64_t) limit * 3;
+}
+
 /* After 'count' connections of the 'limit' (0: none) of 'zone'. */
 void ct_pressure_note(const struct ct *, struct ct_zone *, int64_t count,
                       uint32_t limit);

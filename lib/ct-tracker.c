@@ -12,6 +12,7 @@
 
 #include "ct.h"
 #include "ct-event.h"
+#include "ct-evict.h"
 #include "ct-expect.h"
 #include "ct-feed.h"
 #include "ct-frag.h"
@@ -45,6 +46,10 @@ static void free_conns(struct ct *);
 /* How often expectations that are over are looked for, in ms.  They match
  * nothing in the meantime. */
 #define EXPECTS_PERIOD 1000
+
+/* How often it is found out which zones are crowded, in ms: they can fill, or
+ * be emptied by early drop, only by so much in the meantime. */
+#define SURVEY_PERIOD 200
 
 static const struct ct_wheel_ops wheel_ops = {
     .expire = expire_conn,
@@ -277,6 +282,10 @@ maintain(struct ct *ct, long long now)
     if (now >= ct->expects_due) {
         ct_expects_expire(ct, now);
         ct->expects_due = now + EXPECTS_PERIOD;
+    }
+    if (now >= ct->survey_due) {
+        ct_evict_survey(ct);
+        ct->survey_due = now + SURVEY_PERIOD;
     }
     if (n_late) {
         ct_count(ct, CT_C_DROP_FRAGMENT_EXPIRED, n_late);

@@ -7,6 +7,7 @@
 
 #include "ct-conn.h"
 #include "ct-counters.h"
+#include "ct-evict.h"
 #include "ct-switch.h"
 #include "ct-tally.h"
 #include "ct-timeout.h"
@@ -82,6 +83,8 @@ struct ct {
     struct ct_zone *_Atomic *zones;         /* [A] By id. */
     uint16_t *zone_ids;                     /* [A] In order of creation. */
     _Atomic unsigned int n_zones;           /* [A] */
+    struct ct_zone *_Atomic crowded[CT_EVICT_CROWDED];  /* [A] The fullest
+                                             * first; NULL: no more. */
 
     struct ovs_mutex mutex;
     struct ovs_list detached;               /* [M] struct ct_generation. */
@@ -116,6 +119,7 @@ struct ct {
     _Atomic long long last_run;             /* [A] time_msec(). */
     long long expects_due;                  /* [R] Look for expectations that
                                              * are over. */
+    long long survey_due;                   /* [R] Look for crowded zones. */
 
     /* Written with each connection that comes or goes. */
     struct ct_tally n_conns;                /* [A] */

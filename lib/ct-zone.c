@@ -31,7 +31,9 @@ static unsigned int drain_some(struct ct *, struct ct_generation *,
                                unsigned int budget);
 static void drain_done(struct ct *, struct ct_generation *);
 static uint32_t zone_limit(const struct ct *, const struct ct_zone *);
-static bool is_full(const struct ct *);
+static bool make_room(const struct ct_packet *, int64_t n_too_many,
+                      bool evict(const struct ct_packet *));
+static int64_t over_maximum(const struct ct *);
 
 struct ct_zone *
 ct_zone_get(const struct ct *ct, uint16_t id)
@@ -91,18 +93,21 @@ ct_zone_reserve(const struct ct_packet *packet, enum ct_counter *why)
     struct ct_zone *zone = packet->zone;
     struct ct_generation *generation = ct_zone_generation(zone);
     uint32_t limit = zone_limit(ct, zone);
-    int64_t count;
+    int64_t count, too_many;
 
     ct_tally_add(&generation->count, 1);
     ct_tally_add(&ct->n_conns, 1);
     count = limit ? ct_tally_sum(&generation->count) : 0;
     ct_pressure_note(ct, zone, count, limit);
-    if (limit && count > limit && !ct_evict_half_open(packet)) {
+    if (limit && count > limit
+        && !make_room(packet, count - limit, ct_evict_half_open)) {
         ct_zone_unreserve(ct, generation);
         *why = CT_C_DROP_LIMIT;
         return NULL;
     }
-    if (OVS_UNLIKELY(is_full(ct)) && !ct_evict(packet)) {
+    too_many = over_maximum(ct);
+    if (OVS_UNLIKELY(too_many > 0)
+        && !make_room(packet, too_many, ct_evict)) {
         ct_zone_unreserve(ct, generation);
         *why = CT_C_DROP_FULL;
         return NULL;
@@ -269,14 +274,24 @@ ct_zone_limit_get(const struct ct *ct, int id, struct ct_zone_limit_info *info)
     }
 }
 
-/* More than the maximum?  Far from it, a recent sum is good enough. */
+/* For one more.  If that is not enough, because the limit was higher before,
+ * two give way for each that comes, until it is met again. */
 static bool
-is_full(const struct ct *ct)
+make_room(const struct ct_packet *packet, int64_t n_too_many,
+          bool evict(const struct ct_packet *))
+{
+    return evict(packet) && (n_too_many == 1 || evict(packet));
+}
+
+/* How many more than the maximum, if any.  Far from it, a recent sum is good
+ * enough. */
+static int64_t
+over_maximum(const struct ct *ct)
 {
     int64_t max = atomic_load_explicit(&ct->maxconns, memory_order_relaxed);
 
     return (ct_tally_hint(&ct->n_conns) + CT_TALLY_SLACK >= max
-            && ct_tally_sum(&ct->n_conns) > max);
+            ? ct_tally_sum(&ct->n_conns) - max : 0);
 }
 
 static uint32_t

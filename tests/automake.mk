@@ -302,6 +302,7 @@ TESTSUITE_AT += tests/ct-helper.at
 check_PROGRAMS += \
 	tests/test-ct-core \
 	tests/test-ct-event \
+	tests/test-ct-evict \
 	tests/test-ct-flood \
 	tests/test-ct-frag \
 	tests/test-ct-fuzz \
@@ -335,6 +336,10 @@ tests_test_ct_switch_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-switch.c
+tests_test_ct_evict_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-evict.c
 tests_test_ct_flood_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \

@@ -110,6 +110,16 @@ dump_count(int zone)
     return n;
 }
 
+/* Connections that have ended, for whatever reason. */
+static inline uint64_t
+count_ended(void)
+{
+    return (ct_counter_get(ct, CT_C_EXPIRED)
+            + ct_counter_get(ct, CT_C_DELETED)
+            + ct_counter_get(ct, CT_C_EARLY_DROP)
+            + ct_counter_get(ct, CT_C_HALF_OPEN_DROP));
+}
+
 static inline void
 start(void)
 {

@@ -342,14 +342,6 @@ track(struct dp_packet *p, bool ipv6)
     dp_packet_delete(p);
 }
 
-static uint64_t
-count_ended(void)
-{
-    return (ct_counter_get(ct, CT_C_EXPIRED)
-            + ct_counter_get(ct, CT_C_DELETED)
-            + ct_counter_get(ct, CT_C_EARLY_DROP));
-}
-
 /* What was created ends once, and gives back its port. */
 static void
 check_nothing_left(void)

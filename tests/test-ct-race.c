@@ -114,6 +114,9 @@ churn_thread(void *seed)
             struct test_spec spec = udp;
 
             r = r * 1664525 + 1013904223;
+            if (r & (1u << 22)) {
+                spec = segment(tcp, TCP_SYN, r, 0);
+            }
             spec.sport = 1000 + (r >> 8) % 200;
             spec = r & (1u << 20) ? back(spec) : spec;
             spec.dst = spec.dst == 1 && r & (1u << 21) ? 100 : spec.dst;
@@ -163,18 +166,17 @@ test_churn(void)
     }
 
     ct_flush(ct, NULL, NULL);
-    for (int i = 0; ct_get_nconns(ct)
-                    || (ct_counter_get(ct, CT_C_DELETED)
-                        + ct_counter_get(ct, CT_C_EXPIRED)
-                        + ct_counter_get(ct, CT_C_EARLY_DROP)
-                        != ct_counter_get(ct, CT_C_CREATED)); i++) {
+    for (int i = 0; (ct_get_nconns(ct)
+                     || count_ended() != ct_counter_get(ct, CT_C_CREATED));
+         i++) {
         assert(i < 2000);
         ovsrcu_quiesce();
         xnanosleep(5 * 1000 * 1000);
     }
     assert(ct_counter_get(ct, CT_C_CREATED) > 1000);
     assert(ct_counter_get(ct, CT_C_EXPIRED) && ct_counter_get(ct, CT_C_DELETED)
-           && ct_counter_get(ct, CT_C_EARLY_DROP));
+           && ct_counter_get(ct, CT_C_EARLY_DROP)
+           && ct_counter_get(ct, CT_C_HALF_OPEN_DROP));
 }
 
 static const struct test tests[] = {
