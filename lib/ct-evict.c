@@ -40,6 +40,8 @@ static void look_in_crowded(struct search *);
 static void look_in_others(struct search *);
 static bool is_empty(const struct ct_zone *);
 static void look_in(struct search *, const struct ct_zone *, int n_places);
+static void look_at_places(struct search *, const struct ct_zone *,
+                           int n_places, size_t n_each);
 static void look_at(struct search *, struct ct_conn *);
 static bool end_victim(const struct search *);
 static enum worth worth(const struct ct_packet *, const struct ct_conn *);
@@ -158,9 +160,24 @@ is_empty(const struct ct_zone *zone)
     return zone_count(zone) <= 0;
 }
 
-/* Until there were enough to choose from: some places are sparse. */
+/* A few at each place, from several places: where there are fewer connections
+ * than elsewhere they are younger, and stay.  Who took each victim from one
+ * place would empty some parts of the table, by chance, more and more.  A
+ * thorough look if there is nobody, or not much to look at. */
 static void
 look_in(struct search *search, const struct ct_zone *zone, int n_places)
+{
+    if (zone_count(zone) > CT_EVICT_SAMPLE) {
+        look_at_places(search, zone, n_places, CT_EVICT_FEW);
+    }
+    if (!search->victim) {
+        look_at_places(search, zone, n_places, CT_EVICT_SAMPLE);
+    }
+}
+
+static void
+look_at_places(struct search *search, const struct ct_zone *zone,
+               int n_places, size_t n_each)
 {
     struct ct_conn *conns[CT_EVICT_SAMPLE];
 
@@ -168,8 +185,7 @@ look_in(struct search *search, const struct ct_zone *zone, int n_places)
         size_t n;
 
         search->seed = next_seed(search->seed);
-        n = ct_table_sample(ct_zone_table(zone), search->seed, conns,
-                            ARRAY_SIZE(conns));
+        n = ct_table_sample(ct_zone_table(zone), search->seed, conns, n_each);
         for (size_t j = 0; j < n; j++) {
             look_at(search, conns[j]);
         }

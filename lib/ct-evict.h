@@ -27,16 +27,18 @@ struct ct_packet;
  * way, in that zone, and only to a packet of a protocol that has half-open
  * connections.  Everything else meets the limit.
  *
- * Cost: CT_EVICT_SAMPLE records at each place, and at most CT_EVICT_PLACES
- * places, half of them in other zones, beside those in crowded zones.
+ * Cost: some CT_EVICT_ENOUGH records, if there are so many that may go; else
+ * CT_EVICT_SAMPLE at each of CT_EVICT_PLACES places, half of them in other
+ * zones, and of the places in crowded zones.
  * Threads: any, concurrently. */
 
 #define CT_EVICT_PLACES 8       /* In the own zone and in others. */
-#define CT_EVICT_SAMPLE 16      /* Candidates at each place. */
+#define CT_EVICT_FEW 4          /* Candidates at each place ... */
+#define CT_EVICT_SAMPLE 16      /* ... in a thorough look. */
 #define CT_EVICT_ENOUGH 16      /* Who may go: no more places. */
 #define CT_EVICT_ZONES 256u     /* Other zones, empty ones included. */
 #define CT_EVICT_CROWDED 4      /* Crowded zones that are known ... */
-#define CT_EVICT_CROWDED_PLACES 2   /* ... and places in each of them. */
+#define CT_EVICT_CROWDED_PLACES 4   /* ... and places in each of them. */
 #define CT_EVICT_SHARE 16
 
 /* Ends one connection; false if nobody could give way. */
