@@ -63,7 +63,7 @@
                CT_DPIF_TP_ATTR_UDP_FIRST)                                    \
     CT_TIMEOUT(UDP,             "udp",              30,                      \
                CT_DPIF_TP_ATTR_UDP_SINGLE)                                   \
-    CT_TIMEOUT(UDP_STREAM,      "udp_stream",       180,                     \
+    CT_TIMEOUT(UDP_STREAM,      "udp_stream",       120,                     \
                CT_DPIF_TP_ATTR_UDP_MULTIPLE)                                 \
     CT_TIMEOUT(ICMP,            "icmp",             30,                      \
                CT_DPIF_TP_ATTR_ICMP_FIRST)                                   \

@@ -59,12 +59,8 @@ scenario_timeout_names() {
         frag6)      continue ;;     # OVS reassembles.
         dccp_*)     continue ;;     # As any other protocol here.
         sctp_heartbeat_acked) continue ;;   # Gone since Linux 6.
-        udp_stream) ;;              # 180 up to Linux 4.19, 120 since.
-        *)
-            same "$name" "$(timeout_of $name)" "$(cat $file) (default)"
-            continue ;;
         esac
-        same "$name" "$(timeout_of $name)" "180 (default)"
+        same "$name" "$(timeout_of $name)" "$(cat $file) (default)"
     done
 }
 

@@ -310,9 +310,9 @@ test_expiry(void)
     }
     assert(is_joint(&ways[0]) && dump_count(-1) == N_ZONES);
     for (unsigned int i = 0; i < N_ZONES; i++) {
-        assert(entry_of(&ways[0], i).timeout == 180);
+        assert(entry_of(&ways[0], i).timeout == 120);
     }
-    advance(179 * 1000);
+    advance(119 * 1000);
     assert(is_joint(&ways[0]) && dump_count(-1) == N_ZONES);
     advance(1200);
     assert(!dump_count(-1) && !ct_get_nconns(ct));
@@ -431,7 +431,7 @@ disturb_thread(void *aux OVS_UNUSED)
             struct ct_dpif_entry entry = entry_of(&shared[0],
                                                   (r >> 8) % N_ZONES);
 
-            assert(entry.timeout == 180 || entry.timeout == 179);
+            assert(entry.timeout == 120 || entry.timeout == 119);
             break;
         }
         }

@@ -41,7 +41,7 @@ TIMEOUTS = {
     "tcp_timeout_close_wait": 60, "tcp_timeout_last_ack": 30,
     "tcp_timeout_time_wait": 120, "tcp_timeout_close": 10,
     "tcp_timeout_max_retrans": 300, "tcp_timeout_unacknowledged": 300,
-    "udp_timeout": 30, "udp_timeout_stream": 180, "icmp_timeout": 30,
+    "udp_timeout": 30, "udp_timeout_stream": 120, "icmp_timeout": 30,
     "icmpv6_timeout": 30, "generic_timeout": 600, "gre_timeout": 30,
     "gre_timeout_stream": 180, "sctp_timeout_closed": 10,
     "sctp_timeout_cookie_wait": 3, "sctp_timeout_cookie_echoed": 3,
