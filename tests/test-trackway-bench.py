@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import unittest
+from unittest import mock
 from xml.dom import minidom
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -214,6 +215,22 @@ class Rounds(unittest.TestCase):
         self.assertEqual(rounds.choose_cores(1, {3}), ([3], 3))
         with self.assertRaises(daemon.Error):
             rounds.choose_cores(2, {0})
+
+    def readings(self, *delivered):
+        """Readings a second apart."""
+        nothing = figures.Reading(*[0] * len(figures.Reading._fields))
+        return [nothing._replace(at=at, delivered=n)
+                for at, n in enumerate(delivered)]
+
+    def test_a_starved_round_goes_on(self):
+        first, *others = self.readings(5, 5, 5, 6, 7)
+        with mock.patch.object(rounds, 'reading', side_effect=others):
+            self.assertEqual(rounds.delivered(None, first, 9), others[2])
+
+    def test_but_not_for_ever(self):
+        first, *others = self.readings(5, 5, 5, 5, 6)
+        with mock.patch.object(rounds, 'reading', side_effect=others):
+            self.assertEqual(rounds.delivered(None, first, 2), others[2])
 
 
 class Pipelines(unittest.TestCase):

@@ -32,6 +32,10 @@ FILL_PACKETS, FILL_SECONDS = 24, 40
 # Seconds without a new connection after which opening is given up.
 PATIENCE = 60
 
+# Seconds that a round goes on at most if nothing is delivered in it: on a busy
+# machine packet threads may wait as long as a short round takes.
+STARVED = 20
+
 # Megaflows have to outlive the other side's turn and a dump of connections.
 MAX_IDLE_MS = 3600 * 1000
 
@@ -163,13 +167,23 @@ def sample(bridges, name, warm, seconds, threads):
     used = {key: switch.used(key) for key in figures.DATAPATHS}
     before = reading(bridge)
     time.sleep(seconds)
-    after = reading(bridge)
+    after = delivered(bridge, before, seconds + STARVED)
     used = {key: switch.used(key) - used[key] for key in figures.DATAPATHS}
 
     last = stop(bridge)
     return figures.difference(before, after, threads,
                               (used[name], used[other]),
                               figures.share(first, last))
+
+
+def delivered(bridge, before, longest):
+    """The first reading that has packets which 'before' had not, or one when
+    there are none for too long: figures.py refuses that."""
+    while True:
+        now = reading(bridge)
+        if now.delivered > before.delivered or now.at - before.at > longest:
+            return now
+        time.sleep(0.05)
 
 
 def stop(bridge):
