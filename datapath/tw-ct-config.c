@@ -100,8 +100,8 @@ set_one(struct tw_datapath *dp, const char *key, const char *value)
     }
 }
 
-/* The zone that 'key' names, -1 for the datapath.  False: it is another
- * key. */
+/* The zone that 'key' names, -1 for the datapath.  False: it is another key,
+ * such as one of more digits than it needs: no zone has two. */
 static bool
 timeouts_zone(const char *key, int *zone)
 {
@@ -112,7 +112,7 @@ timeouts_zone(const char *key, int *zone)
         return true;
     }
     return (!strncmp(key, TIMEOUTS_ZONE, strlen(TIMEOUTS_ZONE))
-            && *digits >= '0' && *digits <= '9'
+            && *digits >= (digits[1] ? '1' : '0') && *digits <= '9'
             && str_to_int(digits, 10, zone)
             && *zone <= UINT16_MAX);
 }

@@ -60,10 +60,18 @@ static const struct command {
     { "trackway/ct-load", "[dp] file=PATH", load, WORDS | ONE },
 };
 
+/* A command that is being run. */
+struct run {
+    const struct command *command;
+    const struct args *args;
+    struct ds *reply;
+};
+
 static unixctl_cb_func run_command;
 static char *parse_args(const struct command *, int argc, const char *argv[],
                         struct args *);
-static char *run_all(const struct command *, const struct args *, struct ds *);
+static char *run_all(struct run *);
+static char *run_one(struct tw_datapath *, void *run);
 
 void
 dpif_tw_ct_unixctl_init(void)
@@ -83,12 +91,13 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
 {
     struct ds reply = DS_EMPTY_INITIALIZER;
     struct args args;
+    struct run run = { command, &args, &reply };
     char *error;
 
     svec_init(&args.words);
     error = parse_args(command, argc, argv, &args);
     if (!error) {
-        error = run_all(command, &args, &reply);
+        error = run_all(&run);
     }
     if (error) {
         unixctl_command_reply_error(conn, error);
@@ -145,56 +154,35 @@ parse_args(const struct command *command, int argc, const char *argv[],
     return NULL;
 }
 
-/* As NAME, or TYPE@NAME. */
-static bool
-is_named(const struct tw_datapath *dp, const char *name)
-{
-    size_t len = strlen(dp->type);
-
-    return (!strcmp(dp->name, name)
-            || (!strncmp(name, dp->type, len) && name[len] == '@'
-                && !strcmp(dp->name, name + len + 1)));
-}
-
+/* Some commands are for one datapath, which must be named if there are
+ * others. */
 static char *
-run_one(const struct command *command, struct tw_datapath *dp,
-        const struct args *args, struct ds *ds)
-{
-    if (command->flags & SHOW) {
-        ds_put_format(ds, "%s@%s", dp->type, dp->name);
-        if (args->zone >= 0) {
-            ds_put_format(ds, " zone %d", args->zone);
-        }
-        ds_put_cstr(ds, ":\n");
-    }
-    return command->run(dp->ct, args, ds);
-}
-
-static char *
-run_all(const struct command *command, const struct args *args, struct ds *ds)
+run_all(struct run *run)
 {
     struct sset names = SSET_INITIALIZER(&names);
-    const char **sorted;
-    char *error = NULL;
-    size_t n = 0;
+    size_t n;
 
     tw_datapath_names(&names);
-    if (command->flags & ONE && !args->dp && sset_count(&names) > 1) {
-        error = xstrdup("there are several datapaths: name one");
-    }
-    sorted = sset_sort(&names);
-    for (size_t i = 0; i < sset_count(&names) && !error; i++) {
-        struct tw_datapath *dp = tw_datapath_find(sorted[i]);
-
-        if (dp && (!args->dp || is_named(dp, args->dp))) {
-            error = run_one(command, dp, args, ds);
-            n++;
-        }
-        tw_datapath_unref(dp);
-    }
-    free(sorted);
+    n = sset_count(&names);
     sset_destroy(&names);
-    return error || n ? error : xstrdup("no such datapath");
+    return (run->command->flags & ONE && !run->args->dp && n > 1
+            ? xstrdup("there are several datapaths: name one")
+            : dpif_tw_run_on(run->args->dp, run_one, run));
+}
+
+static char *
+run_one(struct tw_datapath *dp, void *run_)
+{
+    struct run *run = run_;
+
+    if (run->command->flags & SHOW) {
+        ds_put_format(run->reply, "%s@%s", dp->type, dp->name);
+        if (run->args->zone >= 0) {
+            ds_put_format(run->reply, " zone %d", run->args->zone);
+        }
+        ds_put_cstr(run->reply, ":\n");
+    }
+    return run->command->run(dp->ct, run->args, run->reply);
 }
 
 typedef bool zone_predicate(const struct ct *, uint16_t zone);

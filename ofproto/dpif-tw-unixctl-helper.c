@@ -12,7 +12,6 @@
 #include "ct-helper-policy.h"
 #include "dpif-tw.h"
 #include "openvswitch/dynamic-string.h"
-#include "sset.h"
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
@@ -54,9 +53,15 @@ static const struct command {
       parse_nothing, show_policies },
 };
 
+/* A command that is being run. */
+struct run {
+    const struct command *command;
+    const struct args *args;
+    struct ds *reply;
+};
+
 static unixctl_cb_func run_command;
-static char *run_on_all(const struct command *, const struct args *,
-                        struct ds *);
+static char *run_one(struct tw_datapath *, void *run);
 
 void
 dpif_tw_unixctl_helper_init(void)
@@ -78,6 +83,7 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
     const struct command *command = command_;
     struct ds reply = DS_EMPTY_INITIALIZER;
     struct args args = { .zone = -1 };
+    struct run run = { command, &args, &reply };
     int i = 1;
 
     if (i < argc && !strchr(argv[i], '=')) {
@@ -85,7 +91,7 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
     }
     char *error = command->parse(argc - i, argv + i, &args);
     if (!error) {
-        error = run_on_all(command, &args, &reply);
+        error = dpif_tw_run_on(args.dp, run_one, &run);
     }
     if (error) {
         unixctl_command_reply_error(conn, error);
@@ -97,29 +103,12 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
 }
 
 static char *
-run_on_all(const struct command *command, const struct args *args,
-           struct ds *reply)
+run_one(struct tw_datapath *dp, void *run_)
 {
-    struct sset names = SSET_INITIALIZER(&names);
-    bool found = false;
-    char *error = NULL;
+    struct run *run = run_;
 
-    tw_datapath_names(&names);
-    const char **sorted = sset_sort(&names);
-    for (size_t i = 0; i < sset_count(&names) && !error; i++) {
-        struct tw_datapath *dp = (args->dp && strcmp(args->dp, sorted[i])
-                                  ? NULL : tw_datapath_find(sorted[i]));
-
-        if (dp) {
-            found = true;
-            ds_put_format(reply, "%s@%s:\n", dp->type, dp->name);
-            error = command->run(dp->ct, args, reply);
-            tw_datapath_unref(dp);
-        }
-    }
-    free(sorted);
-    sset_destroy(&names);
-    return error || found ? error : xstrdup("no such datapath");
+    ds_put_format(run->reply, "%s@%s:\n", dp->type, dp->name);
+    return run->command->run(dp->ct, run->args, run->reply);
 }
 
 /* Arguments. */

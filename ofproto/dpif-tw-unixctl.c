@@ -45,6 +45,7 @@ static const struct command {
 };
 
 static unixctl_cb_func run_command, show_metrics;
+static bool is_named(const struct tw_datapath *, const char *name);
 
 int
 dpif_tw_unixctl_init(void)
@@ -59,41 +60,70 @@ dpif_tw_unixctl_init(void)
     return 0;
 }
 
-/* About the datapath that is named, or all. */
-static void
-run_command(struct unixctl_conn *conn, int argc, const char *argv[],
-            void *command_)
+char *
+dpif_tw_run_on(const char *name, dpif_tw_run_func *run, void *aux)
 {
-    const struct command *command = command_;
     struct sset names = SSET_INITIALIZER(&names);
-    struct ds reply = DS_EMPTY_INITIALIZER;
     const char **sorted;
-    size_t n_shown = 0;
+    char *error = NULL;
+    size_t n = 0;
 
     tw_datapath_names(&names);
     sorted = sset_sort(&names);
-    for (size_t i = 0; i < sset_count(&names); i++) {
-        struct tw_datapath *dp;
+    for (size_t i = 0; i < sset_count(&names) && !error; i++) {
+        struct tw_datapath *dp = tw_datapath_find(sorted[i]);
 
-        if (argc > 1 && strcmp(argv[1], sorted[i])) {
-            continue;
+        if (dp && (!name || is_named(dp, name))) {
+            error = run(dp, aux);
+            n++;
         }
-        dp = tw_datapath_find(sorted[i]);
-        if (dp) {
-            command->show(dp, &reply);
-            tw_datapath_unref(dp);
-            n_shown++;
-        }
+        tw_datapath_unref(dp);
     }
     free(sorted);
     sset_destroy(&names);
+    return error || n ? error : xstrdup("no such datapath");
+}
 
-    if (argc > 1 && !n_shown) {
-        unixctl_command_reply_error(conn, "no such datapath");
+static bool
+is_named(const struct tw_datapath *dp, const char *name)
+{
+    size_t len = strlen(dp->type);
+
+    return (!strcmp(dp->name, name)
+            || (!strncmp(name, dp->type, len) && name[len] == '@'
+                && !strcmp(dp->name, name + len + 1)));
+}
+
+struct run {
+    const struct command *command;
+    struct ds reply;
+};
+
+static char *
+run_one(struct tw_datapath *dp, void *run_)
+{
+    struct run *run = run_;
+
+    run->command->show(dp, &run->reply);
+    return NULL;
+}
+
+/* About the datapath that is named, or all there are. */
+static void
+run_command(struct unixctl_conn *conn, int argc, const char *argv[],
+            void *command)
+{
+    struct run run = { command, DS_EMPTY_INITIALIZER };
+    const char *name = argc > 1 ? argv[1] : NULL;
+    char *error = dpif_tw_run_on(name, run_one, &run);
+
+    if (error && name) {
+        unixctl_command_reply_error(conn, error);
     } else {
-        unixctl_command_reply(conn, ds_cstr(&reply));
+        unixctl_command_reply(conn, ds_cstr(&run.reply));
     }
-    ds_destroy(&reply);
+    ds_destroy(&run.reply);
+    free(error);
 }
 
 static void

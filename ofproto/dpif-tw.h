@@ -118,6 +118,12 @@ int dpif_tw_bond_stats_get(struct dpif *, uint32_t, uint64_t *);
 /* dpif-tw-unixctl.c: registers the "trackway/..." commands. */
 int dpif_tw_unixctl_init(void);
 
+/* Runs 'run' for the datapath that 'name' names, as NAME or TYPE@NAME, or for
+ * all if it is NULL.  Returns NULL, or what is wrong, which the caller frees:
+ * what 'run' returned, by which it ends, or that there is no such datapath. */
+typedef char *dpif_tw_run_func(struct tw_datapath *, void *aux);
+char *dpif_tw_run_on(const char *name, dpif_tw_run_func *, void *aux);
+
 /* dpif-tw-ct-unixctl.c */
 void dpif_tw_ct_unixctl_init(void);
 
