@@ -54,6 +54,9 @@ struct tw_ct_source;
  *   dp->flow_mutex           megaflow table changes
  *   dp->meter_mutex, dp->bond_mutex
  *   port->txq_mutex          which transmit queues are taken
+ *
+ * and inside all of them those of the tracker, whose order is in ct-tracker.h.
+ * The tracker calls nobody who takes one of these.
  */
 struct tw_datapath {
     char *name;                             /* [I] */

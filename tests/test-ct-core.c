@@ -7,6 +7,8 @@
 
 #include "ct-core-test.h"
 
+#include "ct-helper-policy.h"
+
 /* A firewall: ct(), and on +new ct(commit) from one side only. */
 
 static void
@@ -408,6 +410,37 @@ test_helper(void)
     assert(ct_get_nconns(ct) == 1);
 }
 
+/* Packets of one batch: only those of the helper's port have it, whichever
+ * comes first. */
+static void
+test_helper_of_batch(void)
+{
+    struct test_spec syn = segment(tcp, TCP_SYN, 1, 0);
+    struct dp_packet_batch batch;
+    unsigned int n_helped = 0;
+    struct ct_dpif_entry e;
+
+    assert(!ct_helper_policies_set(ct, "zone=*,proto=tcp,port=21,helper=ftp"));
+    dp_packet_batch_init(&batch);
+    for (int i = 0; i < 9; i++) {
+        syn.sport = 1000 + i;
+        syn.dport = i % 3 == 1 ? 21 : 80;
+        dp_packet_batch_add(&batch, test_packet(&syn));
+    }
+    ct_execute(ct, &batch, htons(ETH_TYPE_IP), &commit, now);
+    assert(dp_packet_batch_size(&batch) == 9);
+    dp_packet_delete_batch(&batch, true);
+
+    struct ct_dump *dump = ct_dump_create(ct, NULL, NULL);
+    while (!ct_dump_next(dump, &e)) {
+        assert(!e.helper.name == (e.tuple_orig.dst_port != htons(21)));
+        n_helped += e.helper.name != NULL;
+        ct_dpif_entry_uninit(&e);
+    }
+    ct_dump_destroy(dump);
+    assert(n_helped == 3 && ct_get_nconns(ct) == 9);
+}
+
 /* Translation: what comes out, and what comes back. */
 
 static void
@@ -679,6 +712,7 @@ static const struct test tests[] = {
     { "batch", test_batch },
     { "force", test_force },
     { "helper", test_helper },
+    { "helper-of-batch", test_helper_of_batch },
     { "nat", test_nat },
     { "icmp-error", test_icmp_error },
     { "truncated", test_truncated },
