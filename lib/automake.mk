@@ -8,7 +8,15 @@ lib_libtrackway_a_SOURCES =
 
 # Protocols.
 lib_libtrackway_a_SOURCES += \
+	lib/ct-bits.h \
 	lib/ct-cursor.h \
+	lib/ct-h225-call-types.c \
+	lib/ct-h225-ras-types.c \
+	lib/ct-h225-types.c \
+	lib/ct-h235-types.c \
+	lib/ct-h245-media-types.c \
+	lib/ct-h245-types.c \
+	lib/ct-h323-types.h \
 	lib/ct-icmp-error.c \
 	lib/ct-icmp-error.h \
 	lib/ct-l4.c \
@@ -20,6 +28,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-l4-tcp.c \
 	lib/ct-l4-tcp.h \
 	lib/ct-l4-udp.c \
+	lib/ct-per.c \
+	lib/ct-per.h \
 	lib/ct-tcp-window.c \
 	lib/ct-tcp-window.h
 

@@ -265,6 +265,7 @@ check_PROGRAMS += \
 	tests/test-ct-helper-sip \
 	tests/test-ct-helper-nat \
 	tests/test-ct-helper-small \
+	tests/test-ct-per \
 	tests/test-ct-seqadj
 tests_test_ct_expect_SOURCES = \
 	tests/ct-core-test.h \
@@ -293,9 +294,13 @@ tests_test_ct_helper_small_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-small.c
+tests_test_ct_per_SOURCES = \
+	tests/ct-test.h \
+	tests/test-ct-per.c
 tests_test_ct_seqadj_SOURCES = \
 	tests/ct-test.h \
 	tests/test-ct-seqadj.c
+EXTRA_DIST += tests/h323-vectors
 TESTSUITE_AT += tests/ct-helper.at
 
 # The tracker as a whole.
