@@ -17,6 +17,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-h245-media-types.c \
 	lib/ct-h245-types.c \
 	lib/ct-h323-types.h \
+	lib/ct-h323.c \
+	lib/ct-h323.h \
 	lib/ct-icmp-error.c \
 	lib/ct-icmp-error.h \
 	lib/ct-l4.c \
@@ -108,6 +110,9 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-helper-sip-sdp.h \
 	lib/ct-helper-sane.c \
 	lib/ct-helper-snmp.c \
+	lib/ct-helper-h323-h245.c \
+	lib/ct-helper-h323-q931.c \
+	lib/ct-helper-h323-ras.c \
 	lib/ct-helper-tftp.c \
 	lib/ct-mangle.c \
 	lib/ct-mangle.h \

@@ -29,6 +29,8 @@
                "payloads in which an address was replaced")                  \
     CT_COUNTER(HELPER_REFUSED, "helper-refused",                             \
                "announcements of an address that is not the peer's")         \
+    CT_COUNTER(HELPER_UNREAD, "helper-unread",                               \
+               "messages that a helper could not read, and let pass")        \
     CT_COUNTER(HELPER_SETTING_BAD, "helper-setting-bad",                     \
                "configurations of helpers that were not understood")         \
     CT_COUNTER(EXPIRED, "expired", "connections whose time ran out")         \

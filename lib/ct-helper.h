@@ -84,6 +84,9 @@ struct ct_packet;
     CT_HELPER(netbios_ns)                                                    \
     CT_HELPER(sane)                                                          \
     CT_HELPER(snmp)                                                          \
+    CT_HELPER(h245)                                                          \
+    CT_HELPER(q931)                                                          \
+    CT_HELPER(ras)                                                           \
     CT_HELPER(tftp)
 
 enum ct_helper_verdict {

@@ -265,6 +265,7 @@ check_PROGRAMS += \
 	tests/test-ct-helper-sip \
 	tests/test-ct-helper-nat \
 	tests/test-ct-helper-small \
+	tests/test-ct-helper-h323 \
 	tests/test-ct-per \
 	tests/test-ct-seqadj
 tests_test_ct_expect_SOURCES = \
@@ -294,13 +295,17 @@ tests_test_ct_helper_small_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-small.c
+tests_test_ct_helper_h323_SOURCES = \
+	tests/ct-helper-test.h \
+	tests/ct-test.h \
+	tests/test-ct-helper-h323.c
 tests_test_ct_per_SOURCES = \
 	tests/ct-test.h \
 	tests/test-ct-per.c
 tests_test_ct_seqadj_SOURCES = \
 	tests/ct-test.h \
 	tests/test-ct-seqadj.c
-EXTRA_DIST += tests/h323-vectors
+EXTRA_DIST += tests/h323-messages tests/h323-vectors
 TESTSUITE_AT += tests/ct-helper.at
 
 # The tracker as a whole.
@@ -488,6 +493,7 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-ct-helper-sane \
 	tests/fuzz/fuzz-ct-helper-snmp \
 	tests/fuzz/fuzz-ct-helper-tftp \
+	tests/fuzz/fuzz-ct-helper-h323 \
 	tests/fuzz/fuzz-ct-packet \
 	tests/fuzz/fuzz-ct-rewrite \
 	tests/fuzz/fuzz-ct-sequence \
@@ -540,6 +546,12 @@ tests_fuzz_fuzz_ct_helper_tftp_SOURCES = \
 	$(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_helper_tftp_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_helper_tftp_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_h323_SOURCES = \
+	tests/ct-helper-test.h \
+	tests/fuzz/ct-helper-h323.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_h323_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_h323_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_packet_SOURCES = tests/fuzz/ct-packet.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_packet_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_packet_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
