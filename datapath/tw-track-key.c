@@ -11,6 +11,7 @@
 #include <netinet/ip6.h>
 
 #include "ct-join.h"
+#include "ct-l4-gre.h"
 #include "flow.h"
 #include "hash.h"
 #include "packets.h"
@@ -290,6 +291,9 @@ extract_transport(struct dp_packet *packet, uint8_t proto, bool ipv6,
         return true;
     }
     case IPPROTO_IGMP:
+        return true;
+    case IPPROTO_GRE:
+        key->trackable = size < CT_GRE_BASE_LEN || !ct_gre_is_enhanced(l4);
         return true;
     default:
         key->trackable = true;

@@ -28,7 +28,8 @@
  * A packet has a kind, which is part of the context.  With TW_KEY_NONE it has
  * no key.  'trackable' says that the key says enough of the transport header:
  * not for fragments, ICMP errors (their connection is that of the packet
- * which they quote), multicast and neighbor discovery messages.
+ * which they quote), multicast and neighbor discovery messages, and enhanced
+ * GRE (which connection a call id means, its control connection says).
  *
  * Units: all fields as in the packet, in network byte order.  Threads: pure.
  */

@@ -19,12 +19,15 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-h323-types.h \
 	lib/ct-h323.c \
 	lib/ct-h323.h \
+	lib/ct-gre-key.c \
+	lib/ct-gre-key.h \
 	lib/ct-icmp-error.c \
 	lib/ct-icmp-error.h \
 	lib/ct-l4.c \
 	lib/ct-l4.h \
 	lib/ct-l4-generic.c \
 	lib/ct-l4-gre.c \
+	lib/ct-l4-gre.h \
 	lib/ct-l4-icmp.c \
 	lib/ct-l4-sctp.c \
 	lib/ct-l4-tcp.c \

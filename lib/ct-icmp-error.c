@@ -13,6 +13,7 @@
 #include <netinet/ip6.h>
 
 #include "ct-cursor.h"
+#include "ct-l4-gre.h"
 #include "packets.h"
 
 #define IPV6_HEADER_LEN 40
@@ -21,7 +22,8 @@
 static bool quoted_ipv4(struct ct_cursor *, struct ct_tuple *);
 static bool quoted_ipv6(struct ct_cursor *, struct ct_tuple *);
 static bool skip_extension_headers(struct ct_cursor *, uint8_t *proto);
-static bool quoted_l4(struct ct_cursor, struct ct_tuple *);
+static bool quoted_l4(const struct ct_packet *, struct ct_cursor,
+                      struct ct_tuple *);
 
 bool
 ct_icmp_error_quoted(const struct ct_packet *packet,
@@ -41,7 +43,7 @@ ct_icmp_error_quoted(const struct ct_packet *packet,
     }
     quoted->l4_header = packet->l4_header + (c.p - packet->l4_header);
     quoted->l4_len = ct_cursor_left(&c);
-    return quoted_l4(c, t);
+    return quoted_l4(packet, c, t);
 }
 
 bool
@@ -165,7 +167,8 @@ quoted_icmp(struct ct_cursor *c, struct ct_tuple *t)
 }
 
 static bool
-quoted_l4(struct ct_cursor c, struct ct_tuple *t)
+quoted_l4(const struct ct_packet *packet, struct ct_cursor c,
+          struct ct_tuple *t)
 {
     uint16_t src_port, dst_port;
 
@@ -186,6 +189,11 @@ quoted_l4(struct ct_cursor c, struct ct_tuple *t)
     case IPPROTO_ICMPV6:
         return (ct_cursor_left(&c) >= CT_ICMP_QUOTED_L4_LEN
                 && quoted_icmp(&c, t));
+
+    case IPPROTO_GRE:
+        return (ct_cursor_left(&c) < CT_GRE_BASE_LEN
+                || !ct_gre_is_enhanced(c.p)
+                || ct_gre_read_key(packet, c.p, ct_cursor_left(&c), t));
 
     default:
         return true;

@@ -13,6 +13,7 @@
 
 #include "crc32c.h"
 #include "csum.h"
+#include "ct-l4-gre.h"
 #include "ct-packet.h"
 #include "dp-packet.h"
 #include "flow.h"
@@ -297,6 +298,8 @@ l4_min_len(const struct l4_change *change)
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
         return ICMP_HEADER_LEN;
+    case IPPROTO_GRE:
+        return change->kind & CT_KIND_GRE_KEY ? CT_GRE_ENHANCED_LEN : 0;
     default:
         return 0;
     }
@@ -361,6 +364,13 @@ rewrite_l4(const struct l4_change *change, uint8_t *l4, size_t len)
 
     case IPPROTO_SCTP:
         rewrite_sctp(change, l4, len);
+        break;
+
+    /* It has the receiver's key alone, which no checksum covers. */
+    case IPPROTO_GRE:
+        if (change->kind & CT_KIND_GRE_KEY) {
+            put_port(l4 + CT_GRE_KEY_OFS, change->dst_port);
+        }
         break;
 
     /* Tracked without ports, but their checksums cover the addresses. */
@@ -433,6 +443,7 @@ find_inner(const struct ct_packet *packet, struct inner *inner)
     }
 
     min_l4 = (conn->key.kind >> CT_KIND_ICMP_SHIFT ? ICMP_ID_OFS + 2
+              : conn->key.kind & CT_KIND_GRE_KEY ? CT_GRE_ENHANCED_LEN
               : conn->key.proto == IPPROTO_TCP
                 || conn->key.proto == IPPROTO_UDP
                 || conn->key.proto == IPPROTO_SCTP ? 4

@@ -45,6 +45,7 @@ struct dp_packet;
  *    ICMP              identifier                          all - addresses
  *    ICMPv6            pseudo header, identifier           all
  *    SCTP              CRC32c over the whole packet        CRC of the change
+ *    enhanced GRE      (the key that is written is none's) -
  *    others            nothing that is known               -
  *    IPv4 header       addresses                           addresses
  *

@@ -93,6 +93,7 @@ ct_track_begin(struct ct_packet *packet, struct dp_packet *pkt,
     packet->packet = pkt;
     packet->ct = context->ct;
     packet->request = context->request;
+    packet->zone = NULL;
     packet->dl_type = context->dl_type;
     packet->now = context->now;
     packet->bucket = NULL;

@@ -163,6 +163,9 @@ ct_tuple_from_dpif(const struct ct_dpif_tuple *dpif, struct ct_tuple *tuple)
     } else {
         tuple->src_port = dpif->src_port;
         tuple->dst_port = dpif->dst_port;
+        if (tuple->proto == IPPROTO_GRE && (dpif->src_port | dpif->dst_port)) {
+            tuple->kind |= CT_KIND_GRE_KEY;
+        }
     }
     return 0;
 }

@@ -32,6 +32,9 @@
  * identifier is another tuple, as it is in the Linux kernel
  * (RFC 792, RFC 4443 section 4).
  *
+ * A call of PPTP, whose packets are enhanced GRE, has its two call ids as
+ * ports (ct-gre-key.h) and CT_KIND_GRE_KEY in its kind.
+ *
  * Protocols without ports have 0 in both.
  *
  * Threads
@@ -55,6 +58,7 @@ BUILD_ASSERT_DECL(sizeof(union ct_inet_addr) == 16);
 /* Bits of 'kind'. */
 #define CT_KIND_IPV6        0x01
 #define CT_KIND_ICMP_REPLY  0x02    /* A reply type of its ICMP pair. */
+#define CT_KIND_GRE_KEY     0x04    /* The ports are keys of GRE. */
 #define CT_KIND_ICMP_SHIFT  4       /* ICMP pair number, 4 bits; 0: none. */
 
 struct ct_tuple {

@@ -224,6 +224,7 @@ ct_zones_uninit(struct ct *ct)
         free(zone->settings);
         free(zone->own_timeouts);
         ct_expects_uninit(&zone->expects);
+        ct_gre_keys_uninit(&zone->gre_keys);
         free(zone);
     }
     LIST_FOR_EACH_POP (generation, node, &ct->detached) {
@@ -313,6 +314,7 @@ zone_create(struct ct *ct, uint16_t id)
     ct_timeouts_renew_zone(ct, zone);
     ovsrcu_init(&zone->generation, generation_create(ct, zone));
     ct_expects_init(&zone->expects, ct, id);
+    ct_gre_keys_init(&zone->gre_keys);
 
     /* Pairs with ct_zone_get() and ct_zones_count(). */
     atomic_store_explicit(&ct->zones[id], zone, memory_order_release);

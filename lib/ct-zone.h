@@ -6,6 +6,7 @@
 #include "ct-conn.h"
 #include "ct-counters.h"
 #include "ct-expect.h"
+#include "ct-gre-key.h"
 #include "ct-table.h"
 #include "ct-tally.h"
 #include "openvswitch/list.h"
@@ -64,6 +65,7 @@ struct ct_zone {
     struct ct_timeouts *own_timeouts;       /* Under ct->mutex: 'timeouts', if
                                              * no other zone's. */
     struct ct_expects expects;
+    struct ct_gre_keys gre_keys;
 };
 
 /* NULL if there is none. */

@@ -166,6 +166,7 @@ tests_test_tw_stats_LDADD = $(TW_LIBS)
 
 check_PROGRAMS += \
 	tests/test-ct-icmp-error \
+	tests/test-ct-l4-gre \
 	tests/test-ct-l4-icmp \
 	tests/test-ct-l4-sctp \
 	tests/test-ct-l4-tcp \
@@ -174,6 +175,9 @@ check_PROGRAMS += \
 tests_test_ct_icmp_error_SOURCES = \
 	tests/ct-l4-test.h \
 	tests/test-ct-icmp-error.c
+tests_test_ct_l4_gre_SOURCES = \
+	tests/ct-l4-test.h \
+	tests/test-ct-l4-gre.c
 tests_test_ct_l4_icmp_SOURCES = \
 	tests/ct-l4-test.h \
 	tests/test-ct-l4-icmp.c

@@ -74,8 +74,7 @@ static inline size_t
 header_len(uint8_t proto)
 {
     return (proto == IPPROTO_TCP ? 20
-            : proto == IPPROTO_SCTP || proto == PROTO_DCCP ? 12
-            : proto == IPPROTO_GRE ? 4 : 8);
+            : proto == IPPROTO_SCTP || proto == PROTO_DCCP ? 12 : 8);
 }
 
 static inline void
@@ -92,6 +91,10 @@ build_l4(uint8_t *l4, size_t len, const struct ct_tuple *t,
         if (t->proto == IPPROTO_UDP) {
             put(l4 + 4, len);
         }
+    } else if (t->kind & CT_KIND_GRE_KEY) {
+        put(l4, 0x3001);
+        put(l4 + 2, 0x880b);
+        memcpy(l4 + 6, &t->dst_port, 2);
     } else if (t->kind >> CT_KIND_ICMP_SHIFT) {
         l4[0] = ct_icmp_kind_type(t->proto, t->kind);
         l4[1] = 0;

@@ -45,7 +45,7 @@ static bool
 has_ports(const struct ct_tuple *t)
 {
     return (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP
-            || t->proto == IPPROTO_SCTP);
+            || t->proto == IPPROTO_SCTP || t->kind & CT_KIND_GRE_KEY);
 }
 
 static void
@@ -56,6 +56,9 @@ random_original(struct ct_tuple *t, uint8_t proto, bool ipv6)
     t->kind = ipv6 ? CT_KIND_IPV6 : 0;
     random_addr(&t->src, ipv6);
     random_addr(&t->dst, ipv6);
+    if (proto == IPPROTO_GRE && random_range(2)) {
+        t->kind |= CT_KIND_GRE_KEY;
+    }
     if (has_ports(t)) {
         t->src_port = random_port();
         t->dst_port = random_port();
@@ -180,8 +183,9 @@ check_packet(uint8_t proto, bool ipv6)
 
     /* Too short: refused and untouched. */
     ct_tuple_invert(&original, &back);
-    if (csum_ofs(proto) >= 0 && proto < PROTO_UDPLITE
-        && proto != PROTO_DCCP) {
+    if ((csum_ofs(proto) >= 0 && proto < PROTO_UDPLITE
+         && proto != PROTO_DCCP)
+        || original.kind & CT_KIND_GRE_KEY) {
         size_t cut = ofs + random_range(header_len(proto));
         uint8_t *exact;
 
@@ -412,7 +416,8 @@ check_error(const struct error *e, size_t n, size_t extra)
     packet.is_icmp_error = true;
     packet.inner_l3 = p + ofs + 8;
 
-    need = l4_ofs + (has_ports(&e->original) ? 4
+    need = l4_ofs + (e->original.kind & CT_KIND_GRE_KEY ? 8
+                     : has_ports(&e->original) ? 4
                      : e->original.kind >> CT_KIND_ICMP_SHIFT ? 6 : 0);
     ok = ct_rewrite_icmp_error(&packet);
     if (!extra) {

@@ -289,6 +289,7 @@ struct truth {
     uint16_t l2_pad_size;
     uint16_t l3_ofs, l4_ofs;
     size_t l4_size;
+    bool enhanced_gre;          /* If it is GRE. */
 };
 
 static inline void
@@ -308,6 +309,8 @@ ask_ovs(struct dp_packet *p, struct truth *t)
     t->l3_ofs = p->l3_ofs;
     t->l4_ofs = p->l4_ofs;
     t->l4_size = t->l4_ofs != UINT16_MAX ? dp_packet_l4_size(p) : 0;
+    t->enhanced_gre = (t->l4_size >= 4
+                       && (((uint8_t *) dp_packet_l4(p))[1] & 7) == 1);
     *dp_packet_ol_flags_ptr(p) &= ~DP_PACKET_OL_RSS_HASH;
     dp_packet_reset_offsets(p);
 }

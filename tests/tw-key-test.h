@@ -80,7 +80,8 @@ expected_trackable(const struct truth *t, uint8_t kind)
         return (t->flow.nw_proto == IPPROTO_ICMP ? type == 0 || type == 8
                 : type == 128 || type == 129);
     }
-    return t->flow.nw_proto != IPPROTO_IGMP;
+    return (t->flow.nw_proto == IPPROTO_GRE ? !t->enhanced_gre
+            : t->flow.nw_proto != IPPROTO_IGMP);
 }
 
 /* Each field of the key is that of the flow. */

@@ -40,7 +40,7 @@ static bool
 has_ports(const struct ct_tuple *t)
 {
     return (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP
-            || t->proto == IPPROTO_SCTP);
+            || t->proto == IPPROTO_SCTP || t->kind & CT_KIND_GRE_KEY);
 }
 
 static void
@@ -79,6 +79,9 @@ read_original(struct fuzz_input *in, struct subject *s)
         t->proto = s->ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
         assert(ct_icmp_query_kind(t->proto, s->ipv6 ? 128 : 8, &t->kind));
         t->kind |= s->ipv6 ? CT_KIND_IPV6 : 0;
+    }
+    if (t->proto == IPPROTO_GRE && byte & 0x20) {
+        t->kind |= CT_KIND_GRE_KEY;
     }
     read_addr(in, s->ipv6, &t->src);
     read_addr(in, s->ipv6, &t->dst);
