@@ -104,6 +104,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-helper-netbios-ns.c \
 	lib/ct-helper-policy.c \
 	lib/ct-helper-policy.h \
+	lib/ct-helper-pptp.c \
 	lib/ct-helper-sip.c \
 	lib/ct-helper-sip.h \
 	lib/ct-helper-sip-message.c \
@@ -123,6 +124,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-replica.h \
 	lib/ct-save.c \
 	lib/ct-save.h \
+	lib/ct-pptp-message.c \
+	lib/ct-pptp-message.h \
 	lib/ct-seqadj.c \
 	lib/ct-seqadj.h
 

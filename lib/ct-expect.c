@@ -43,6 +43,7 @@ static void make_room(struct ct_expects *, struct ct_expectation *);
 static struct ct_expectation *find(struct ct_expects *,
                                    const struct ct_packet *);
 static bool matches(const struct ct_expectation *, const struct ct_packet *);
+static bool is_met(const struct ct_expectation *, const struct ct_tuple *);
 static bool matches_src(const struct ct_expectation *,
                         const union ct_inet_addr *);
 static ovs_be16 own_port(struct ct_expects *, const struct ct_expectation *,
@@ -250,6 +251,23 @@ ct_expects_refresh(struct ct_zone *zone, const struct ct_conn *parent,
     }
     ct_spin_unlock(&expects->lock);
     return n;
+}
+
+void
+ct_expects_end_one(struct ct_zone *zone, const struct ct_conn *parent,
+                   const struct ct_tuple *tuple)
+{
+    struct ct_expects *expects = &zone->expects;
+    struct ct_expectation *e;
+
+    ct_spin_lock(&expects->lock);
+    HMAP_FOR_EACH_WITH_HASH (e, node, hash_dst(tuple), &expects->by_dst) {
+        if (is_child(e, parent) && is_met(e, tuple)) {
+            end(expects, e);
+            break;
+        }
+    }
+    ct_spin_unlock(&expects->lock);
 }
 
 void
@@ -479,6 +497,9 @@ own_port(struct ct_expects *expects, const struct ct_expectation *e,
     const struct ct_tuple *t = &packet->tuple;
     struct ct_expectation *own;
 
+    if (e->settled_src_port) {
+        return e->settled_src_port;
+    }
     HMAP_FOR_EACH_WITH_HASH (own, parent_node, hash_parent(e),
                              &expects->by_parent) {
         if (are_siblings(own, e) && own->dir != e->dir
@@ -505,17 +526,22 @@ matches_src(const struct ct_expectation *e, const union ct_inet_addr *src)
 static bool
 matches(const struct ct_expectation *e, const struct ct_packet *packet)
 {
-    const struct ct_tuple *t = &packet->tuple;
-
     return (!e->inactive
-            && t->dst_port == e->tuple.dst_port
+            && is_met(e, &packet->tuple)
+            && e->expires > packet->now
+            && ct_conn_is_live(e->parent, e->parent_id));
+}
+
+/* Is it one for connections of tuple 't'? */
+static bool
+is_met(const struct ct_expectation *e, const struct ct_tuple *t)
+{
+    return (t->dst_port == e->tuple.dst_port
             && (!e->tuple.src_port || t->src_port == e->tuple.src_port)
             && t->proto == e->tuple.proto
             && t->kind == e->tuple.kind
             && !memcmp(&t->dst, &e->tuple.dst, sizeof t->dst)
-            && matches_src(e, &t->src)
-            && e->expires > packet->now
-            && ct_conn_is_live(e->parent, e->parent_id));
+            && matches_src(e, &t->src));
 }
 
 /* Those whose time is over at 'until'; with 'id', only that one. */

@@ -91,6 +91,7 @@ struct ct_expectation {
     bool nat;
     union ct_inet_addr parent_src, to_src;
     ovs_be16 to_src_port;
+    ovs_be16 settled_src_port;      /* The helper's choice of that. */
     struct ct_nat_pool *pool;       /* Where tuple.dst_port is reserved, or
                                      * NULL. */
 
@@ -150,6 +151,10 @@ unsigned int ct_expects_forget(struct ct_zone *, const struct ct_conn *parent,
 unsigned int ct_expects_refresh(struct ct_zone *, const struct ct_conn *parent,
                                 const struct ct_helper_match *,
                                 long long expires);
+
+/* Ends the one of 'parent' that a packet of 'tuple' would use up, if any. */
+void ct_expects_end_one(struct ct_zone *, const struct ct_conn *parent,
+                        const struct ct_tuple *);
 
 /* For packets that no connection knows: sets packet->parent, and with 'take'
  * packet->expected.  Sets both to NULL if nothing matches. */

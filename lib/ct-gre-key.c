@@ -218,7 +218,7 @@ insert(struct ct_gre_keys *keys, struct ct_conn *owner,
 
     e->tuple = *tuple;
     e->tuple.kind &= CT_KIND_IPV6;
-    if (kind != CT_GRE_KEY_RESERVED) {
+    if (kind == CT_GRE_KEY_COMING) {
         e->tuple.kind |= CT_KIND_GRE_KEY;
     }
     e->tuple.proto = IPPROTO_GRE;

@@ -90,7 +90,7 @@ void ct_gre_key_remove(struct ct_zone *, const struct ct_conn *owner,
                        const struct ct_tuple *);
 
 /* Removes an entry of 'owner', which has ended, any; false: there is none.
- * The tuple of one that was reserved has no CT_KIND_GRE_KEY. */
+ * Only that of a coming one has CT_KIND_GRE_KEY, and may be a connection's. */
 bool ct_gre_key_pop(struct ct_zone *, const struct ct_conn *owner,
                     struct ct_tuple *);
 

@@ -30,6 +30,7 @@ struct asked {
     struct ct_help_run *run;
     struct ct_expectation *e[2];
     unsigned int n;
+    bool settled;
 };
 
 static struct ct_expectation *make(struct ct_help_run *,
@@ -48,7 +49,8 @@ ct_help_expect(struct ct_helper_call *call, const struct ct_helper_expect *ask,
                struct ct_tuple *place)
 {
     struct ct_help_run *run = ct_help_run_cast(call);
-    struct asked asked = { .run = run, .n = ask->pair ? 2 : 1 };
+    struct asked asked = { .run = run, .n = ask->pair ? 2 : 1,
+                           .settled = ask->settled };
     bool ok;
 
     for (unsigned int i = 0; i < asked.n; i++) {
@@ -122,7 +124,12 @@ make(struct ct_help_run *run, const struct ct_helper_expect *ask,
     e->tuple.dst = is_hidden ? comes->dst : e->to_dst;
     e->tuple.dst_port = e->to_dst_port;
     e->tuple.proto = ask->proto ? ask->proto : comes->proto;
-    e->tuple.kind = comes->kind & CT_KIND_IPV6;
+    e->tuple.kind = ((comes->kind & CT_KIND_IPV6)
+                     | (e->tuple.proto == IPPROTO_GRE ? CT_KIND_GRE_KEY : 0));
+    if (ask->settled) {
+        e->tuple.dst_port = ask->settled_dst;
+        e->settled_src_port = ask->settled_src;
+    }
 
     e->nat = call->nat;
     e->parent_src = comes->src;
@@ -138,7 +145,8 @@ choose_ports(struct asked *asked)
     const struct ct_helper_call *call = &asked->run->call;
     const struct ct_tuple *answered = &call->tuples[!e->dir];
 
-    if (!e->nat || !memcmp(&e->tuple.dst, &e->to_dst, sizeof e->to_dst)) {
+    if (!e->nat || asked->settled
+        || !memcmp(&e->tuple.dst, &e->to_dst, sizeof e->to_dst)) {
         return true;
     }
     if (asked->n == 1 && e->tuple.proto == answered->proto

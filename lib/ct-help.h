@@ -23,6 +23,10 @@ struct ct_help_run {
 
     /* To be expected when the packet has been accepted. */
     struct ct_expectation *pending;
+
+    /* Tuples of connections to end then. */
+    struct ct_tuple *ending;
+    size_t n_ending, allocated_ending;
 };
 
 static inline struct ct_help_run *

@@ -28,6 +28,7 @@
 #include "util.h"
 
 static void begin(struct ct_help_run *, struct ct_packet *);
+static void end_others(struct ct_help_run *);
 static bool is_broadcast(const struct ct_packet *);
 static bool read_payload(struct ct_help_run *);
 static bool record_change(struct ct_help_run *);
@@ -41,6 +42,7 @@ static unsigned int run_forget(struct ct_helper_call *,
 static unsigned int run_refresh(struct ct_helper_call *,
                                 const struct ct_helper_match *,
                                 unsigned int seconds);
+static void run_end_other(struct ct_helper_call *, const struct ct_tuple *);
 static void run_set_timeout(struct ct_helper_call *, unsigned int seconds);
 static unsigned int run_setting(struct ct_helper_call *, enum ct_switch);
 static void run_count(struct ct_helper_call *, enum ct_counter);
@@ -57,6 +59,7 @@ static const struct ct_helper_ops run_ops = {
     .replace = run_replace,
     .forget = run_forget,
     .refresh = run_refresh,
+    .end_other = run_end_other,
     .set_timeout = run_set_timeout,
     .setting = run_setting,
     .count = run_count,
@@ -97,6 +100,12 @@ ct_helper_refresh(struct ct_helper_call *call,
                   const struct ct_helper_match *match, unsigned int seconds)
 {
     return call->ops->refresh(call, match, seconds);
+}
+
+void
+ct_helper_end_other(struct ct_helper_call *call, const struct ct_tuple *tuple)
+{
+    call->ops->end_other(call, tuple);
 }
 
 void
@@ -160,11 +169,11 @@ ct_helper_run__(struct ct_packet *packet)
     bool ok;
 
     ct_joint_lock(packet->ct, packet->conn);
+    begin(&run, packet);
     if (packet->is_icmp_error) {
         restore_quoted(packet);
         ok = true;
     } else {
-        begin(&run, packet);
         ok = read_payload(&run) && record_change(&run);
         ok = ct_help_expect_finish(&run, ok) && ok;
         if (ok) {
@@ -172,7 +181,22 @@ ct_helper_run__(struct ct_packet *packet)
         }
     }
     ct_conn_unlock(packet->conn);
+    end_others(&run);
     return ok;
+}
+
+void
+ct_helper_end_child(struct ct *ct, const struct ct_conn *parent,
+                    const struct ct_tuple *child)
+{
+    enum ct_dir dir;
+    struct ct_conn *conn = ct_zone_find(ct_zone_get(ct, parent->key.zone),
+                                        child, &dir);
+    const struct ct_conn_ext *ext = conn ? ct_conn_ext(conn) : NULL;
+
+    if (conn && (!ext || !ext->parent_id || ext->parent_id == parent->id)) {
+        ct_conn_end(ct, conn, CT_C_DELETED);
+    }
 }
 
 void
@@ -199,6 +223,8 @@ begin(struct ct_help_run *run, struct ct_packet *packet)
     call->ct = packet->ct;
     call->helper = help->helper;
     call->now = packet->now;
+    call->zone = packet->zone;
+    call->conn = packet->conn;
     call->seq = packet->tcp.seq;
     call->dir = packet->dir;
     call->broadcast = is_broadcast(packet);
@@ -211,6 +237,17 @@ begin(struct ct_help_run *run, struct ct_packet *packet)
     for (int dir = 0; dir < CT_DIR_MAX; dir++) {
         ct_conn_tuple(packet->conn, dir, &call->tuples[dir]);
     }
+}
+
+static void
+end_others(struct ct_help_run *run)
+{
+    struct ct_packet *packet = run->packet;
+
+    for (size_t i = 0; i < run->n_ending; i++) {
+        ct_helper_end_child(packet->ct, packet->conn, &run->ending[i]);
+    }
+    free(run->ending);
 }
 
 static bool
@@ -331,6 +368,18 @@ run_refresh(struct ct_helper_call *call, const struct ct_helper_match *match,
 
     return ct_expects_refresh(packet->zone, packet->conn, match,
                               call->now + seconds * 1000LL);
+}
+
+static void
+run_end_other(struct ct_helper_call *call, const struct ct_tuple *tuple)
+{
+    struct ct_help_run *run = ct_help_run_cast(call);
+
+    if (run->n_ending >= run->allocated_ending) {
+        run->ending = x2nrealloc(run->ending, &run->allocated_ending,
+                                 sizeof *run->ending);
+    }
+    run->ending[run->n_ending++] = *tuple;
 }
 
 static void

@@ -16,6 +16,7 @@
 struct ct;
 struct ct_expectation;
 struct ct_packet;
+struct ct_zone;
 
 /* Helpers: who reads the payload of which connection.
  * ====================================================
@@ -79,6 +80,7 @@ struct ct_packet;
 #define CT_HELPERS                                                           \
     CT_HELPER(amanda)                                                        \
     CT_HELPER(ftp)                                                           \
+    CT_HELPER(pptp)                                                          \
     CT_HELPER(sip)                                                           \
     CT_HELPER(irc)                                                           \
     CT_HELPER(netbios_ns)                                                    \
@@ -112,6 +114,8 @@ struct ct_helper_call {
 
     /* Its connection. */
     struct ct_tuple tuples[CT_DIR_MAX];
+    struct ct_zone *zone;
+    struct ct_conn *conn;       /* Locked. */
     bool both;                  /* Both ends have been heard. */
     bool nat;                   /* It is translated. */
     bool expected;              /* It was announced itself. */
@@ -143,6 +147,11 @@ struct ct_helper_expect {
 
     bool permanent;             /* Not used up. */
     bool inactive;              /* Matches nothing until refreshed. */
+    bool settled;               /* The helper has chosen the ports: where it
+                                 * will come to, and as what, if not 0, it
+                                 * will be seen to come from. */
+    ovs_be16 settled_dst, settled_src;
+
     unsigned int timeout;       /* In seconds; 0: the class's. */
     const struct ct_helper *helper;     /* That these connections get; NULL:
                                          * none. */
@@ -184,6 +193,10 @@ unsigned int ct_helper_refresh(struct ct_helper_call *,
                                const struct ct_helper_match *,
                                unsigned int seconds);
 
+/* Ends the connection that 'tuple' belongs to, when this packet is done,
+ * unless somebody else has announced it. */
+void ct_helper_end_other(struct ct_helper_call *, const struct ct_tuple *);
+
 /* Lets the connection end 'seconds' from now on, if no other packet comes. */
 void ct_helper_set_timeout(struct ct_helper_call *, unsigned int seconds);
 
@@ -206,6 +219,7 @@ struct ct_helper_ops {
     unsigned int (*refresh)(struct ct_helper_call *,
                             const struct ct_helper_match *,
                             unsigned int seconds);
+    void (*end_other)(struct ct_helper_call *, const struct ct_tuple *);
     void (*set_timeout)(struct ct_helper_call *, unsigned int seconds);
     unsigned int (*setting)(struct ct_helper_call *, enum ct_switch);
     void (*count)(struct ct_helper_call *, enum ct_counter);
@@ -269,6 +283,10 @@ ct_conn_help(const struct ct_conn *conn)
 /* Reads 'packet', which has been counted in its connection and, if that is
  * translated, has just been translated.  False: drop it; that is counted. */
 bool ct_helper_run__(struct ct_packet *);
+
+/* The same at once: nobody holds a connection's lock. */
+void ct_helper_end_child(struct ct *, const struct ct_conn *parent,
+                         const struct ct_tuple *child);
 
 /* 'conn' has ended, and nobody holds its lock any more. */
 void ct_helper_end(struct ct *, const struct ct_conn *);

@@ -98,6 +98,9 @@ ct_nat_search_init(struct ct_nat_search *search, struct ct_packet *packet)
         range = &search->follow;
     }
 
+    search->keyed = (packet->tuple.kind & CT_KIND_GRE_KEY
+                     && range != &search->follow);
+
     bool ranged = range->kind == CT_NAT_SRC || range->kind == CT_NAT_DST;
     search->range = range;
     search->to = packet->tuple;
@@ -194,8 +197,14 @@ has_ports(const struct ct_tuple *tuple)
         kind = tuple->kind & ~CT_KIND_ICMP_REPLY;
         return ct_icmp_kind_type(tuple->proto, kind) == ICMP6_ECHO_REQUEST;
     default:
-        return is_icmp(tuple);
+        return is_icmp(tuple) || tuple->kind & CT_KIND_GRE_KEY;
     }
+}
+
+static bool
+may_have_ports(const struct ct_nat_search *search)
+{
+    return has_ports(&search->to) && !search->keyed;
 }
 
 static bool
@@ -211,7 +220,7 @@ may_keep_port(const struct ct_nat_search *search, ovs_be16 port)
     const struct ct_nat_range *range = search->range;
 
     return (!range->random && !range->hash
-            && (!range->have_port || !has_ports(&search->to)
+            && (!range->have_port || !may_have_ports(search)
                 || (ntohs(port) >= search->min_port
                     && ntohs(port) <= search->max_port)));
 }
@@ -305,7 +314,7 @@ init_src(struct ct_nat_search *search)
 static bool
 has_dst_ports(const struct ct_nat_search *search)
 {
-    return (search->range->have_port && has_ports(&search->to)
+    return (search->range->have_port && may_have_ports(search)
             && !is_icmp(&search->to));
 }
 
@@ -457,7 +466,7 @@ step_src_reuse(struct ct_nat_search *search)
     if (!is_free(search)) {
         return false;
     }
-    if (has_ports(from)) {
+    if (may_have_ports(search)) {
         pool_key(search, &key);
         search->pool = ct_nat_port_reserve(nat->pools, &key,
                                            ntohs(reply.dst_port));
@@ -516,7 +525,7 @@ step_src_addr(struct ct_nat_search *search)
 
     search->to.src = range_addr(search->range, search->addr_index);
     set_src_port(search, search->packet->tuple.src_port);
-    if (!has_ports(&search->to)) {
+    if (!may_have_ports(search)) {
         next_addr(search);
         return is_free(search);
     }
@@ -545,7 +554,7 @@ step_src_free(struct ct_nat_search *search)
     struct ct_nat_pool_key key;
     uint16_t port;
 
-    if (!has_ports(&search->to)) {
+    if (!may_have_ports(search)) {
         next_addr(search);
         return false;
     }

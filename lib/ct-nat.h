@@ -52,7 +52,8 @@
  *   the next address.  'random' and 'hash' never keep the packet's port.
  * - Without ports in the range, a port stays in its class: 1-511, 600-1023,
  *   1024-65535.  ICMP identifiers count as ports: 0-65535 or the range's.
- *   Protocols without ports get an address only.
+ *   Protocols without ports get an address only, and so does a call of PPTP:
+ *   the other end knows its call ids, which only its helper may change.
  * - nat(dst): An address of the range, chosen in the same way, and, if the
  *   range has ports, the packet's own if possible, else a random one (with
  *   'hash': by hash).  ICMP identifiers stay.  If the mapping is not free,
@@ -84,6 +85,8 @@ struct ct_nat_search {
     struct ct_tuple to;             /* The packet behind the translation. */
     struct ct_nat_pool *pool;       /* Where to.src_port is reserved, or
                                      * NULL. */
+    bool keyed;                     /* GRE of a call that the request, not
+                                     * its expectation, translates. */
     int step;                       /* What to try next (ct-nat.c). */
     uint16_t min_port, max_port;    /* Those to choose from. */
     uint16_t start;                 /* Where to begin among them. */

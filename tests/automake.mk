@@ -39,7 +39,9 @@ EXTRA_DIST += \
 	tests/system-dpctl.sh \
 	tests/system-faults.sh \
 	tests/system-harness.sh \
+	tests/pptp-talk.py \
 	tests/system-helper.sh \
+	tests/system-helper-pptp.sh \
 	tests/system-helper-sip.sh \
 	tests/system-helper-kernel.sh \
 	tests/system-helper-peers.sh \
@@ -266,6 +268,7 @@ check_PROGRAMS += \
 	tests/test-ct-expect \
 	tests/test-ct-help \
 	tests/test-ct-helper-ftp \
+	tests/test-ct-helper-pptp \
 	tests/test-ct-helper-sip \
 	tests/test-ct-helper-nat \
 	tests/test-ct-helper-small \
@@ -286,6 +289,11 @@ tests_test_ct_helper_ftp_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-ftp.c
+tests_test_ct_helper_pptp_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-expect-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-helper-pptp.c
 tests_test_ct_helper_sip_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test.h \
@@ -464,6 +472,7 @@ check-equivalence: all tests/test-tw-equivalence
 # libFuzzer by `make fuzz'.
 FUZZ_TARGETS = \
 	ct-frag \
+	ct-helper-pptp \
 	ct-helper-amanda \
 	ct-helper-ftp \
 	ct-helper-irc \
@@ -488,6 +497,7 @@ noinst_LIBRARIES += tests/fuzz/libfuzzmain.a
 tests_fuzz_libfuzzmain_a_SOURCES = tests/fuzz/fuzz-main.c
 check_PROGRAMS += \
 	tests/fuzz/fuzz-ct-frag \
+	tests/fuzz/fuzz-ct-helper-pptp \
 	tests/fuzz/fuzz-ct-helper-sip \
 	tests/fuzz/fuzz-ct-netlink \
 	tests/fuzz/fuzz-ct-helper-amanda \
@@ -515,6 +525,12 @@ tests_fuzz_fuzz_ct_helper_sip_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_netlink_SOURCES = tests/fuzz/ct-netlink.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_netlink_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_netlink_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_ct_helper_pptp_SOURCES = \
+	tests/ct-helper-test.h \
+	tests/fuzz/ct-helper-pptp.c \
+	$(FUZZ_SHARED)
+tests_fuzz_fuzz_ct_helper_pptp_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_ct_helper_pptp_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_helper_amanda_SOURCES = \
 	tests/fuzz/ct-helper-amanda.c \
 	$(FUZZ_SHARED)

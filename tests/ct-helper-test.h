@@ -41,6 +41,7 @@ struct test_helper {
     unsigned int n_replaced;
     struct ct_helper_match match;       /* The last one. */
     unsigned int n_forgotten, n_refreshed;      /* Calls. */
+    unsigned int n_ended;       /* Other connections. */
     unsigned int seconds;       /* Of the last refresh or timeout. */
     unsigned int counts[CT_N_COUNTERS];
 
@@ -143,6 +144,13 @@ test_helper_refresh(struct ct_helper_call *call,
 }
 
 static inline void
+test_helper_end_other(struct ct_helper_call *call,
+                      const struct ct_tuple *tuple OVS_UNUSED)
+{
+    test_helper_cast(call)->n_ended++;
+}
+
+static inline void
 test_helper_set_timeout(struct ct_helper_call *call, unsigned int seconds)
 {
     test_helper_cast(call)->seconds = seconds;
@@ -169,6 +177,7 @@ test_helper_init(struct test_helper *t, const struct ct_helper *helper,
         .replace = test_helper_replace,
         .forget = test_helper_forget,
         .refresh = test_helper_refresh,
+        .end_other = test_helper_end_other,
         .set_timeout = test_helper_set_timeout,
         .setting = test_helper_setting,
         .count = test_helper_count,
@@ -210,6 +219,7 @@ test_helper_read(struct test_helper *t, uint32_t seq, const char *bytes,
     t->copy = xmalloc(n ? n : 1);
     memcpy(t->copy, bytes, n);
     t->n_asks = t->n_replaced = t->n_forgotten = t->n_refreshed = 0;
+    t->n_ended = 0;
     t->seconds = 0;
     memset(t->counts, 0, sizeof t->counts);
     call->payload = t->copy;
