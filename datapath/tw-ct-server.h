@@ -27,8 +27,9 @@ struct ct;
  * --------
  * - Neither the main thread nor a packet thread waits for a client, or does
  *   any of its work.
- * - A client costs TW_CT_CLIENT_MEMORY bytes, whatever it asks: an answer that
- *   is not read is not continued.  One that is told events costs
+ * - A client costs TW_CT_CLIENT_MEMORY bytes, however many connections it asks
+ *   about: an answer that is not read is not continued.  What is said of
+ *   expectations is as long as one zone's.  One that is told events costs
  *   CT_QUERY_EVENT_ROOM more.
  * - Clients take turns.  Of TW_CT_MAX_CLIENTS one that is silent makes room
  *   for another.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Queries: what requests do to expectations.  A zone has a bounded number of
- * them, so that their answer is made at once. */
+ * them: what is said of one zone is said at once. */
 
 #include <config.h>
 
@@ -18,17 +18,16 @@
 #include "netlink.h"
 #include "util.h"
 
+static ct_query_step next_zone;
 static void put_zone(struct ct_query *, struct ofpbuf *out,
                      struct ct_zone *);
 
 int
 ct_query_expect_get(struct ct_query *q,
                     const struct ofpbuf *request OVS_UNUSED,
-                    struct ofpbuf *out)
+                    struct ofpbuf *out OVS_UNUSED)
 {
-    for (unsigned int i = 0; i < ct_zones_count(q->ct); i++) {
-        put_zone(q, out, ct_zones_at(q->ct, i));
-    }
+    q->step = next_zone;
     return 0;
 }
 
@@ -55,6 +54,18 @@ ct_query_expect_delete(struct ct_query *q, const struct ofpbuf *request,
                                  : 0);
     return (a[CTA_EXPECT_ID] && !q->count
             ? ct_query_fail(q, ENOENT, "no expectation has this id") : 0);
+}
+
+/* Zones until there is something to say. */
+static bool
+next_zone(struct ct_query *q, struct ofpbuf *out)
+{
+    const size_t size = out->size;
+
+    while (q->zone_index < ct_zones_count(q->ct) && out->size == size) {
+        put_zone(q, out, ct_zones_at(q->ct, q->zone_index++));
+    }
+    return q->zone_index < ct_zones_count(q->ct);
 }
 
 static void

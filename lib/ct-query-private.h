@@ -17,9 +17,12 @@ struct ct_dump;
 typedef void ct_query_visit(struct ct_query *, struct ct_conn *,
                             struct ofpbuf *out);
 
+/* The next part of an answer that is no pass.  False at its end. */
+typedef bool ct_query_step(struct ct_query *, struct ofpbuf *out);
+
 /* What a kind of request does.  Returns 0, and the answer goes on with the
- * pass, if there is q->visit, or is over; or a positive errno value, with
- * q->text. */
+ * pass, if there is q->visit, or with q->step, or is over; or a positive errno
+ * value, with q->text. */
 typedef int ct_query_start(struct ct_query *, const struct ofpbuf *request,
                            struct ofpbuf *out);
 
@@ -41,6 +44,8 @@ struct ct_query {
     bool tells_count;                   /* At its end: CT_GET_STATS. */
 
     struct ct_query_events *events;     /* NULL: it is no subscription. */
+    ct_query_step *step;                /* NULL: none. */
+    unsigned int zone_index;            /* Expectations: the next zone. */
 
     /* The answer. */
     struct ofpbuf first;                /* What start() has said. */

@@ -87,7 +87,8 @@ ct_query_run(struct ct_query *q, struct ofpbuf *out)
         ct_query_events_run(q->events, out);
         return true;
     }
-    if (!q->error && q->visit && go_on(q, out)) {
+    if (!q->error && (q->visit ? go_on(q, out)
+                      : q->step ? q->step(q, out) : false)) {
         return true;
     }
     finish(q, out);

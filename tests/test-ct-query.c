@@ -6,7 +6,9 @@
 #include <config.h>
 
 #include "ct-change.h"
+#include "ct-expect.h"
 #include "ct-filter.h"
+#include "ct-helper.h"
 #include "ct-joint.h"
 #include "ct-nat.h"
 #include "ct-nat-port.h"
@@ -25,15 +27,21 @@ static struct ct_nl_result result;
 static unsigned int n_parts, n_told;
 
 static void
-begin(uint16_t type, uint16_t flags)
+begin_type(uint16_t type, uint16_t flags)
 {
     const struct ct_nl_header header = {
-        .type = CT_NL_TYPE(type), .flags = NLM_F_REQUEST | flags, .seq = 5,
+        .type = type, .flags = NLM_F_REQUEST | flags, .seq = 5,
     };
 
     ofpbuf_clear(&request);
     ct_nl_begin(&request, &header);
     ct_filter_init(&filter);
+}
+
+static void
+begin(uint16_t msg, uint16_t flags)
+{
+    begin_type(CT_NL_TYPE(msg), flags);
 }
 
 static void
@@ -553,6 +561,62 @@ test_zero(void)
     teardown();
 }
 
+static void
+add_expectation(uint16_t zone)
+{
+    const struct ct_request r = { .zone = zone, .commit = true };
+    struct ct_expectation *e;
+    struct ct_conn *parent;
+
+    assert(state(segment(tcp, TCP_SYN, 1, 0), &r) & CS_NEW);
+    parent = conn_of(tcp, zone);
+    e = ct_expect_create(parent);
+    ct_conn_tuple(parent, CT_DIR_REPLY, &e->tuple);
+    e->tuple.src_port = htons(0);
+    e->helper = ct_helper_find("ftp");
+    e->expires = now + 100 * 1000;
+    ct_conn_lock(parent);
+    assert(ct_expect_add(ct, ct_zone_get(ct, zone), e));
+    ct_conn_unlock(parent);
+}
+
+/* Expectations of several zones are told, and deleted by id and by zone. */
+static void
+test_expect(void)
+{
+    struct ct_nl_expect e;
+    struct ofpbuf msg;
+
+    setup();
+    for (uint16_t zone = 1; zone <= 3; zone++) {
+        add_expectation(zone);
+    }
+    begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_GET), NLM_F_DUMP);
+    assert(!ask_as(false));
+    assert(n_told == 3 && n_parts == 3 && result.count == 3);
+    ofpbuf_use_const(&msg, answer.data,
+                     ct_nl_msg_len(answer.data, answer.size));
+    assert(!ct_nl_get_expect(&msg, &e));
+    assert(e.zone == 1 && !strcmp(e.helper, "ftp") && e.timeout <= 100);
+    assert(e.tuple.src.ip == test_ip(2) && !e.mask.src_port);
+
+    begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), 0);
+    nl_msg_put_be32(&request, CTA_EXPECT_ID, htonl(e.id));
+    assert(ask_as(false) == EPERM);
+    begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), 0);
+    nl_msg_put_be32(&request, CTA_EXPECT_ID, htonl(e.id));
+    assert(!ask() && result.count == 1);
+    begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), 0);
+    nl_msg_put_be32(&request, CTA_EXPECT_ID, htonl(e.id));
+    assert(ask() == ENOENT);
+    begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), 0);
+    nl_msg_put_be16(&request, CTA_EXPECT_ZONE, htons(2));
+    assert(!ask() && result.count == 1);
+    begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_GET), NLM_F_DUMP);
+    assert(!ask() && n_told == 1);
+    teardown();
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -566,6 +630,7 @@ main(int argc, char *argv[])
         { "tcp", test_tcp },
         { "refused", test_refused },
         { "zero", test_zero },
+        { "expect", test_expect },
     };
 
     return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
