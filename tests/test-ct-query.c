@@ -526,8 +526,6 @@ test_refused(void)
 
     begin(0x7f, 0);
     assert(ask() == EOPNOTSUPP);
-    begin(CT_NL_MSG_SUBSCRIBE, 0);
-    assert(ask() == EOPNOTSUPP);
     begin(IPCTNL_MSG_CT_GET_STATS_CPU, 0);
     assert(ask() == EINVAL);
     begin(IPCTNL_MSG_CT_GET, 0);
