@@ -40,9 +40,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         test_helper_set_nat(&t, flags & IPV6);
     }
     t.call.dir = flags & REVERSE ? CT_DIR_REPLY : CT_DIR_ORIGINAL;
-    while (fuzz_left(&in)) {
-        size_t n = MIN(fuzz_u16(&in), fuzz_left(&in));
+    while (fuzz_left(&in) >= 2) {
+        size_t n = fuzz_u16(&in);
 
+        /* MIN() would read twice. */
+        n = MIN(n, fuzz_left(&in));
         assert(test_helper_read(&t, 1, (const char *) in.p, n)
                == CT_HELPER_ACCEPT);
         assert(t.call.len == n);

@@ -74,7 +74,9 @@ make_segment(struct fuzz_input *in, uint8_t what, uint8_t *p)
     size_t len = 0;
 
     if (what & ANY_BYTES) {
-        len = MIN(fuzz_u16(in) % MAX_SEGMENT, fuzz_left(in));
+        /* MIN() would read twice. */
+        len = fuzz_u16(in) % MAX_SEGMENT;
+        len = MIN(len, fuzz_left(in));
         fuzz_bytes(in, p, len);
         return len;
     }
