@@ -313,8 +313,6 @@ scenario_ct_tool_usage() {
     both_say -I -p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1 --dport 80 -t 100
     both_say -I -p tcp -s 10.0.0.1 -d fd00::1 --sport 1 --dport 80 \
         --state ESTABLISHED -t 100
-    refute trackway-ct -E 2>err
-    matches "events" "$(cat err)" "does not tell events yet"
     refute trackway-ct -L --datapath nobody 2>err
     matches "no datapath" "$(cat err)" "no datapath has this name"
     trackway-ct -L --datapath ovs-trackway
