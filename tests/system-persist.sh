@@ -95,3 +95,41 @@ scenario_persist_command() {
         "$(refused ovs-appctl trackway/ct-load file=$NS_DIR/nothing)" \
         "No such file"
 }
+
+# scenario_persist_scale [CONNECTIONS]: how long it takes, in ms.
+scenario_persist_scale() {
+    local n=${1:-20000}
+
+    traffic_bridge trackway
+    ovs-appctl dpctl/ct-set-maxconns $((n + 100000))
+    new_flows br0 <<END
+ip actions=ct(table=1,zone=1)
+table=1,ct_state=+trk+new,in_port=1,tcp actions=ct(commit,zone=1),2
+table=1,ct_state=+trk+est-inv,in_port=1,ip actions=2
+table=1,ct_state=+trk+est-inv,in_port=2,ip actions=1
+END
+    traffic_pair connections=$n pattern=open
+    poll 300 phase_is c done
+    same "connections" "$(trackway-ct -C)" $n
+    took save ovs-appctl -T 60 trackway/ct-save file="$NS_DIR/saved"
+    log "bytes: $(stat -c %s "$NS_DIR/saved")"
+    trackway-ct -F 2>/dev/null
+    poll 60 no_connections
+    took load ovs-appctl -T 60 trackway/ct-load file="$NS_DIR/saved"
+    same "connections" "$(trackway-ct -C)" $n
+    rm "$NS_DIR/saved"
+    end_traffic_pair
+}
+
+no_connections() {
+    test "$(trackway-ct -C)" = 0
+}
+
+# took WORD COMMAND...
+took() {
+    local word=$1 start=$(date +%s%N)
+
+    shift
+    "$@"
+    log "$word: $((($(date +%s%N) - start) / 1000000)) ms"
+}
