@@ -33,12 +33,12 @@ struct ct_packet;
  * Threads: any, concurrently. */
 
 #define CT_EVICT_PLACES 8       /* In the own zone and in others. */
-#define CT_EVICT_FEW 2          /* Candidates at each place ... */
+#define CT_EVICT_FEW 4          /* Candidates at each place ... */
 #define CT_EVICT_SAMPLE 16      /* ... in a thorough look. */
 #define CT_EVICT_ENOUGH 16      /* Who may go: no more places. */
 #define CT_EVICT_ZONES 256u     /* Other zones, empty ones included. */
 #define CT_EVICT_CROWDED 4      /* Crowded zones that are known ... */
-#define CT_EVICT_CROWDED_PLACES 8   /* ... and places in each of them. */
+#define CT_EVICT_CROWDED_PLACES 4   /* ... and places in each of them. */
 #define CT_EVICT_SHARE 16
 
 /* Ends one connection; false if nobody could give way. */
