@@ -337,8 +337,10 @@ reply(struct message *message)
         return unasked(message);
     }
     if (message->m.result != CT_PPTP_OK) {
+        ovs_be16 id = c->own[!dir];
+
         end_call(message->call, c);
-        return write_id(message, message->m.peer_ofs, c->own[!dir]);
+        return write_id(message, message->m.peer_ofs, id);
     }
     if (c->status != CALL_ENDED && !give_id(message, c, message->m.id)) {
         return ct_helper_drop(message->call, CT_C_DROP_NAT_EXHAUSTED);
@@ -643,11 +645,16 @@ leaving(const struct ct_helper_call *call, const struct call *c,
     return t;
 }
 
+/* Without translation an id is what it is, whatever was said of it before: an
+ * answer may come once more, with another one, for a call that has ended. */
 static enum ct_helper_verdict
 write_id(struct message *message, size_t ofs, ovs_be16 id)
 {
     char text[sizeof id];
 
+    if (!message->call->nat) {
+        return CT_HELPER_ACCEPT;
+    }
     memcpy(text, &id, sizeof id);
     return ct_helper_replace(message->call, message->ofs + ofs, sizeof id,
                              text, sizeof id);
