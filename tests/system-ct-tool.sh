@@ -660,7 +660,7 @@ scenario_ct_events_lost() {
     fast_pid=$!
     probe_port=5000
     poll 10 both_hear
-    poll 10 heard
+    poll 10 probe_heard
     kill -STOP $slow_pid
     before=$(counter created)
     n=$(grep -c NEW fast.txt)
@@ -693,7 +693,7 @@ both_hear() {
 }
 
 # Nothing is on its way: the last probe is in both.
-heard() {
+probe_heard() {
     grep -q "sport=$((probe_port - 1)) " fast.txt &&
         grep -q "sport=$((probe_port - 1)) " slow.txt
 }

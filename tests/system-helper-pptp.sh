@@ -81,8 +81,8 @@ A< stop-reply result=1
 END
 }
 
-# kernel_router KIND: kclient - krouter - kserver, with the same addresses.
-kernel_router() {
+# pptp_kernel_router KIND: kclient - krouter - kserver, with the same addresses.
+pptp_kernel_router() {
     local n nat=
 
     for n in client router server; do
@@ -146,7 +146,7 @@ gre_tuples() {
 # pptp_compare KIND ADDRESS: our log and connections, and the kernel's.
 pptp_compare() {
     test -x "$(command -v conntrack)" || skip "no conntrack(8)"
-    kernel_router $1
+    pptp_kernel_router $1
     pptp_call | pptp_talk k.log kclient kserver $2 10.9.9.2
     gre_tuples | sed "s/dport=$(shown_id k.log))\$/dport=7)/" >k.tuples
     dump_conntrack | sed -n 's/^\(47,.*sport=7,dport=9[^)]*),reply=([^)]*)\).*/\1/p' >our.tuples

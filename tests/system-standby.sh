@@ -7,8 +7,8 @@
 # which both daemons have a port; that of the second one is down.  It runs in a
 # network namespace of its own, `second', with a database of its own.
 
-# second COMMAND...: as the second daemon's operator.
-second() {
+# on_second COMMAND...: as the second daemon's operator.
+on_second() {
     OVS_RUNDIR=$NS_DIR/second OVS_LOGDIR=$NS_DIR/second \
         OVS_DBDIR=$NS_DIR/second in_ns second "$@"
 }
@@ -57,12 +57,12 @@ two_daemons() {
     add_bridge br0
     attach lan-1 br0 1
     attach wan-1 br0 2
-    second ovs-vsctl add-br br0 -- \
+    on_second ovs-vsctl add-br br0 -- \
         set bridge br0 datapath_type="$DATAPATH" fail-mode=secure -- \
         add-port br0 lan-2 -- set interface lan-2 ofport_request=1 -- \
         add-port br0 wan-2 -- set interface wan-2 ofport_request=2
     snat_flows 10.9.9.240 fd09::240
-    second ovs-ofctl -O OpenFlow15 --bundle replace-flows br0 - <<END
+    on_second ovs-ofctl -O OpenFlow15 --bundle replace-flows br0 - <<END
 $(ovs-ofctl -O OpenFlow15 --no-stats dump-flows br0 | grep actions=)
 END
 }
@@ -72,7 +72,7 @@ sync_over() {
     if test "$1" = unix; then
         ovs-vsctl set open_vswitch . \
             other_config:ct-sync-listen="punix:$NS_DIR/sync.sock"
-        second ovs-vsctl set open_vswitch . \
+        on_second ovs-vsctl set open_vswitch . \
             other_config:ct-sync="unix:$NS_DIR/sync.sock"
         return
     fi
@@ -89,21 +89,21 @@ sync_over() {
     ) >/dev/null 2>&1
     ovs-vsctl set-ssl "$NS_DIR/one-privkey.pem" "$NS_DIR/one-cert.pem" \
         "$NS_DIR/pki/switchca/cacert.pem"
-    second ovs-vsctl set-ssl "$NS_DIR/two-privkey.pem" \
+    on_second ovs-vsctl set-ssl "$NS_DIR/two-privkey.pem" \
         "$NS_DIR/two-cert.pem" "$NS_DIR/pki/switchca/cacert.pem"
     ovs-vsctl set open_vswitch . \
         other_config:ct-sync-listen=pssl:6700:10.77.0.1
-    second ovs-vsctl set open_vswitch . \
+    on_second ovs-vsctl set open_vswitch . \
         other_config:ct-sync=ssl:10.77.0.1:6700
 }
 
 in_step() {
-    second ovs-appctl trackway/ct-sync-show | grep -q ": in step"
+    on_second ovs-appctl trackway/ct-sync-show | grep -q ": in step"
 }
 
 # second_has REGEX
 second_has() {
-    second ovs-appctl dpctl/dump-conntrack -s | grep -Eq "$1"
+    on_second ovs-appctl dpctl/dump-conntrack -s | grep -Eq "$1"
 }
 
 second_lacks() {
@@ -151,7 +151,7 @@ take_over() {
     daemon_pid=
     ip link set lan-1p down
     ip link set wan-1p down
-    second ovs-vsctl remove open_vswitch . other_config ct-sync
+    on_second ovs-vsctl remove open_vswitch . other_config ct-sync
     ip link set lan-2p up
     ip link set wan-2p up
 }
@@ -197,12 +197,12 @@ scenario_standby_break() {
     ask client udp 10.9.9.2 7 --sport 4000
     poll 10 second_has "^udp.*sport=4000"
 
-    second ovs-vsctl remove open_vswitch . other_config ct-sync
+    on_second ovs-vsctl remove open_vswitch . other_config ct-sync
     ovs-appctl dpctl/flush-conntrack
     ask client udp 10.9.9.2 7 --sport 4001
     second_has "^udp.*sport=4000" || fail "what it held is gone"
     second_lacks "^udp.*sport=4001"
-    second ovs-vsctl set open_vswitch . \
+    on_second ovs-vsctl set open_vswitch . \
         other_config:ct-sync="unix:$NS_DIR/sync.sock"
     poll 20 in_step
     poll 10 second_has "^udp.*sport=4001"
