@@ -91,6 +91,8 @@ scenario_firewall_policy() {
     refute get client http://$host/ --connect-timeout 0.5
     controlled firewall policy.yaml
 
+    # Who did not answer before has first to be asked again.
+    poll 10 get client http://$host/ --connect-timeout 1
     same "page" "$(get client http://$host/)" "page of server"
     matches "ping" "$(pings client $server)" "3 received"
     fetch client ftp://$host/
@@ -356,6 +358,8 @@ scenario_firewall_restart() {
     # Not one packet of it was denied.
     lacks "log" "$(cat controller*.log)" "denied:"
     # A new connection as well.
+    # Who did not answer before has first to be asked again.
+    poll 10 get client http://$host/ --connect-timeout 1
     same "page" "$(get client http://$host/)" "page of server"
 }
 
@@ -418,6 +422,8 @@ scenario_nat_gateway() {
     refute get client http://$host/ --connect-timeout 0.5
     controlled nat nat.yaml
 
+    # Who did not answer before has first to be asked again.
+    poll 10 get client http://$host/ --connect-timeout 1
     same "page" "$(get client http://$host/)" "page of server"
     for proto in udp tcp; do
         matches "peer" "$(ask client $proto $server 7 --sport 5000)" \
