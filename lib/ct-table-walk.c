@@ -66,12 +66,20 @@ ct_table_sample(const struct ct_table *table, uint64_t seed,
     uint64_t n_buckets = ct_table_n__(table);
     uint64_t index = ct_table_index__(seed, n_buckets);
     const struct ct_bucket *b = ct_table_bucket__(table, index);
+    unsigned int skip = (seed >> 40) % 7;
     size_t n = 0;
 
-    for (unsigned int i = 0; i < CT_TABLE_FIRST_SIZE && n < max; i++) {
+    /* Of the first bucket some are passed over, up to all: else those that
+     * stand first in theirs would come far more often than the others.  If
+     * there is no end before, they come last. */
+    for (unsigned int i = 0; i <= CT_TABLE_FIRST_SIZE && n < max; i++) {
         uint64_t meta = ct_bucket_meta(b);
         uint64_t used = ct_meta_used(meta);
 
+        for (; skip && used; skip--) {
+            used &= used - 1;
+        }
+        skip = 0;
         for (; used && n < max; used &= used - 1) {
             uint64_t entry = ct_bucket_entry(b, ct_meta_first(used));
 
