@@ -139,6 +139,7 @@ rule_packets_all() {
 
 # start_download NAMESPACE URL: of big_file(), at 1 MB/s, in the background.
 start_download() {
+    reads_little_ahead "$1"
     in_ns "$1" curl -gsS --noproxy '*' --limit-rate 1M -o download.got "$2" \
         >download.log 2>&1 &
     download_pid=$!

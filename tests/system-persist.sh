@@ -29,6 +29,7 @@ scenario_persist() {
     snat_flows 10.9.9.240 fd09::240
     serve_http server
     big_file 20000000
+    reads_little_ahead client
     get client "${host}big" --limit-rate 2M >"$NS_DIR/got" &
     download=$!
     poll 20 grew "$NS_DIR/got" 4000000

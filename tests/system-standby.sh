@@ -176,6 +176,7 @@ scenario_standby() {
     ovs-appctl dpctl/flush-conntrack
     poll 10 second_lacks "dport=80"
 
+    reads_little_ahead client
     download "${host}big"
     poll 20 got 3000000
     poll 10 second_has "dport=80.*mark=1.*state=ESTABLISHED"
