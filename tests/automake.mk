@@ -111,8 +111,11 @@ check-unit: all tests/testsuite tests/atlocal $(check_PROGRAMS)
 # Network-namespace tests: real clients and servers.  Needs root.
 PHONY += check-system
 check-system: all tests/system-testsuite tests/atlocal $(check_PROGRAMS)
-	$(SHELL) tests/system-testsuite -C tests \
-	    AUTOTEST_PATH=$(AUTOTEST_PATH) $(TESTSUITEFLAGS)
+	@set -- $(SHELL) tests/system-testsuite -C tests \
+	    AUTOTEST_PATH=$(AUTOTEST_PATH); \
+	"$$@" $(TESTSUITEFLAGS) || \
+	    (test X'$(RECHECK)' = Xyes && echo "what failed, again:" && \
+	     "$$@" --recheck)
 
 CLEAN_LOCAL += clean-tests
 PHONY += clean-tests
