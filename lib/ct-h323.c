@@ -40,8 +40,9 @@ get_announced(struct ct_helper_call *call, struct ct_h323_tpkts *tpkts,
     return true;
 }
 
-bool
-ct_h323_next(struct ct_helper_call *call, struct ct_h323_tpkts *tpkts,
+/* Moves 'tpkt', all zero at first, to the next message. */
+static bool
+next_message(struct ct_helper_call *call, struct ct_h323_tpkts *tpkts,
              struct ct_h323_tpkt *tpkt)
 {
     size_t ofs = tpkt->end;
@@ -68,6 +69,22 @@ ct_h323_next(struct ct_helper_call *call, struct ct_h323_tpkts *tpkts,
     tpkt->begin = ofs + TPKT_HEADER_LEN;
     tpkt->end = tpkt->begin + len;
     return true;
+}
+
+enum ct_helper_verdict
+ct_h323_each(struct ct_helper_call *call, ct_h323_read *read)
+{
+    struct ct_h323_tpkt tpkt = { .end = 0 };
+    enum ct_helper_verdict verdict = CT_HELPER_ACCEPT;
+
+    if (!call->both) {
+        return CT_HELPER_ACCEPT;
+    }
+    while (verdict == CT_HELPER_ACCEPT
+           && next_message(call, call->state, &tpkt)) {
+        verdict = read(call, &tpkt);
+    }
+    return verdict;
 }
 
 bool

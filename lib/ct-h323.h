@@ -36,11 +36,12 @@ struct ct_h323_tpkt {
     size_t begin, end;                  /* Of the message, in the payload. */
 };
 
-/* Moves 'tpkt', all zero at first, to the next message that is whole in this
- * segment; false if there is none.  One that is not whole is counted and
- * passes: TCP would cut it in the same way again. */
-bool ct_h323_next(struct ct_helper_call *, struct ct_h323_tpkts *,
-                  struct ct_h323_tpkt *tpkt);
+/* Shows 'read' the messages that are whole in this segment, until it refuses
+ * one.  One that is not whole is counted and passes: TCP would cut it in the
+ * same way again.  The helper's state is a struct ct_h323_tpkts. */
+typedef enum ct_helper_verdict ct_h323_read(struct ct_helper_call *,
+                                            const struct ct_h323_tpkt *);
+enum ct_helper_verdict ct_h323_each(struct ct_helper_call *, ct_h323_read *);
 
 /* Addresses. */
 

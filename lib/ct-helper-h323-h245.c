@@ -15,23 +15,12 @@
 
 #include "ct-h323.h"
 
-static enum ct_helper_verdict read_message(struct ct_helper_call *,
-                                           const struct ct_h323_tpkt *);
+static ct_h323_read read_message;
 
 static enum ct_helper_verdict
 h245_read(struct ct_helper_call *call)
 {
-    struct ct_h323_tpkt tpkt = { .end = 0 };
-    enum ct_helper_verdict verdict = CT_HELPER_ACCEPT;
-
-    if (!call->both) {
-        return CT_HELPER_ACCEPT;
-    }
-    while (verdict == CT_HELPER_ACCEPT
-           && ct_h323_next(call, call->state, &tpkt)) {
-        verdict = read_message(call, &tpkt);
-    }
-    return verdict;
+    return ct_h323_each(call, read_message);
 }
 
 const struct ct_helper ct_helper_h245 = {

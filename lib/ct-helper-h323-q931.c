@@ -22,8 +22,7 @@
 #define IE_SINGLE_OCTET 0x80            /* In its identifier. */
 #define IE_USER_USER 0x7e
 
-static enum ct_helper_verdict read_message(struct ct_helper_call *,
-                                           const struct ct_h323_tpkt *);
+static ct_h323_read read_message;
 static bool find_user_user(const struct ct_helper_call *,
                            const struct ct_h323_tpkt *,
                            struct ct_h323_tpkt *found);
@@ -35,17 +34,7 @@ static enum ct_helper_verdict forward(struct ct_helper_call *,
 static enum ct_helper_verdict
 q931_read(struct ct_helper_call *call)
 {
-    struct ct_h323_tpkt tpkt = { .end = 0 };
-    enum ct_helper_verdict verdict = CT_HELPER_ACCEPT;
-
-    if (!call->both) {
-        return CT_HELPER_ACCEPT;
-    }
-    while (verdict == CT_HELPER_ACCEPT
-           && ct_h323_next(call, call->state, &tpkt)) {
-        verdict = read_message(call, &tpkt);
-    }
-    return verdict;
+    return ct_h323_each(call, read_message);
 }
 
 const struct ct_helper ct_helper_q931 = {

@@ -290,6 +290,7 @@ tests_test_ct_help_SOURCES = \
 	tests/test-ct-help.c
 tests_test_ct_helper_ftp_SOURCES = \
 	tests/ct-helper-test.h \
+	tests/ct-test-addr.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-ftp.c
 tests_test_ct_helper_pptp_SOURCES = \
@@ -299,6 +300,7 @@ tests_test_ct_helper_pptp_SOURCES = \
 	tests/test-ct-helper-pptp.c
 tests_test_ct_helper_sip_SOURCES = \
 	tests/ct-helper-test.h \
+	tests/ct-test-addr.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-sip.c
 tests_test_ct_helper_nat_SOURCES = \
@@ -308,10 +310,12 @@ tests_test_ct_helper_nat_SOURCES = \
 	tests/test-ct-helper-nat.c
 tests_test_ct_helper_small_SOURCES = \
 	tests/ct-helper-test.h \
+	tests/ct-test-addr.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-small.c
 tests_test_ct_helper_h323_SOURCES = \
 	tests/ct-helper-test.h \
+	tests/ct-test-addr.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-h323.c
 tests_test_ct_per_SOURCES = \
@@ -495,6 +499,7 @@ FUZZ_SHARED = \
 	tests/fuzz/fuzz.h \
 	tests/fuzz/fuzz-ct.h \
 	tests/fuzz/fuzz-helper.h \
+	tests/ct-test-addr.h \
 	tests/fuzz/fuzz-sums.h
 noinst_LIBRARIES += tests/fuzz/libfuzzmain.a
 tests_fuzz_libfuzzmain_a_SOURCES = tests/fuzz/fuzz-main.c
@@ -521,6 +526,7 @@ tests_fuzz_fuzz_ct_frag_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_frag_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_helper_sip_SOURCES = \
 	tests/ct-helper-test.h \
+	tests/ct-test-addr.h \
 	tests/fuzz/ct-helper-sip.c \
 	$(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_helper_sip_LDADD = $(FUZZ_MAIN) $(LDADD)
@@ -530,6 +536,7 @@ tests_fuzz_fuzz_ct_netlink_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_netlink_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_helper_pptp_SOURCES = \
 	tests/ct-helper-test.h \
+	tests/ct-test-addr.h \
 	tests/fuzz/ct-helper-pptp.c \
 	$(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_helper_pptp_LDADD = $(FUZZ_MAIN) $(LDADD)
@@ -571,6 +578,7 @@ tests_fuzz_fuzz_ct_helper_tftp_LDADD = $(FUZZ_MAIN) $(LDADD)
 tests_fuzz_fuzz_ct_helper_tftp_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_ct_helper_h323_SOURCES = \
 	tests/ct-helper-test.h \
+	tests/ct-test-addr.h \
 	tests/fuzz/ct-helper-h323.c \
 	$(FUZZ_SHARED)
 tests_fuzz_fuzz_ct_helper_h323_LDADD = $(FUZZ_MAIN) $(LDADD)

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "ct-helper.h"
+#include "ct-test-addr.h"
 #include "ct-test.h"
 #include "util.h"
 
@@ -51,20 +52,6 @@ struct test_helper {
     bool refuse;                /* Nothing can be expected. */
     unsigned int settings[CT_N_SWITCHES];       /* 0 at first. */
 };
-
-static inline union ct_inet_addr
-test_helper_addr(bool ipv6, uint8_t host)
-{
-    union ct_inet_addr addr = { .u64 = { 0, 0 } };
-
-    if (ipv6) {
-        addr.ip6.s6_addr[0] = 0xfd;
-        addr.ip6.s6_addr[15] = host;
-    } else {
-        addr.ip = htonl(0x0a000000 | host);
-    }
-    return addr;
-}
 
 static inline struct test_helper *
 test_helper_cast(struct ct_helper_call *call)
@@ -192,8 +179,8 @@ test_helper_init(struct test_helper *t, const struct ct_helper *helper,
     call->state = xzalloc(helper->state_size ? helper->state_size : 1);
     call->ops = &ops;
     for (int d = 0; d < CT_DIR_MAX; d++) {
-        call->tuples[d].src = test_helper_addr(ipv6, 1 + d);
-        call->tuples[d].dst = test_helper_addr(ipv6, 2 - d);
+        call->tuples[d].src = ct_test_addr(ipv6, 1 + d);
+        call->tuples[d].dst = ct_test_addr(ipv6, 2 - d);
         call->tuples[d].kind = ipv6 ? CT_KIND_IPV6 : 0;
         call->tuples[d].proto = proto;
     }
@@ -205,7 +192,7 @@ test_helper_set_nat(struct test_helper *t, bool ipv6)
 {
     t->call.nat = true;
     for (int d = 0; d < CT_DIR_MAX; d++) {
-        t->call.tuples[d].dst = test_helper_addr(ipv6, 102 - d);
+        t->call.tuples[d].dst = ct_test_addr(ipv6, 102 - d);
     }
 }
 

@@ -109,7 +109,7 @@ format_changes(const struct test_helper *t, const struct message *before,
             continue;
         }
         for (int host = 1; host < 104; host++) {
-            addr = test_helper_addr(ipv6, host);
+            addr = ct_test_addr(ipv6, host);
             if (!memcmp(p, &addr, len)) {
                 ds_put_format(ds, "; %d:%u", host, p[len] << 8 | p[len + 1]);
                 i += len + 1;
@@ -255,13 +255,13 @@ test_registration(bool ipv6)
     say(&t, "rrq");
     t.call.dir = SERVER;
     /* The gatekeeper has it from us. */
-    t.call.tuples[SERVER].dst = test_helper_addr(ipv6, 1);
+    t.call.tuples[SERVER].dst = ct_test_addr(ipv6, 1);
     say(&t, "rcf");
     CHECK(t.n_refreshed == 1 && t.seconds == 120);
     CHECK(t.match.port == htons(1720) && t.match.dir == SERVER
           && t.match.class == -1);
     t.call.dir = CLIENT;
-    t.call.tuples[SERVER].dst = test_helper_addr(ipv6, 101);
+    t.call.tuples[SERVER].dst = ct_test_addr(ipv6, 101);
     check(&t, "arq-answer", "; 101:2720");
     check(&t, "irr", "; 101:33333; 101:2720");
 

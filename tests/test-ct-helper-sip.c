@@ -103,7 +103,7 @@ asked(unsigned int i, unsigned int class, uint8_t host, uint16_t port)
 {
     const struct ct_helper_expect *a = &t.asks[i];
     bool ipv6 = ct_tuple_is_ipv6(&t.call.tuples[0]);
-    union ct_inet_addr addr = test_helper_addr(ipv6, host);
+    union ct_inet_addr addr = ct_test_addr(ipv6, host);
 
     return (i < t.n_asks && a->class == class && a->port == htons(port)
             && a->dir == !t.call.dir && a->has_dst

@@ -18,6 +18,7 @@
 #include "ct-zone.h"
 #include "flow.h"
 #include "fuzz-sums.h"
+#include "tests/ct-test-addr.h"
 
 #define FUZZ_HELPER_MAX_MESSAGES 24
 #define FUZZ_HELPER_MAX_TEXT 1200
@@ -45,20 +46,6 @@ struct fuzz_talk {
     uint8_t client_as, server_as;       /* As the other end knows them. */
     uint32_t seq[2], last_seq[2];
 };
-
-static inline union ct_inet_addr
-fuzz_helper_addr(bool ipv6, uint8_t host)
-{
-    union ct_inet_addr addr = { .u64 = { 0, 0 } };
-
-    if (ipv6) {
-        addr.ip6.s6_addr[0] = 0xfd;
-        addr.ip6.s6_addr[15] = host;
-    } else {
-        addr.ip = htonl(0x0a000000 | host);
-    }
-    return addr;
-}
 
 /* A packet with ports and addresses of 't'. */
 static inline struct dp_packet *
@@ -162,8 +149,8 @@ static inline struct ct_tuple
 fuzz_helper_tuple(const struct fuzz_talk *talk, bool server)
 {
     struct ct_tuple t = {
-        .src = fuzz_helper_addr(talk->ipv6, server ? 2 : 1),
-        .dst = fuzz_helper_addr(talk->ipv6, server ? talk->client_as
+        .src = ct_test_addr(talk->ipv6, server ? 2 : 1),
+        .dst = ct_test_addr(talk->ipv6, server ? talk->client_as
                                             : talk->server_as),
         .src_port = htons(server ? talk->helper->port : 4000),
         .dst_port = htons(server ? 4000 : talk->helper->port),
@@ -189,7 +176,7 @@ fuzz_helper_request(const struct fuzz_talk *talk, bool commit)
         r.nat.kind = talk->nat;
         r.nat.have_addr = true;
         r.nat.ipv6 = talk->ipv6;
-        r.nat.min_addr = r.nat.max_addr = fuzz_helper_addr(
+        r.nat.min_addr = r.nat.max_addr = ct_test_addr(
             talk->ipv6, talk->nat == CT_NAT_SRC ? talk->client_as : 2);
     }
     return r;
@@ -228,7 +215,7 @@ fuzz_helper_child(const struct fuzz_talk *talk, struct ct_zone *zone)
         hmap_first(&expects->by_dst), struct ct_expectation, node);
     t = e->tuple;
     if (e->any_src) {
-        t.src = fuzz_helper_addr(talk->ipv6, 7);
+        t.src = ct_test_addr(talk->ipv6, 7);
     }
     if (!t.src_port) {
         t.src_port = htons(3333);
