@@ -9,6 +9,7 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-actions.h \
 	datapath/tw-actions-check.c \
 	datapath/tw-actions-check.h \
+	datapath/tw-batch.h \
 	datapath/tw-bond.c \
 	datapath/tw-bond.h \
 	datapath/tw-cache.c \

@@ -21,6 +21,7 @@
 #include "ovs-rcu.h"
 #include "random.h"
 #include "tw-actions-check.h"
+#include "tw-batch.h"
 #include "tw-bond.h"
 #include "tw-cache.h"
 #include "tw-ct.h"
@@ -295,11 +296,7 @@ run_userspace(const struct tw_actions_run *run, struct dp_packet_batch *batch,
     }
 
     /* Only what goes up is cut. */
-    if (!steal) {
-        dp_packet_batch_clone(&copies, batch);
-        dp_packet_batch_reset_cutlen(batch);
-        batch = &copies;
-    }
+    batch = tw_batch_own(batch, &copies, steal);
     dp_packet_batch_apply_cutlen(batch);
     tw_upcall_action(run->thread, batch, userdata, true);
 }
@@ -361,11 +358,7 @@ run_clone(const struct tw_actions_run *run, struct dp_packet_batch *batch,
 {
     struct dp_packet_batch copies;
 
-    if (!steal) {
-        dp_packet_batch_clone(&copies, batch);
-        dp_packet_batch_reset_cutlen(batch);
-        batch = &copies;
-    }
+    batch = tw_batch_own(batch, &copies, steal);
     run_nested(run, batch, true, a);
 }
 

@@ -16,6 +16,7 @@
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs-rcu.h"
+#include "tw-batch.h"
 #include "tw-datapath.h"
 #include "tw-output.h"
 #include "tw-thread.h"
@@ -157,11 +158,7 @@ tw_bond_output(struct tw_thread *thread, uint32_t bond_id,
         dp_packet_delete_batch(batch, steal);
         return;
     }
-    if (!steal) {
-        dp_packet_batch_clone(&copies, batch);
-        dp_packet_batch_reset_cutlen(batch);
-        batch = &copies;
-    }
+    batch = tw_batch_own(batch, &copies, steal);
     dp_packet_batch_apply_cutlen(batch);
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
         output_one(thread, bond, packet);

@@ -10,6 +10,7 @@
 
 #include "flow.h"
 #include "netdev.h"
+#include "tw-batch.h"
 #include "tw-datapath.h"
 #include "tw-port.h"
 #include "util.h"
@@ -52,11 +53,7 @@ tw_output(struct tw_thread *thread, odp_port_t number,
         }
         return;
     }
-    if (!steal) {
-        dp_packet_batch_clone(&copies, batch);
-        dp_packet_batch_reset_cutlen(batch);
-        batch = &copies;
-    }
+    batch = tw_batch_own(batch, &copies, steal);
     dp_packet_batch_apply_cutlen(batch);
     tx_port_enqueue(thread, tx, batch);
 }

@@ -12,6 +12,7 @@
 #include "netdev.h"
 #include "odp-netlink.h"
 #include "packets.h"
+#include "tw-batch.h"
 #include "tw-output.h"
 #include "tw-recirc.h"
 #include "tw-thread.h"
@@ -80,11 +81,7 @@ tw_tunnel_pop(struct tw_thread *thread, struct dp_packet_batch *batch,
         dp_packet_delete_batch(batch, steal);
         return;
     }
-    if (!steal) {
-        dp_packet_batch_clone(&copies, batch);
-        dp_packet_batch_reset_cutlen(batch);
-        batch = &copies;
-    }
+    batch = tw_batch_own(batch, &copies, steal);
     dp_packet_batch_apply_cutlen(batch);
 
     before = dp_packet_batch_size(batch);

@@ -211,6 +211,7 @@ tests_test_ct_nat_packets_SOURCES = \
 	tests/test-ct-nat-packets.c
 tests_test_ct_nat_port_SOURCES = tests/test-ct-nat-port.c
 tests_test_ct_rewrite_SOURCES = \
+	tests/ct-rewrite-test.h \
 	tests/test-ct-build.h \
 	tests/test-ct-rewrite.c
 TESTSUITE_AT += tests/ct-nat.at
@@ -220,13 +221,17 @@ check_PROGRAMS += \
 	tests/test-tw-lookup \
 	tests/test-tw-megaflow \
 	tests/test-tw-rewrite
-tests_test_tw_ct_SOURCES = tests/test-tw-ct.c
+tests_test_tw_ct_SOURCES = \
+	tests/ct-test.h \
+	tests/test-tw-ct.c
 tests_test_tw_ct_LDADD = $(TW_LIBS)
 tests_test_tw_lookup_SOURCES = tests/test-tw-lookup.c
 tests_test_tw_lookup_LDADD = $(TW_LIBS)
 tests_test_tw_megaflow_SOURCES = tests/test-tw-megaflow.c
 tests_test_tw_megaflow_LDADD = $(TW_LIBS)
-tests_test_tw_rewrite_SOURCES = tests/test-tw-rewrite.c
+tests_test_tw_rewrite_SOURCES = \
+	tests/ct-test.h \
+	tests/test-tw-rewrite.c
 tests_test_tw_rewrite_LDADD = $(TW_LIBS)
 
 # The track cache.
@@ -294,6 +299,7 @@ tests_test_ct_helper_ftp_SOURCES = \
 	tests/ct-test.h \
 	tests/test-ct-helper-ftp.c
 tests_test_ct_helper_pptp_SOURCES = \
+	tests/ct-pptp-test.h \
 	tests/ct-core-test.h \
 	tests/ct-expect-test.h \
 	tests/ct-packet-test.h \
@@ -499,6 +505,8 @@ FUZZ_SHARED = \
 	tests/fuzz/fuzz.h \
 	tests/fuzz/fuzz-ct.h \
 	tests/fuzz/fuzz-helper.h \
+	tests/ct-pptp-test.h \
+	tests/ct-rewrite-test.h \
 	tests/ct-test-addr.h \
 	tests/fuzz/fuzz-sums.h
 noinst_LIBRARIES += tests/fuzz/libfuzzmain.a

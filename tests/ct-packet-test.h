@@ -127,6 +127,31 @@ test_packet(const struct test_spec *s)
     return p;
 }
 
+/* "Port unreachable" about the first 'n' bytes of a packet of IPv4. */
+static inline struct dp_packet *
+test_icmp_error_packet(uint16_t src, uint16_t dst,
+                       const struct dp_packet *about, size_t n)
+{
+    const struct test_spec s = { .proto = IPPROTO_ICMP, .src = src,
+                                 .dst = dst, .sport = ICMP4_DST_UNREACH };
+    struct dp_packet *p = test_packet(&s);
+    struct icmp_header *icmp;
+    struct ip_header *ip;
+    struct flow flow;
+
+    dp_packet_put(p, dp_packet_l3(about), n);
+    ip = dp_packet_l3(p);
+    ip->ip_tot_len = htons(dp_packet_l3_size(p));
+    ip->ip_csum = 0;
+    ip->ip_csum = csum(ip, IP_HEADER_LEN);
+    icmp = dp_packet_l4(p);
+    icmp->icmp_code = 3;
+    icmp->icmp_csum = 0;
+    icmp->icmp_csum = csum(icmp, dp_packet_l4_size(p));
+    flow_extract(p, &flow);
+    return p;
+}
+
 /* One ct() over one packet, which comes back, unless it was dropped. */
 static inline struct dp_packet *
 test_ct(struct ct *ct, struct dp_packet *p, bool ipv6,

@@ -24,6 +24,20 @@ table=1,priority=0,cookie=0xdead actions=drop
 END
 }
 
+# far_rules: of the bridge behind firewall()'s, which has that one on port 9
+# and a host on port 1.
+far_rules() {
+    cat <<END
+$neighbours
+priority=50,ct_state=-trk,ip actions=ct(table=1,zone=20)
+priority=50,ct_state=-trk,ipv6 actions=ct(table=1,zone=20)
+table=1,ct_state=+trk+new,in_port=9,ip actions=ct(commit,zone=20),1
+table=1,ct_state=+trk+new,in_port=9,ipv6 actions=ct(commit,zone=20),1
+table=1,ct_state=+trk+est,in_port=9 actions=1
+table=1,ct_state=+trk+est,in_port=1 actions=9
+END
+}
+
 # A page and 20 MB in each direction arrive as they were sent.
 scenario_tcp() {
     local server=$(url $1 10.1.1.2 fd01::2) sent got
@@ -280,15 +294,7 @@ scenario_patch_internal() {
     add_internal server br1 1 10.1.1.2/24 fd01::2/64
     join br0 9 br1 9
     firewall br0 10
-    flows br1 <<END
-$neighbours
-priority=50,ct_state=-trk,ip actions=ct(table=1,zone=20)
-priority=50,ct_state=-trk,ipv6 actions=ct(table=1,zone=20)
-table=1,ct_state=+trk+new,in_port=9,ip actions=ct(commit,zone=20),1
-table=1,ct_state=+trk+new,in_port=9,ipv6 actions=ct(commit,zone=20),1
-table=1,ct_state=+trk+est,in_port=9 actions=1
-table=1,ct_state=+trk+est,in_port=1 actions=9
-END
+    far_rules | flows br1
     serve_http server
     same "page" "$(get client http://10.1.1.2/)" "page of server"
     same "page" "$(get client "http://[fd01::2]/")" "page of server"

@@ -78,15 +78,7 @@ overlay() {
     add_addresses server eth0 10.1.1.2/24 fd01::2/64
     second ovs-vsctl add-port br0 v-server -- \
         set interface v-server type="$PORT" ofport_request=1
-    second ovs-ofctl -O OpenFlow15 --bundle add-flows br0 - <<END
-$neighbours
-priority=50,ct_state=-trk,ip actions=ct(table=1,zone=20)
-priority=50,ct_state=-trk,ipv6 actions=ct(table=1,zone=20)
-table=1,ct_state=+trk+new,in_port=9,ip actions=ct(commit,zone=20),1
-table=1,ct_state=+trk+new,in_port=9,ipv6 actions=ct(commit,zone=20),1
-table=1,ct_state=+trk+est,in_port=9 actions=1
-table=1,ct_state=+trk+est,in_port=1 actions=9
-END
+    far_rules | second ovs-ofctl -O OpenFlow15 --bundle add-flows br0 -
     # Inner packets plus tunnel headers fit into the underlay.
     ip -n client link set eth0 mtu 1400
     ip -n server link set eth0 mtu 1400

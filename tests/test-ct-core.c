@@ -525,27 +525,12 @@ test_nat(void)
 
 /* ICMP errors. */
 
+/* About the headers alone. */
 static struct dp_packet *
 icmp_error(uint16_t src, uint16_t dst, const struct dp_packet *about)
 {
-    struct test_spec s = { .proto = IPPROTO_ICMP, .src = src, .dst = dst,
-                           .sport = 3 };
-    struct dp_packet *p = test_packet(&s);
-    struct icmp_header *icmp;
-    struct ip_header *ip;
-    struct flow flow;
-
-    dp_packet_put(p, dp_packet_l3(about), 28);
-    ip = dp_packet_l3(p);
-    ip->ip_tot_len = htons(dp_packet_l3_size(p));
-    ip->ip_csum = 0;
-    ip->ip_csum = csum(ip, IP_HEADER_LEN);
-    icmp = dp_packet_l4(p);
-    icmp->icmp_code = 3;
-    icmp->icmp_csum = 0;
-    icmp->icmp_csum = csum(icmp, dp_packet_l4_size(p));
-    flow_extract(p, &flow);
-    return p;
+    return test_icmp_error_packet(src, dst, about,
+                                  IP_HEADER_LEN + 8);
 }
 
 static void

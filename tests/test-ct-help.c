@@ -407,8 +407,6 @@ test_replace(void)
 static void
 test_icmp_error(void)
 {
-    struct test_spec s = { .proto = IPPROTO_ICMP, .src = 9, .dst = 100,
-                           .sport = 3 };
     uint32_t seq, ack;
 
     open_mine();
@@ -418,24 +416,12 @@ test_icmp_error(void)
     for (size_t n = 28; n <= 41; n += 13) {
         struct dp_packet *about = pass(segment(to_server, TCP_ACK, 116, 508),
                                        "z", "z", &seq, &ack);
-        struct dp_packet *p = test_packet(&s);
+        struct dp_packet *p = test_icmp_error_packet(9, 100, about, n);
         struct icmp_header *icmp;
         struct ip_header *ip;
         struct tcp_header *th;
-        struct flow flow;
 
         assert(seq == 119);
-        dp_packet_put(p, dp_packet_l3(about), n);
-        ip = dp_packet_l3(p);
-        ip->ip_tot_len = htons(dp_packet_l3_size(p));
-        ip->ip_csum = 0;
-        ip->ip_csum = csum(ip, IP_HEADER_LEN);
-        icmp = dp_packet_l4(p);
-        icmp->icmp_code = 3;
-        icmp->icmp_csum = 0;
-        icmp->icmp_csum = csum(icmp, dp_packet_l4_size(p));
-        flow_extract(p, &flow);
-
         p = test_ct(ct, p, false, &any, now);
         assert(p->md.ct_state == (REL | CS_REPLY_DIR | CS_DST_NAT));
         icmp = dp_packet_l4(p);

@@ -7,22 +7,14 @@
 
 #include "tests/ct-expect-test.h"
 
-#include "ct-pptp-message.h"
 #include "random.h"
+#include "tests/ct-pptp-test.h"
 
 #define CLIENT CT_DIR_ORIGINAL
 #define SERVER CT_DIR_REPLY
 #define ID_NONE UINT16_MAX
 
 #define M(NAME) CT_PPTP_##NAME
-
-/* Least lengths and offsets, by type. */
-static const struct { size_t len, id, peer, result; } layouts[] = {
-#define CT_PPTP_MESSAGE(ENUM, NUMBER, LEN, ID, PEER, RESULT) \
-    [NUMBER] = { LEN, ID, PEER, RESULT },
-    CT_PPTP_MESSAGES
-#undef CT_PPTP_MESSAGE
-};
 
 /* One control connection.  The client is 'client', seen by the server as
  * 'public'; the server is 'server', seen by the client as 'virtual'. */
@@ -39,41 +31,10 @@ static struct ct_request opening, later;
 static uint8_t got_state;
 static uint16_t got_id, got_peer;
 
-static void
-put16(uint8_t *p, uint16_t x)
-{
-    p[0] = x >> 8;
-    p[1] = x;
-}
-
 static uint16_t
 get16(const uint8_t *p)
 {
     return p[0] << 8 | p[1];
-}
-
-static size_t
-build(uint8_t *p, enum ct_pptp_type type, uint16_t id, uint16_t peer,
-      uint8_t result)
-{
-    size_t len = layouts[type].len;
-
-    memset(p, 0, len);
-    put16(p, len);
-    put16(p + 2, 1);
-    put16(p + 4, 0x1a2b);
-    put16(p + 6, 0x3c4d);
-    put16(p + 8, type);
-    if (layouts[type].id) {
-        put16(p + layouts[type].id, id);
-    }
-    if (layouts[type].peer) {
-        put16(p + layouts[type].peer, peer);
-    }
-    if (layouts[type].result) {
-        p[layouts[type].result] = result;
-    }
-    return len;
 }
 
 /* Sends bytes, at 'seq', or where the stream is.  False: dropped.  What comes
@@ -115,14 +76,15 @@ static bool
 say(struct talk *t, enum ct_dir dir, enum ct_pptp_type type, uint16_t id,
     uint16_t peer, uint8_t result)
 {
+    const struct ct_pptp_layout *layout = &ct_pptp_layouts[type];
     uint8_t p[256];
-    size_t n = build(p, type, id, peer, result);
+    size_t n = ct_pptp_build(p, type, id, peer, result);
 
     if (!send_bytes(t, dir, p, n)) {
         return false;
     }
-    got_id = layouts[type].id ? get16(p + layouts[type].id) : ID_NONE;
-    got_peer = layouts[type].peer ? get16(p + layouts[type].peer) : ID_NONE;
+    got_id = layout->id ? get16(p + layout->id) : ID_NONE;
+    got_peer = layout->peer ? get16(p + layout->peer) : ID_NONE;
     return true;
 }
 
@@ -139,10 +101,10 @@ gre_packet(uint16_t src, uint16_t dst, uint16_t key)
 
     assert(gre);
     memset(gre, 0, 16);
-    put16(gre, 0x3001);
-    put16(gre + 2, 0x880b);
-    put16(gre + 4, 4);
-    put16(gre + 6, key);
+    ct_pptp_put16(gre, 0x3001);
+    ct_pptp_put16(gre + 2, 0x880b);
+    ct_pptp_put16(gre + 4, 4);
+    ct_pptp_put16(gre + 6, key);
     if (ipv6) {
         struct ovs_16aligned_ip6_hdr *ip6 = dp_packet_l3(p);
 
@@ -517,10 +479,10 @@ test_stream(void)
     }
 
     /* Three at once, and a part of the fourth: two ids are taken. */
-    n = build(p, M(ECHO_REQUEST), 0, 0, 0);
-    n += build(p + n, M(OUT_REQUEST), 7, 0, 0);
-    n += build(p + n, M(OUT_REQUEST), 8, 0, 0);
-    build(p + n, M(OUT_REQUEST), 10, 0, 0);
+    n = ct_pptp_build(p, M(ECHO_REQUEST), 0, 0, 0);
+    n += ct_pptp_build(p + n, M(OUT_REQUEST), 7, 0, 0);
+    n += ct_pptp_build(p + n, M(OUT_REQUEST), 8, 0, 0);
+    ct_pptp_build(p + n, M(OUT_REQUEST), 10, 0, 0);
     memcpy(again, p, sizeof again);
     uint32_t seq = t.seq[CLIENT];
     assert(send_bytes(&t, CLIENT, p, n + 20));
@@ -529,7 +491,7 @@ test_stream(void)
     assert(get16(p + 16 + 2 * 168 + 12) == 10);
     /* Its rest, which looks like a message, is none. */
     uint8_t rest[148];
-    build(rest, M(STOP_REPLY), 0, 0, 1);
+    ct_pptp_build(rest, M(STOP_REPLY), 0, 0, 1);
     assert(send_bytes(&t, CLIENT, rest, sizeof rest));
     assert(say(&t, CLIENT, M(OUT_REQUEST), 11, 0, 0) && got_id == 11);
 
@@ -538,7 +500,7 @@ test_stream(void)
     assert(!memcmp(again, p, n + 20));
 
     /* Cut off before its call id: dropped. */
-    build(p, M(OUT_REQUEST), 12, 0, 0);
+    ct_pptp_build(p, M(OUT_REQUEST), 12, 0, 0);
     for (size_t cut = 1; cut < 14; cut++) {
         assert(!send_bytes(&t, CLIENT, p, cut));
     }
@@ -560,16 +522,16 @@ test_garbage(void)
         set_up(false, snat ? 9 : 0, 0);
         connect_from(&t, 1000 + snat, true);
         for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-            size_t n = build(p, M(OUT_REQUEST), 7, 0, 0);
+            size_t n = ct_pptp_build(p, M(OUT_REQUEST), 7, 0, 0);
 
-            put16(p + wrong[i].at, wrong[i].value);
+            ct_pptp_put16(p + wrong[i].at, wrong[i].value);
             assert(send_bytes(&t, CLIENT, p, n) == !snat);
             assert(!n_keys());
         }
         /* A type that nobody knows. */
-        size_t n = build(p, M(OUT_REQUEST), 7, 0, 0);
+        size_t n = ct_pptp_build(p, M(OUT_REQUEST), 7, 0, 0);
         for (int type = 0; type < 70000; type += type < 20 ? 16 : 9999) {
-            put16(p + 8, type);
+            ct_pptp_put16(p + 8, type);
             assert(send_bytes(&t, CLIENT, p, n));
         }
         assert(!n_keys());
@@ -597,7 +559,7 @@ check_error(uint16_t from, uint16_t to, uint16_t key, uint16_t want)
     icmp[0] = 3;
     icmp[1] = 1;
     memcpy(icmp + 8, dp_packet_l3(quoted), 36);
-    put16(icmp + 2, ntohs(csum(icmp, 44)));
+    ct_pptp_put16(icmp + 2, ntohs(csum(icmp, 44)));
     ip->ip_proto = IPPROTO_ICMP;
     ip->ip_csum = 0;
     ip->ip_csum = csum(ip, sizeof *ip);
@@ -650,8 +612,9 @@ test_random(void)
             size_t n = 0;
 
             do {
-                n += build(p + n, 1 + random_range(15), random_range(3),
-                           random_range(3), random_range(8) ? 1 : 2);
+                n += ct_pptp_build(p + n, 1 + random_range(15),
+                                   random_range(3), random_range(3),
+                                   random_range(8) ? 1 : 2);
             } while (n < 300 && !random_range(4));
             if (!random_range(8)) {
                 p[random_range(n)] = random_uint32();

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "ct-hash.h"
-#include "ct-nat.h"
 #include "ct-packet.h"
+#include "ct-rewrite-test.h"
 #include "dp-packet.h"
 #include "packets.h"
 #include "random.h"
@@ -91,29 +91,6 @@ random_translation(const struct ct_tuple *from, struct ct_tuple *to)
     } while (ct_tuple_equal(from, to));
 }
 
-static struct ct_conn *
-make_conn(const struct ct_tuple *original, const struct ct_tuple *to)
-{
-    struct ct_tuple reply;
-    struct ct_conn *conn;
-
-    ct_tuple_invert(to, &reply);
-    conn = ct_conn_alloc(memory, 0, original, &reply);
-    ct_nat_prepare(conn, &reply);
-    ovs_assert(ct_conn_is_nat(conn));
-    return conn;
-}
-
-static bool
-translate(const struct ct_conn *conn, enum ct_dir dir, uint8_t *p,
-          size_t l4_ofs, size_t len)
-{
-    struct dp_packet b;
-
-    memset(&b, 0, sizeof b);
-    return ct_rewrite_packet(conn, dir, &b, p, p + l4_ofs, len - l4_ofs);
-}
-
 static void
 check_equal(const char *what, const struct ct_tuple *t, const uint8_t *got,
             const uint8_t *want, size_t len)
@@ -149,14 +126,15 @@ check_packet(uint8_t proto, bool ipv6)
     random_original(&original, proto, ipv6);
     random_translation(&original, &to);
     random_shape(&shape);
-    conn = make_conn(&original, &to);
-    undo = make_conn(&to, &original);
+    conn = ct_rewrite_conn(memory, &original, &to);
+    undo = ct_rewrite_conn(memory, &to, &original);
+    ovs_assert(ct_conn_is_nat(conn) && ct_conn_is_nat(undo));
 
     len = build(got, &original, &shape, &ofs);
     build(want, &to, &shape, &ofs);
-    ovs_assert(translate(conn, CT_DIR_ORIGINAL, got, ofs, len));
+    ovs_assert(ct_rewrite_bytes(conn, CT_DIR_ORIGINAL, got, ofs, len));
     check_equal("original", &original, got, want, len);
-    ovs_assert(translate(undo, CT_DIR_ORIGINAL, got, ofs, len));
+    ovs_assert(ct_rewrite_bytes(undo, CT_DIR_ORIGINAL, got, ofs, len));
     build(want, &original, &shape, &ofs);
     check_equal("original, back", &original, got, want, len);
 
@@ -164,7 +142,7 @@ check_packet(uint8_t proto, bool ipv6)
     ct_tuple_invert(&original, &reply_to);
     len = build(got, &reply, &shape, &ofs);
     build(want, &reply_to, &shape, &ofs);
-    ovs_assert(translate(conn, CT_DIR_REPLY, got, ofs, len));
+    ovs_assert(ct_rewrite_bytes(conn, CT_DIR_REPLY, got, ofs, len));
     check_equal("reply", &original, got, want, len);
 
     /* Damaged in, damaged out by the same bits. */
@@ -172,10 +150,10 @@ check_packet(uint8_t proto, bool ipv6)
         len = build(got, &original, &shape, &ofs);
         got[len - 1] ^= 0x5a;
         memcpy(want, got, len);
-        ovs_assert(translate(conn, CT_DIR_ORIGINAL, got, ofs, len));
+        ovs_assert(ct_rewrite_bytes(conn, CT_DIR_ORIGINAL, got, ofs, len));
         build_l4(want + ofs, len - ofs, &original, &shape);
         ovs_assert(memcmp(want + ofs, got + ofs, len - ofs));
-        ovs_assert(translate(undo, CT_DIR_ORIGINAL, got, ofs, len));
+        ovs_assert(ct_rewrite_bytes(undo, CT_DIR_ORIGINAL, got, ofs, len));
         build(want, &original, &shape, &ofs);
         want[len - 1] ^= 0x5a;
         check_equal("damaged, back", &original, got, want, len);
@@ -191,7 +169,7 @@ check_packet(uint8_t proto, bool ipv6)
 
         build(got, &original, &shape, &ofs);
         exact = xmemdup(got, cut);
-        ovs_assert(!translate(conn, CT_DIR_ORIGINAL, exact, ofs, cut));
+        ovs_assert(!ct_rewrite_bytes(conn, CT_DIR_ORIGINAL, exact, ofs, cut));
         check_equal("short", &original, exact, got, cut);
         free(exact);
     }
@@ -230,14 +208,14 @@ test_udp_zero(void)
     random_original(&original, IPPROTO_UDP, false);
     to = original;
     random_addr(&to.src, false);
-    conn = make_conn(&original, &to);
+    conn = ct_rewrite_conn(memory, &original, &to);
     for (uint32_t i = 0; i < 400000; i++) {
         struct shape shape = { .payload = 8, .seed = i * 2654435761u };
         size_t ofs, len = build(want, &to, &shape, &ofs);
 
         if (want[ofs + 6] == 0xff && want[ofs + 7] == 0xff) {
             build(got, &original, &shape, &ofs);
-            ovs_assert(translate(conn, CT_DIR_ORIGINAL, got, ofs, len));
+            ovs_assert(ct_rewrite_bytes(conn, CT_DIR_ORIGINAL, got, ofs, len));
             check_equal("zero", &original, got, want, len);
             n_zero++;
         }
@@ -260,7 +238,7 @@ check_partial(uint8_t proto, bool ipv6)
 
     random_original(&original, proto, ipv6);
     random_translation(&original, &to);
-    conn = make_conn(&original, &to);
+    conn = ct_rewrite_conn(memory, &original, &to);
     len = build(p, &original, &shape, &ofs);
     put(p + ofs + csum_ofs(proto), sum_pseudo(&original, len - ofs));
 
@@ -443,7 +421,7 @@ check_errors(uint8_t proto, bool ipv6)
     random_original(&e.original, proto, ipv6);
     random_translation(&e.original, &e.to);
     random_shape(&e.shape);
-    e.conn = conn = make_conn(&e.original, &e.to);
+    e.conn = conn = ct_rewrite_conn(memory, &e.original, &e.to);
     e.dir = random_range(2) ? CT_DIR_ORIGINAL : CT_DIR_REPLY;
     e.router = random_range(2);
     e.type = ipv6 ? 1 : 3;
@@ -504,7 +482,7 @@ test_errors_refused(void)
         memset(&packet, 0, sizeof packet);
         memset(&b, 0, sizeof b);
         packet.packet = &b;
-        packet.conn = make_conn(&original, &to);
+        packet.conn = ct_rewrite_conn(memory, &original, &to);
         packet.dir = CT_DIR_REPLY;
         packet.l3_header = p;
         packet.l4_header = p + (ipv6 ? 40 : 20);
@@ -561,7 +539,7 @@ check_traces(const char *original_hex, const char *to_hex, enum ct_dir dir,
     memset(&packet, 0, sizeof packet);
     memset(&b, 0, sizeof b);
     packet.packet = &b;
-    packet.conn = make_conn(&original, &to);
+    packet.conn = ct_rewrite_conn(memory, &original, &to);
     packet.dir = dir;
     packet.l3_header = in;
     packet.l4_header = in + 20;

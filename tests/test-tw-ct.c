@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ct-dpif.h"
+#include "ct-test.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
@@ -19,17 +20,6 @@
 #include "tw-actions-check.h"
 #include "tw-ct.h"
 #include "util.h"
-
-static int n_failures;
-
-#define CHECK(CONDITION)                                                \
-    do {                                                                \
-        if (!(CONDITION)) {                                             \
-            printf("not ok: %s:%d: %s\n", __FILE__, __LINE__,           \
-                   #CONDITION);                                         \
-            n_failures++;                                               \
-        }                                                               \
-    } while (0)
 
 /* 's' in the form of dpctl, as attributes. */
 static struct ofpbuf *
@@ -61,7 +51,7 @@ decode_ok(const char *s)
 
     if (error) {
         printf("not ok: %s: error %d\n", s, error);
-        n_failures++;
+        ct_test_failures++;
         memset(&request, 0, sizeof request);
     }
     return request;
@@ -244,7 +234,7 @@ test_bad_requests(void)
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         if (decode(bad[i], &request) != EINVAL) {
             printf("not ok: %s accepted\n", bad[i]);
-            n_failures++;
+            ct_test_failures++;
         }
     }
 }
@@ -398,7 +388,7 @@ test_accepted_actions(void)
 
         if (error) {
             printf("not ok: refused %s\n", good[i]);
-            n_failures++;
+            ct_test_failures++;
         }
         tw_actions_free(actions);
         ofpbuf_delete(b);
@@ -535,6 +525,5 @@ main(int argc OVS_UNUSED, char *argv[])
     test_accepted_actions();
     test_accepted_by_size();
     test_refused_actions();
-    printf("tw-ct: %d failures\n", n_failures);
-    return n_failures ? 1 : 0;
+    return ct_test_end("tw-ct");
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ct-test.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "netlink.h"
@@ -24,17 +25,7 @@
 #include "tw-thread.h"
 #include "util.h"
 
-static int n_failures;
 static struct tw_thread thread;
-
-#define CHECK(CONDITION)                                                \
-    do {                                                                \
-        if (!(CONDITION)) {                                             \
-            printf("not ok: %s:%d: %s\n", __FILE__, __LINE__,           \
-                   #CONDITION);                                         \
-            n_failures++;                                               \
-        }                                                               \
-    } while (0)
 
 #define ETH "020000000001020000000002"
 #define IP4 "4500002800010000400600000a0000010a000002"
@@ -333,5 +324,5 @@ main(void)
     for (size_t i = 0; i < N_ACTIONS; i++) {
         ofpbuf_uninit(&parsed[i]);
     }
-    return n_failures != 0;
+    return ct_test_end("tw-rewrite");
 }

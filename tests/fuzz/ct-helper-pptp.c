@@ -17,6 +17,7 @@
 #include "ct-pptp-message.h"
 #include "ct-zone.h"
 #include "tests/ct-helper-test.h"
+#include "tests/ct-pptp-test.h"
 
 #define NAT 0x01
 #define IPV6 0x02
@@ -30,41 +31,15 @@
 #define MAX_SEGMENT 1500
 #define MAX_KEYS (8 * 4)
 
-static const struct { size_t len, id, peer, result; } layouts[] = {
-#define CT_PPTP_MESSAGE(ENUM, NUMBER, LEN, ID, PEER, RESULT) \
-    [NUMBER] = { LEN, ID, PEER, RESULT },
-    CT_PPTP_MESSAGES
-#undef CT_PPTP_MESSAGE
-};
-
-static void
-put16(uint8_t *p, uint16_t x)
-{
-    p[0] = x >> 8;
-    p[1] = x;
-}
-
 static size_t
 make_message(struct fuzz_input *in, unsigned int type, uint8_t *p)
 {
-    size_t len = layouts[type].len;
+    const struct ct_pptp_layout *layout = &ct_pptp_layouts[type];
+    uint16_t id = layout->id ? fuzz_u8(in) : 0;
+    uint16_t peer = layout->peer ? fuzz_u8(in) : 0;
+    uint8_t result = layout->result ? fuzz_u8(in) : 0;
 
-    memset(p, 0, len);
-    put16(p, len);
-    put16(p + 2, 1);
-    put16(p + 4, 0x1a2b);
-    put16(p + 6, 0x3c4d);
-    put16(p + 8, type);
-    if (layouts[type].id) {
-        put16(p + layouts[type].id, fuzz_u8(in));
-    }
-    if (layouts[type].peer) {
-        put16(p + layouts[type].peer, fuzz_u8(in));
-    }
-    if (layouts[type].result) {
-        p[layouts[type].result] = fuzz_u8(in);
-    }
-    return len;
+    return ct_pptp_build(p, type, id, peer, result);
 }
 
 static size_t

@@ -17,10 +17,9 @@
 
 #include "ct-conn.h"
 #include "ct-hash.h"
-#include "ct-nat.h"
 #include "ct-packet.h"
-#include "ct-rewrite.h"
 #include "fuzz-sums.h"
+#include "tests/ct-rewrite-test.h"
 #include "tests/test-ct-build.h"
 
 #define MAX_PACKET 1024
@@ -108,29 +107,7 @@ read_to(struct fuzz_input *in, struct subject *s)
     return !ct_tuple_equal(&s->original, &s->to);
 }
 
-static struct ct_conn *
-make_conn(const struct ct_tuple *original, const struct ct_tuple *to)
-{
-    struct ct_tuple reply;
-    struct ct_conn *conn;
-
-    ct_tuple_invert(to, &reply);
-    conn = ct_conn_alloc(memory, 0, original, &reply);
-    ct_nat_prepare(conn, &reply);
-    return conn;
-}
-
 /* Packets. */
-
-static void
-translate(const struct ct_conn *conn, enum ct_dir dir, uint8_t *p,
-          size_t l4_ofs, size_t len)
-{
-    struct dp_packet b;
-
-    memset(&b, 0, sizeof b);
-    assert(ct_rewrite_packet(conn, dir, &b, p, p + l4_ofs, len - l4_ofs));
-}
 
 /* 'from' in direction 'dir' becomes 'to', and back. */
 static void
@@ -142,9 +119,9 @@ check_packet(const struct subject *s, enum ct_dir dir,
     uint8_t *p = xmemdup(built, len);
 
     assert(build(want, to, &s->shape, &l4_ofs) == len);
-    translate(s->there, dir, p, l4_ofs, len);
+    assert(ct_rewrite_bytes(s->there, dir, p, l4_ofs, len));
     assert(!memcmp(p, want, len));
-    translate(s->back, dir, p, l4_ofs, len);
+    assert(ct_rewrite_bytes(s->back, dir, p, l4_ofs, len));
     assert(!memcmp(p, built, len));
     free(p);
 }
@@ -316,8 +293,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     s.shape.option_words = fuzz_below(&in, 4);
     s.shape.payload = fuzz_u8(&in);
     s.shape.seed = fuzz_u32(&in);
-    s.there = make_conn(&s.original, &s.to);
-    s.back = make_conn(&s.to, &s.original);
+    s.there = ct_rewrite_conn(memory, &s.original, &s.to);
+    s.back = ct_rewrite_conn(memory, &s.to, &s.original);
     check_packets(&s);
     check_errors(&s, fuzz_u16(&in));
     check_errors(&s, SIZE_MAX);
