@@ -26,7 +26,7 @@ static struct ct_generation *generation_create(struct ct *, struct ct_zone *)
     OVS_REQUIRES(ct->mutex);
 static void generation_free(struct ct_generation *);
 static void generation_ready(struct ct_generation *);
-static void detached_remove(struct ct *, struct ct_conn *);
+static void detached_remove(struct ct *, struct ct_zone *, struct ct_conn *);
 static unsigned int drain_some(struct ct *, struct ct_generation *,
                                unsigned int budget);
 static void drain_done(struct ct *, struct ct_generation *);
@@ -131,7 +131,7 @@ ct_zone_remove(struct ct *ct, struct ct_conn *conn)
     if (OVS_LIKELY(ct_table_remove(generation->table, conn))) {
         ct_zone_unreserve(ct, generation);
     } else {
-        detached_remove(ct, conn);
+        detached_remove(ct, zone, conn);
     }
 }
 
@@ -155,6 +155,7 @@ ct_zone_flush(struct ct *ct, struct ct_zone *zone)
     struct ct_generation *old = ct_zone_generation(zone);
 
     ovs_list_push_back(&ct->detached, &old->node);
+    ovs_list_push_back(&zone->detached, &old->zone_node);
     atomic_fetch_add(&ct->flush_epoch, 1);
     ovsrcu_set(&zone->generation, new);
     atomic_fetch_add(&ct->flush_epoch, 1);
@@ -315,6 +316,7 @@ zone_create(struct ct *ct, uint16_t id)
     ovsrcu_init(&zone->generation, generation_create(ct, zone));
     ct_expects_init(&zone->expects, ct, id);
     ct_gre_keys_init(&zone->gre_keys);
+    ovs_list_init(&zone->detached);
 
     /* Pairs with ct_zone_get() and ct_zones_count(). */
     atomic_store_explicit(&ct->zones[id], zone, memory_order_release);
@@ -350,16 +352,15 @@ generation_ready(struct ct_generation *generation)
     atomic_store(&generation->ready, true);
 }
 
-/* 'conn' is not in its zone's current table. */
+/* 'conn' is not in the current table of 'zone'. */
 static void
-detached_remove(struct ct *ct, struct ct_conn *conn)
+detached_remove(struct ct *ct, struct ct_zone *zone, struct ct_conn *conn)
 {
     struct ct_generation *generation;
 
     ovs_mutex_lock(&ct->mutex);
-    LIST_FOR_EACH (generation, node, &ct->detached) {
-        if (generation->zone->id == conn->key.zone
-            && ct_table_remove(generation->table, conn)) {
+    LIST_FOR_EACH (generation, zone_node, &zone->detached) {
+        if (ct_table_remove(generation->table, conn)) {
             break;
         }
     }
@@ -398,6 +399,7 @@ drain_done(struct ct *ct, struct ct_generation *generation)
 {
     ovs_mutex_lock(&ct->mutex);
     ovs_list_remove(&generation->node);
+    ovs_list_remove(&generation->zone_node);
     ovs_mutex_unlock(&ct->mutex);
 
     ct_tally_add(&ct->n_conns, -ct_tally_sum(&generation->count));

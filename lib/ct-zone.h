@@ -48,6 +48,7 @@ struct ct_generation {
 
     /* For a detached one. */
     struct ovs_list node;           /* In ct->detached, under ct->mutex. */
+    struct ovs_list zone_node;      /* In zone->detached, likewise. */
     _Atomic bool ready;             /* [A] A grace period has passed. */
     bool found;                     /* Maintenance: this pass found any. */
     struct ct_table_cursor cursor;  /* Maintenance. */
@@ -64,6 +65,7 @@ struct ct_zone {
     struct ct_timeout_settings *settings;   /* Under ct->mutex; NULL: none. */
     struct ct_timeouts *own_timeouts;       /* Under ct->mutex: 'timeouts', if
                                              * no other zone's. */
+    struct ovs_list detached;               /* Generations, under ct->mutex. */
     struct ct_expects expects;
     struct ct_gre_keys gre_keys;
 };
