@@ -110,11 +110,12 @@ ct_commit_metadata(struct ct_packet *packet)
     if (set_label(request, conn)) {
         changes |= CT_CHANGED_LABEL;
     }
+    if (helper && add_helper(conn, helper)) {
+        packet->helper_added = true;
+        changes |= CT_CHANGED_HELPER;
+    }
     if (changes) {
         ct_event_update(packet->ct, conn, changes);
-    }
-    if (helper) {
-        packet->helper_added = add_helper(conn, helper);
     }
     ct_conn_unlock(conn);
 }

@@ -178,6 +178,29 @@ test_metadata(void)
     expect_update(CT_CHANGED_MARK);
 }
 
+/* A commit gives a helper to a connection that has none. */
+static void
+test_helper(void)
+{
+    const struct ct_request request = { .commit = true, .helper = "tftp" };
+    struct test_spec tftp = udp;
+    struct told told;
+
+    tftp.dport = 69;
+    tftp.len = 0;
+    assert(state(tftp, &commit) == NEW);
+    assert(!ct_events_open(ct));
+    assert(state(back(tftp), &look) == RPL);
+    expect_update(CT_CHANGED_STATUS);
+    assert(state(tftp, &request) == EST);
+    told = expect_event(CT_EVENT_UPDATE);
+    assert(told.event.changes == CT_CHANGED_HELPER);
+    assert(!strcmp(told.entry.helper.name, "tftp"));
+    ct_dpif_entry_uninit(&told.entry);
+    assert(state(tftp, &request) == EST);
+    expect_no_event();
+}
+
 static void
 test_expired(void)
 {
@@ -484,6 +507,7 @@ static const struct test tests[] = {
     { "entry", test_entry },
     { "ipv6", test_ipv6 },
     { "metadata", test_metadata },
+    { "helper", test_helper },
     { "expired", test_expired },
     { "lost", test_lost },
     { "race", test_race },
