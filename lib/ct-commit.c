@@ -150,10 +150,12 @@ insert_mapped(struct ct_packet *packet, struct ct_generation *generation)
     while (result == TAKEN && ct_nat_search_next(&search, &reply)) {
         result = try_mapping(packet, generation, &search, &reply);
     }
+    if (result == TAKEN) {
+        ct_refuse(packet, ct_nat_search_why(&search));
+        result = CT_COMMIT_DROP;
+    }
     ct_nat_search_uninit(&search);
-
-    /* A search counts when it gives up. */
-    return result == TAKEN ? CT_COMMIT_DROP : result;
+    return result;
 }
 
 static enum ct_commit_result

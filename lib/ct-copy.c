@@ -15,11 +15,21 @@
 
 #define NSEC_PER_MSEC 1000000
 
+/* A parent is known by its tuple alone. */
+#define PARENT_UNKNOWN UINT32_MAX
+
+/* What a copy's connection has before it is prepared for translation and
+ * reachable. */
+#define GIVEN_STATUS (CT_DPIF_STATUS_MASK                               \
+                      & ~(CT_DPIF_STATUS_SRC_NAT | CT_DPIF_STATUS_DST_NAT \
+                          | CT_DPIF_STATUS_DYING | CT_CONN_STATUS_HELPED))
+
 static void copy_update(const struct ct_conn *, struct ct_conn *copy);
 static void copy_rest(const struct ct_conn *, struct ct_copy *);
 static void copy_tail(const struct ct_conn *, struct ct_conn *copy);
 static void copy_ext(const struct ct_conn *, struct ct_copy *);
 static size_t tail_size(const struct ct_conn *);
+static void give_ext(const struct ct_copy *, struct ct_conn *);
 static void describe_ext(const struct ct_copy *, struct ct_dpif_entry *);
 
 void
@@ -34,6 +44,16 @@ ct_copy_take_locked(const struct ct_conn *conn, struct ct_copy *copy)
 {
     copy_update(conn, &copy->conn);
     copy_rest(conn, copy);
+}
+
+void
+ct_copy_give(const struct ct_copy *copy, struct ct_conn *conn)
+{
+    copy_update(&copy->conn, conn);
+    atomic_init(&conn->mark, atomic_load(&copy->conn.mark));
+    atomic_init(&conn->status, ct_conn_status(&copy->conn) & GIVEN_STATUS);
+    *ct_conn_start(conn) = copy->start;
+    give_ext(copy, conn);
 }
 
 size_t
@@ -151,6 +171,27 @@ tail_size(const struct ct_conn *conn)
                  * sizeof(struct ct_conn_addrs6));
     }
     return size;
+}
+
+static void
+give_ext(const struct ct_copy *copy, struct ct_conn *conn)
+{
+    struct ct_conn_ext *ext;
+
+    if (ovs_u128_is_zero(copy->label) && !copy->has_parent && !copy->helper) {
+        return;
+    }
+    ext = xzalloc(sizeof *ext);
+    ext->label = copy->label;
+    if (copy->has_parent) {
+        ext->parent_id = PARENT_UNKNOWN;
+        ext->parent = copy->parent;
+    }
+    if (copy->helper) {
+        ext->help = ct_help_create(copy->helper);
+        atomic_fetch_or(&conn->status, CT_CONN_STATUS_HELPED);
+    }
+    ct_conn_set_ext(conn, ext);
 }
 
 static void

@@ -44,6 +44,11 @@ BUILD_ASSERT_DECL(offsetof(struct ct_copy, tail)
 void ct_copy_take(struct ct_conn *, struct ct_copy *);
 void ct_copy_take_locked(const struct ct_conn *, struct ct_copy *);
 
+/* Makes 'conn' what was copied: a record of another tracker, with the same
+ * tuples, that nobody can reach.  ct_nat_prepare() comes afterwards.  A helper
+ * begins anew. */
+void ct_copy_give(const struct ct_copy *, struct ct_conn *);
+
 /* Bytes of 'copy' that mean something; the others need not be kept. */
 size_t ct_copy_size(const struct ct_copy *);
 

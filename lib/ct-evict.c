@@ -35,7 +35,8 @@ struct search {
     unsigned int n;             /* Candidates so far. */
 };
 
-static void search_all(struct search *);
+static void search_all(struct search *, const struct ct_packet *);
+static void search_half_open(struct search *, const struct ct_packet *);
 static void look_in_crowded(struct search *);
 static void look_in_others(struct search *);
 static bool is_empty(const struct ct_zone *);
@@ -57,10 +58,7 @@ ct_evict(const struct ct_packet *packet)
     struct search search;
 
     do {
-        search = (struct search) {
-            .packet = packet, .seed = packet->hash, .below = PRECIOUS,
-        };
-        search_all(&search);
+        search_all(&search, packet);
     } while (search.victim && !end_victim(&search));
     return search.victim != NULL;
 }
@@ -70,16 +68,30 @@ ct_evict_half_open(const struct ct_packet *packet)
 {
     struct search search;
 
-    if (!packet->l4->half_open
-        || !ct_switch_get(packet->ct, CT_SWITCH_HALF_OPEN_DROP)) {
+    do {
+        search_half_open(&search, packet);
+    } while (search.victim && !end_victim(&search));
+    return search.victim != NULL;
+}
+
+bool
+ct_evict_could(const struct ct_packet *packet)
+{
+    struct search search;
+
+    if (!ct_zones_count(packet->ct)) {
         return false;
     }
-    do {
-        search = (struct search) {
-            .packet = packet, .seed = packet->hash, .below = UNASSURED,
-        };
-        look_in(&search, packet->zone, CT_EVICT_PLACES);
-    } while (search.victim && !end_victim(&search));
+    search_all(&search, packet);
+    return search.victim != NULL;
+}
+
+bool
+ct_evict_half_open_could(const struct ct_packet *packet)
+{
+    struct search search;
+
+    search_half_open(&search, packet);
     return search.victim != NULL;
 }
 
@@ -105,14 +117,29 @@ ct_evict_survey(struct ct *ct)
 }
 
 static void
-search_all(struct search *search)
+search_all(struct search *search, const struct ct_packet *packet)
 {
+    *search = (struct search) {
+        .packet = packet, .seed = packet->hash, .below = PRECIOUS,
+    };
     look_in_crowded(search);
-    if (!search->victim) {
-        look_in(search, search->packet->zone, CT_EVICT_PLACES / 2);
+    if (!search->victim && packet->zone) {
+        look_in(search, packet->zone, CT_EVICT_PLACES / 2);
     }
     if (!search->victim) {
         look_in_others(search);
+    }
+}
+
+static void
+search_half_open(struct search *search, const struct ct_packet *packet)
+{
+    *search = (struct search) {
+        .packet = packet, .seed = packet->hash, .below = UNASSURED,
+    };
+    if (packet->l4->half_open
+        && ct_switch_get(packet->ct, CT_SWITCH_HALF_OPEN_DROP)) {
+        look_in(search, packet->zone, CT_EVICT_PLACES);
     }
 }
 

@@ -45,6 +45,10 @@ struct ct_packet;
 bool ct_evict(const struct ct_packet *);
 bool ct_evict_half_open(const struct ct_packet *);
 
+/* Would they?  They end none; packet->zone may be NULL for the first. */
+bool ct_evict_could(const struct ct_packet *);
+bool ct_evict_half_open_could(const struct ct_packet *);
+
 /* Finds out which zones are crowded.  One thread at a time. */
 void ct_evict_survey(struct ct *);
 

@@ -182,6 +182,28 @@ ct_expect_match(struct ct_packet *packet, bool take)
     ct_spin_unlock(&expects->lock);
 }
 
+bool
+ct_expect_look(const struct ct_packet *packet, struct ct_expectation *copy)
+{
+    struct ct_expects *expects = packet->zone ? &packet->zone->expects : NULL;
+    struct ct_expectation *e;
+
+    if (!expects || !atomic_load_explicit(&expects->n,
+                                          memory_order_relaxed)) {
+        return false;
+    }
+    ct_spin_lock(&expects->lock);
+    e = find(expects, packet);
+    if (e) {
+        *copy = *e;
+        copy->settled_src_port = e->nat ? own_port(expects, e, packet) : 0;
+        copy->pool = NULL;
+        copy->next = NULL;
+    }
+    ct_spin_unlock(&expects->lock);
+    return e != NULL;
+}
+
 void
 ct_expect_used(struct ct_packet *packet)
 {

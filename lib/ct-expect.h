@@ -160,6 +160,9 @@ void ct_expects_end_one(struct ct_zone *, const struct ct_conn *parent,
  * packet->expected.  Sets both to NULL if nothing matches. */
 void ct_expect_match(struct ct_packet *, bool take);
 
+/* What ct_expect_match() would find, in '*copy'.  Uses up nothing. */
+bool ct_expect_look(const struct ct_packet *, struct ct_expectation *copy);
+
 /* The packet has, or has not, become a connection. */
 void ct_expect_used(struct ct_packet *);
 void ct_expect_put_back(struct ct_packet *);

@@ -16,7 +16,6 @@
 #include "ct-nat.h"
 #include "ct-nat-port.h"
 #include "ct-nat-source.h"
-#include "ct-refuse.h"
 #include "ct-zone.h"
 #include "hash.h"
 #include "random.h"
@@ -135,12 +134,15 @@ ct_nat_search_next(struct ct_nat_search *search, struct ct_tuple *reply)
             return true;
         }
     }
-    if (search->range->kind != CT_NAT_NONE) {
-        ct_refuse(search->packet, (search->step == STEP_FAMILY
-                                   ? CT_C_DROP_NAT_FAMILY
-                                   : CT_C_DROP_NAT_EXHAUSTED));
-    }
     return false;
+}
+
+enum ct_counter
+ct_nat_search_why(const struct ct_nat_search *search)
+{
+    return (search->step == STEP_FAMILY ? CT_C_DROP_NAT_FAMILY
+            : search->range->kind == CT_NAT_NONE ? CT_C_DROP_CLASH
+            : CT_C_DROP_NAT_EXHAUSTED);
 }
 
 void

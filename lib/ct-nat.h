@@ -62,10 +62,10 @@
  *   addresses; only if those are not free, another source port.
  * - No nat: the inverse, free or not, once.
  *
- * Counted here, when ct_nat_search_next() returns false: CT_C_DROP_NAT_FAMILY
- * if the range is of another family than the packet, CT_C_DROP_NAT_EXHAUSTED
- * if nothing is free; nothing for a request without nat, whose failed
- * insertion the caller has to judge.  ct_nat_translate() counts
+ * When ct_nat_search_next() returns false, ct_nat_search_why() says why:
+ * CT_C_DROP_NAT_FAMILY if the range is of another family than the packet,
+ * CT_C_DROP_NAT_EXHAUSTED if nothing is free, CT_C_DROP_CLASH for a request
+ * without nat.  The caller counts it.  ct_nat_translate() counts
  * CT_C_DROP_NAT_HEADER.
  *
  * Cost
@@ -107,6 +107,7 @@ struct ct_nat *ct_get_nat(struct ct *);     /* ct.c */
 
 void ct_nat_search_init(struct ct_nat_search *, struct ct_packet *);
 bool ct_nat_search_next(struct ct_nat_search *, struct ct_tuple *reply);
+enum ct_counter ct_nat_search_why(const struct ct_nat_search *);
 void ct_nat_search_keep(struct ct_nat_search *, struct ct_conn *);
 void ct_nat_search_uninit(struct ct_nat_search *);
 

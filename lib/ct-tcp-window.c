@@ -54,6 +54,8 @@ static void pick_up_sender(struct check *);
 static void supply_ack(struct check *);
 static enum ct_tcp_window_verdict verdict(struct check *);
 static enum ct_tcp_window_verdict beyond_window(struct check *);
+static inline uint32_t least_end(const struct check *);
+static inline uint32_t least_ack(const struct check *);
 static enum ct_tcp_window_verdict unless_liberal(
     const struct check *, enum ct_tcp_window_verdict);
 static void update(struct check *);
@@ -79,6 +81,23 @@ ct_tcp_window_check(const struct ct_packet *packet, struct ct_conn *conn)
     }
     update(&c);
     return CT_TCP_WINDOW_ACCEPT;
+}
+
+void
+ct_tcp_window_bounds(const struct ct_conn *conn, enum ct_dir dir,
+                     struct ct_tcp_bounds *bounds)
+{
+    const struct check c = {
+        .sender = CONST_CAST(struct ct_tcp_window *, &conn->tcp[dir]),
+        .receiver = CONST_CAST(struct ct_tcp_window *, &conn->tcp[!dir]),
+    };
+
+    bounds->known = c.sender->max_win && c.receiver->max_win;
+    bounds->most_seq = c.sender->max_end;
+    bounds->least_end = least_end(&c);
+    bounds->most_ack = c.receiver->end;
+    bounds->least_ack = least_ack(&c);
+    bounds->next_seq = c.sender->end;
 }
 
 void
@@ -321,10 +340,16 @@ supply_ack(struct check *c)
 }
 
 /* Rule II.  An end without a window has nothing that could be left behind. */
+static inline uint32_t
+least_end(const struct check *c)
+{
+    return c->sender->end - c->receiver->max_win;
+}
+
 static bool
 after_lower_bound(const struct check *c)
 {
-    return ct_tcp_after(c->end, c->sender->end - c->receiver->max_win - 1);
+    return ct_tcp_after(c->end, least_end(c) - 1);
 }
 
 /* Rule III. */
@@ -335,12 +360,16 @@ acks_what_was_sent(const struct check *c)
 }
 
 /* Rule IV. */
+static inline uint32_t
+least_ack(const struct check *c)
+{
+    return c->receiver->end - MAX(c->sender->max_win, MAX_ACK_WINDOW);
+}
+
 static bool
 acks_recent(const struct check *c)
 {
-    uint32_t window = MAX(c->sender->max_win, MAX_ACK_WINDOW);
-
-    return ct_tcp_after(c->sack, c->receiver->end - window - 1);
+    return ct_tcp_after(c->sack, least_ack(c) - 1);
 }
 
 static enum ct_tcp_window_verdict

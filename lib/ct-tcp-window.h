@@ -44,6 +44,19 @@ enum ct_tcp_window_verdict {
 enum ct_tcp_window_verdict ct_tcp_window_check(const struct ct_packet *,
                                                struct ct_conn *);
 
+/* What the rules hold a segment of direction 'dir' against, in words. */
+struct ct_tcp_bounds {
+    bool known;                 /* Both ends have been heard of. */
+    uint32_t most_seq;          /* I */
+    uint32_t least_end;         /* II */
+    uint32_t most_ack;          /* III */
+    uint32_t least_ack;         /* IV */
+    uint32_t next_seq;          /* Behind all that was sent. */
+};
+
+void ct_tcp_window_bounds(const struct ct_conn *, enum ct_dir,
+                          struct ct_tcp_bounds *);
+
 /* struct ct_l4's 'ordinary': an ACK in an ESTABLISHED connection, inside
  * all windows, no retransmission, without selective acknowledgment, and with
  * its window open. */

@@ -33,6 +33,7 @@ static struct ct_conn_memory *memory;
 static struct ct_conn **conns;
 static size_t n_conns, allocated_conns;
 static __thread unsigned int last_lookups;
+static __thread enum ct_counter last_why;
 
 static union ct_inet_addr
 addr(const char *s)
@@ -121,6 +122,7 @@ commit_at(const struct ct_tuple *original, const struct ct_nat_range *r,
         }
     }
     last_lookups = CT_NAT_MAX_LOOKUPS - search.n_lookups;
+    last_why = ct_nat_search_why(&search);
     ct_nat_search_uninit(&search);
 
     if (conn && to) {
@@ -276,7 +278,6 @@ static void
 test_snat_port_range(void)
 {
     struct ct_nat_range r = range(CT_NAT_SRC, "192.0.2.1", NULL, 3000, 3001);
-    uint64_t before = ct_counter_get(ct, CT_C_DROP_NAT_EXHAUSTED);
     struct ct_conn *a, *b;
     struct ct_tuple to;
 
@@ -287,7 +288,7 @@ test_snat_port_range(void)
 
     /* Both are taken towards that destination, and only that. */
     ovs_assert(!commit(tcp("10.0.0.1", 9998, "10.9.9.9", 80), &r, &to));
-    ovs_assert(ct_counter_get(ct, CT_C_DROP_NAT_EXHAUSTED) == before + 1);
+    ovs_assert(last_why == CT_C_DROP_NAT_EXHAUSTED);
     for (int i = 0; i < 2; i++) {
         ovs_assert(commit(tcp("10.0.0.1", 9998, "10.9.9.9", 81 + i), &r,
                           &to));
@@ -652,13 +653,13 @@ static void
 test_family(void)
 {
     struct ct_nat_range r = range(CT_NAT_SRC, "2001:db8::1", NULL, 0, 0);
-    uint64_t before = ct_counter_get(ct, CT_C_DROP_NAT_FAMILY);
 
     ovs_assert(!commit(tcp("10.0.0.1", 2000, "10.9.9.9", 80), &r, NULL));
+    ovs_assert(last_why == CT_C_DROP_NAT_FAMILY);
     r = range(CT_NAT_DST, "192.0.2.1", NULL, 0, 0);
     ovs_assert(!commit(tcp("2001:db8::2", 2000, "2001:db8::3", 80), &r,
                        NULL));
-    ovs_assert(ct_counter_get(ct, CT_C_DROP_NAT_FAMILY) == before + 2);
+    ovs_assert(last_why == CT_C_DROP_NAT_FAMILY);
 }
 
 /* Without nat: the inverse, once, taken or not. */
