@@ -70,7 +70,10 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-pressure.h \
 	lib/ct-refuse.c \
 	lib/ct-refuse.h \
+	lib/ct-request.c \
 	lib/ct-request.h \
+	lib/ct-segment.c \
+	lib/ct-segment.h \
 	lib/ct-step.c \
 	lib/ct-step.h \
 	lib/ct-switch.c \
@@ -83,8 +86,14 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-join.h \
 	lib/ct-joint.c \
 	lib/ct-joint.h \
+	lib/ct-trial.c \
+	lib/ct-trial.h \
 	lib/ct-track.c \
 	lib/ct-track.h \
+	lib/ct-why.c \
+	lib/ct-why.h \
+	lib/ct-why-private.h \
+	lib/ct-why-remedy.c \
 	lib/ct-zone.c \
 	lib/ct-zone.h
 

@@ -49,4 +49,8 @@ struct ct_request {
     struct ct_nat_range nat;
 };
 
+/* Appends "commit,zone=1,nat" and the like: what is asked, in short. */
+struct ds;
+void ct_request_format(const struct ct_request *, struct ds *);
+
 #endif /* ct-request.h */

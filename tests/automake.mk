@@ -55,7 +55,8 @@ EXTRA_DIST += \
 	tests/system-throughput.sh \
 	tests/system-traffic.sh \
 	tests/system-traffic-device.sh \
-	tests/system-tunnel.sh
+	tests/system-tunnel.sh \
+	tests/system-why.sh
 
 EXTRA_DIST += \
 	$(TESTSUITE_AT) \
@@ -346,7 +347,8 @@ check_PROGRAMS += \
 	tests/test-ct-race \
 	tests/test-ct-replica \
 	tests/test-ct-save \
-	tests/test-ct-switch
+	tests/test-ct-switch \
+	tests/test-ct-why
 tests_test_ct_core_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
@@ -371,6 +373,10 @@ tests_test_ct_switch_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-switch.c
+tests_test_ct_why_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-why.c
 tests_test_ct_evict_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
