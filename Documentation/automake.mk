@@ -21,7 +21,8 @@ DOC_SOURCE = \
 	Documentation/track-cache.rst \
 	Documentation/trackway-ct.rst \
 	Documentation/traffic.rst \
-	Documentation/tutorial.rst
+	Documentation/tutorial.rst \
+	Documentation/why.rst
 
 EXTRA_DIST += $(DOC_SOURCE)
 

@@ -16,6 +16,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-cache.h \
 	datapath/tw-cache-format.c \
 	datapath/tw-cache-format.h \
+	datapath/tw-cache-look.c \
+	datapath/tw-cache-look.h \
 	datapath/tw-compile.c \
 	datapath/tw-compile.h \
 	datapath/tw-context.c \
@@ -107,7 +109,9 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-upcall.c \
 	datapath/tw-upcall.h \
 	datapath/tw-walk.c \
-	datapath/tw-walk.h
+	datapath/tw-walk.h \
+	datapath/tw-why.c \
+	datapath/tw-why.h
 
 # The in-memory traffic device, a netdev class.
 datapath_libtwdatapath_a_SOURCES += \

@@ -178,6 +178,12 @@ tw_actions_run_one(const struct tw_actions_run *run,
 }
 
 bool
+tw_action_rewrites(uint16_t type)
+{
+    return action_types[type].run == run_rewrite;
+}
+
+bool
 tw_action_takes_packets(uint16_t type)
 {
     return type == OVS_ACTION_ATTR_DROP || action_types[type].ends;

@@ -75,6 +75,10 @@ void tw_actions_run_one(const struct tw_actions_run *,
                         struct dp_packet_batch *, const struct nlattr *a,
                         bool steal);
 
+/* Does an action of type OVS_ACTION_ATTR_* 'type' change headers, and nothing
+ * else (tw-rewrite.h)? */
+bool tw_action_rewrites(uint16_t type);
+
 /* Can an action of type OVS_ACTION_ATTR_* 'type', if it is the last of its
  * list, take the packets? */
 bool tw_action_takes_packets(uint16_t type);

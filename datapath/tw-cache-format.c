@@ -42,6 +42,12 @@ tw_miss_name(enum tw_miss miss)
     return misses[miss].name;
 }
 
+const char *
+tw_miss_help(enum tw_miss miss)
+{
+    return misses[miss].help;
+}
+
 static double
 percent(uint64_t part, uint64_t whole)
 {
@@ -106,16 +112,22 @@ tw_cache_format_programs(const struct tw_cache *cache, const char *indent,
         if (!program || !tw_program_is_valid(program, cache->dp->ct, &now)) {
             continue;
         }
-        ds_put_format(ds, "%sprogram %u: packets:%"PRIu64", batches:%"PRIu64
-                      ", named by %"PRIu64"%s\n", indent, i,
-                      program->n_packets, program->n_batches,
-                      program->n_names,
-                      program->by_context ? " (contexts)" : "");
-        for (size_t j = 0; j < program->n_ops; j++) {
-            ds_put_format(ds, "%s    ", indent);
-            format_op(&program->ops[j], ds);
-            ds_put_char(ds, '\n');
-        }
+        tw_program_format(program, indent, ds);
+    }
+}
+
+void
+tw_program_format(const struct tw_program *program, const char *indent,
+                  struct ds *ds)
+{
+    ds_put_format(ds, "%sprogram %"PRIu16": packets:%"PRIu64", batches:%"PRIu64
+                  ", named by %"PRIu64"%s\n", indent, program->number,
+                  program->n_packets, program->n_batches, program->n_names,
+                  program->by_context ? " (contexts)" : "");
+    for (size_t i = 0; i < program->n_ops; i++) {
+        ds_put_format(ds, "%s    ", indent);
+        format_op(&program->ops[i], ds);
+        ds_put_char(ds, '\n');
     }
 }
 
@@ -151,13 +163,9 @@ format_stages(const struct tw_cache_stats *stats, const char *indent,
 static void
 format_ct(const struct tw_op_ct *op, struct ds *ds)
 {
-    const struct ct_request *request = op->request;
-
-    ds_put_format(ds, "ct(%szone=%"PRIu16"%s%s%s)",
-                  request->force ? "force," : request->commit ? "commit," : "",
-                  request->zone, request->nat.kind ? ",nat" : "",
-                  request->mark_mask ? ",mark" : "",
-                  ovs_u128_is_zero(request->label_mask) ? "" : ",label");
+    ds_put_cstr(ds, "ct(");
+    ct_request_format(op->request, ds);
+    ds_put_char(ds, ')');
     if (op->again) {
         ds_put_cstr(ds, " again");
     }

@@ -24,9 +24,7 @@ VLOG_DEFINE_THIS_MODULE(tw_cache);
 /* Sets of tracks looked after at a time. */
 #define SWEEP 32
 
-static void make_keys(struct tw_passage *, odp_port_t in_port);
 static void forget_tunnels(struct tw_cache *);
-static void find_programs(struct tw_passage *);
 static void keep_order(struct tw_passage *);
 static void run_programs(struct tw_passage *);
 static void run_slow_path(struct tw_passage *);
@@ -117,9 +115,9 @@ tw_cache_run(struct tw_thread *thread, struct dp_packet_batch *batch,
     dp_packet_batch_init(batch);
     p.before = p.cache->n_batches++ % TW_CACHE_SAMPLE ? 0 : tw_cycles();
 
-    make_keys(&p, in_port);
+    tw_cache_make_keys(&p, in_port);
     end_stage(&p, TW_STAGE_KEY, p.pass.n);
-    find_programs(&p);
+    tw_cache_find_programs(&p);
     p.cache->n_vain = p.hits ? 0 : p.cache->n_vain + 1;
     keep_order(&p);
     end_stage(&p, TW_STAGE_FIND, p.pass.n);
@@ -329,8 +327,8 @@ take_shortcut(struct tw_passage *p, size_t i)
     return true;
 }
 
-static void
-make_keys(struct tw_passage *p, odp_port_t in_port)
+void
+tw_cache_make_keys(struct tw_passage *p, odp_port_t in_port)
 {
     bool shortcuts = p->cache->shortcuts.n && in_port != ODPP_NONE;
 
@@ -551,8 +549,8 @@ check_programs(struct tw_passage *p)
     forget_dead(p, dead);
 }
 
-static void
-find_programs(struct tw_passage *p)
+void
+tw_cache_find_programs(struct tw_passage *p)
 {
     tw_way *ways[NETDEV_MAX_BURST];
     uint32_t wanted = 0;
@@ -730,8 +728,8 @@ run_programs(struct tw_passage *p)
 
 /* Not of the first and last segments of TCP: what they meet is not what the
  * others do. */
-static bool
-may_be_learned(const struct tw_passage *p, unsigned int i)
+bool
+tw_cache_may_learn(const struct tw_passage *p, unsigned int i)
 {
     const struct tw_track_key *key = &p->pass.keys[i];
 
@@ -752,7 +750,7 @@ run_slow_path(struct tw_passage *p)
     p->first_walk = p->cache->walks.n;
     for (uint32_t rest = misses; rest; rest = zero_rightmost_1bit(rest)) {
         unsigned int i = raw_ctz(rest);
-        bool learnable = may_be_learned(p, i);
+        bool learnable = tw_cache_may_learn(p, i);
 
         tw_walk_none(p->pass.packets[i]);
         p->walks[i] = (learnable

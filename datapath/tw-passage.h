@@ -30,6 +30,15 @@ struct tw_passage {
  * path. */
 void tw_learn(struct tw_passage *);
 
+/* Steps of a batch: keys and contexts of its packets, and then programs, or
+ * misses.  With 'in_port' other than ODPP_NONE the packets' metadata is
+ * initialised. */
+void tw_cache_make_keys(struct tw_passage *, odp_port_t in_port);
+void tw_cache_find_programs(struct tw_passage *);
+
+/* May a track be made of packet 'i', which found no program? */
+bool tw_cache_may_learn(const struct tw_passage *, unsigned int i);
+
 /* Bits of all packets. */
 static inline uint32_t
 tw_passage_all(const struct tw_passage *p)

@@ -510,3 +510,14 @@ thread_poll(struct tw_thread *thread, struct tw_poll *poll)
     tw_iterations_add(&thread->iterations, cycles);
     return n_packets;
 }
+
+void
+tw_thread_format_name(const struct tw_thread *thread, struct ds *ds)
+{
+    if (tw_thread_is_non_pmd(thread)) {
+        ds_put_cstr(ds, "main thread");
+    } else {
+        ds_put_format(ds, "packet thread on core %u (NUMA node %d)",
+                      thread->core_id, thread->numa_id);
+    }
+}

@@ -147,6 +147,10 @@ void tw_thread_set_polls(struct tw_thread *, struct tw_rxq **, size_t n);
  * 'poll' since queues were last assigned.  0 for the shared thread. */
 double tw_thread_poll_share(const struct tw_thread *, const struct tw_poll *);
 
+/* Appends "main thread", or what a packet thread runs on. */
+struct ds;
+void tw_thread_format_name(const struct tw_thread *, struct ds *);
+
 /* Polls the queues of the shared thread once, on the main thread. */
 void tw_thread_run_non_pmd(struct tw_datapath *);
 void tw_thread_wait_non_pmd(struct tw_datapath *);

@@ -15,4 +15,5 @@ ofproto_libtwdpif_a_SOURCES = \
 	ofproto/dpif-tw-port.c \
 	ofproto/dpif-tw-unixctl.c \
 	ofproto/dpif-tw-unixctl-helper.c \
+	ofproto/dpif-tw-unixctl-why.c \
 	ofproto/dpif-tw.h

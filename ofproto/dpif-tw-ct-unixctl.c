@@ -14,7 +14,6 @@
 #include "ct-switch.h"
 #include "dpif-tw.h"
 #include "openvswitch/dynamic-string.h"
-#include "sset.h"
 #include "svec.h"
 #include "tw-datapath.h"
 #include "unixctl.h"
@@ -154,19 +153,11 @@ parse_args(const struct command *command, int argc, const char *argv[],
     return NULL;
 }
 
-/* Some commands are for one datapath, which must be named if there are
- * others. */
 static char *
 run_all(struct run *run)
 {
-    struct sset names = SSET_INITIALIZER(&names);
-    size_t n;
-
-    tw_datapath_names(&names);
-    n = sset_count(&names);
-    sset_destroy(&names);
-    return (run->command->flags & ONE && !run->args->dp && n > 1
-            ? xstrdup("there are several datapaths: name one")
+    return (run->command->flags & ONE
+            ? dpif_tw_run_on_one(run->args->dp, run_one, run)
             : dpif_tw_run_on(run->args->dp, run_one, run));
 }
 

@@ -57,6 +57,7 @@ dpif_tw_unixctl_init(void)
     unixctl_command_register("trackway/metrics", "", 0, 0, show_metrics, NULL);
     dpif_tw_ct_unixctl_init();
     dpif_tw_unixctl_helper_init();
+    dpif_tw_unixctl_why_init();
     return 0;
 }
 
@@ -82,6 +83,20 @@ dpif_tw_run_on(const char *name, dpif_tw_run_func *run, void *aux)
     free(sorted);
     sset_destroy(&names);
     return error || n ? error : xstrdup("no such datapath");
+}
+
+char *
+dpif_tw_run_on_one(const char *name, dpif_tw_run_func *run, void *aux)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    size_t n;
+
+    tw_datapath_names(&names);
+    n = sset_count(&names);
+    sset_destroy(&names);
+    return (!name && n > 1
+            ? xstrdup("there are several datapaths: name one")
+            : dpif_tw_run_on(name, run, aux));
 }
 
 static bool
@@ -174,12 +189,8 @@ sort_threads(const struct tw_datapath *dp, struct tw_thread ***threadsp)
 static void
 put_thread(const struct tw_thread *thread, struct ds *ds)
 {
-    if (tw_thread_is_non_pmd(thread)) {
-        ds_put_cstr(ds, "  main thread");
-    } else {
-        ds_put_format(ds, "  packet thread on core %u (NUMA node %d)",
-                      thread->core_id, thread->numa_id);
-    }
+    ds_put_cstr(ds, "  ");
+    tw_thread_format_name(thread, ds);
 }
 
 static int

@@ -124,11 +124,17 @@ int dpif_tw_unixctl_init(void);
 typedef char *dpif_tw_run_func(struct tw_datapath *, void *aux);
 char *dpif_tw_run_on(const char *name, dpif_tw_run_func *, void *aux);
 
+/* The same for one datapath, which must be named if there are several. */
+char *dpif_tw_run_on_one(const char *name, dpif_tw_run_func *, void *aux);
+
 /* dpif-tw-ct-unixctl.c */
 void dpif_tw_ct_unixctl_init(void);
 
 /* dpif-tw-unixctl-helper.c: those for helpers and expectations. */
 void dpif_tw_unixctl_helper_init(void);
+
+/* dpif-tw-unixctl-why.c: trackway/why. */
+void dpif_tw_unixctl_why_init(void);
 
 /* dpif-trackway.c: from here on, 'dpif' passes for one of dpif-netdev where
  * OVS asks whether it may use native tunnels, explicit drops and
