@@ -59,11 +59,16 @@ struct ct_events {
     OVS_ALIGNED_VAR(CACHE_LINE_SIZE) _Atomic uint64_t next_seq;
     OVS_ALIGNED_VAR(CACHE_LINE_SIZE) uint64_t read_seq;     /* [R] */
     unsigned int last_ring;     /* [R] Where the last event was. */
+
+    /* [R] Of what is lost, what has been told, what is known, and at which
+     * event the latter may be told. */
+    uint64_t n_lost_told, n_lost_known, lost_before_seq;
     char *room;                 /* [I] Of all rings. */
     struct ring rings[N_RINGS];
 };
 
 static void destroy(struct ct_events *);
+static uint64_t sum_lost(const struct ct_events *);
 static void leave(struct ct *, const struct ct_conn *, enum ct_event_type,
                   uint16_t changes, enum ct_counter why);
 static struct record *begin(struct ct *, struct ct_events *, struct ring **);
@@ -158,16 +163,37 @@ ct_events_next(struct ct *ct, struct ct_event *event)
     return false;
 }
 
+/* A loss is found out before what was left earlier has been read: that is
+ * still in the rings, which is why there was no room. */
 uint64_t
-ct_events_lost(const struct ct *ct)
+ct_events_lost(struct ct *ct)
 {
-    const struct ct_events *events = ovsrcu_get(struct ct_events *,
-                                                &ct->events);
+    struct ct_events *events = ovsrcu_get(struct ct_events *, &ct->events);
+
+    if (!events) {
+        return 0;
+    }
+    if (events->n_lost_told == events->n_lost_known) {
+        events->n_lost_known = sum_lost(events);
+        events->lost_before_seq = atomic_load_explicit(&events->next_seq,
+                                                       memory_order_relaxed);
+    }
+    if (events->read_seq >= events->lost_before_seq) {
+        events->n_lost_told = events->n_lost_known;
+    }
+    return events->n_lost_told;
+}
+
+static uint64_t
+sum_lost(const struct ct_events *events)
+{
     uint64_t n = 0;
 
-    for (size_t i = 0; events && i < N_RINGS; i++) {
+    for (size_t i = 0; i < N_RINGS; i++) {
+        /* Pairs with begin(): whose loss is seen, of his events before it the
+         * numbers are. */
         n += atomic_load_explicit(&events->rings[i].n_lost,
-                                  memory_order_relaxed);
+                                  memory_order_acquire);
     }
     return n;
 }
@@ -335,7 +361,8 @@ begin(struct ct *ct, struct ct_events *events, struct ring **ringp)
     size_t left = CT_EVENT_ROOM - head % CT_EVENT_ROOM;
     size_t skip = left < sizeof *record ? left : 0;
     if (!has_room(ring, head, skip + sizeof *record)) {
-        atomic_fetch_add_explicit(&ring->n_lost, 1, memory_order_relaxed);
+        /* Pairs with sum_lost(). */
+        atomic_fetch_add_explicit(&ring->n_lost, 1, memory_order_release);
         ct_spin_unlock(&ring->lock);
         ct_count(ct, CT_C_EVENT_LOST, 1);
         return NULL;

@@ -90,8 +90,9 @@ bool ct_events_next(struct ct *, struct ct_event *);
  * the entry with ct_dpif_entry_uninit(). */
 void ct_event_describe(const struct ct *, const struct ct_event *,
                        struct ct_dpif_entry *);
-/* How many were lost since ct_events_open(). */
-uint64_t ct_events_lost(const struct ct *);
+/* How many were lost since ct_events_open(), as far as all that was left
+ * before them has been read. */
+uint64_t ct_events_lost(struct ct *);
 
 /* For those who leave them.  The lock of 'conn' is held, and it is in no
  * joint.  An update of one that is ending is none. */
