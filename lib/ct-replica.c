@@ -17,10 +17,15 @@
 #include "ct-zone.h"
 #include "util.h"
 
-/* A bit for each record number. */
+/* By record number. */
 struct numbers {
-    uint64_t *words;
+    uint64_t *words;            /* A bit each. */
     size_t n_words;
+};
+struct ids {
+    uint32_t *ids;              /* The connection's id elsewhere; 0: not told
+                                 * of. */
+    size_t n;
 };
 
 struct ct_replica {
@@ -28,10 +33,16 @@ struct ct_replica {
     struct ct_replica_stats stats;
     bool bulk;                  /* 'seen' counts. */
     struct numbers seen;        /* Told since the bulk began. */
+    struct ids ids;
 };
 
 static bool numbers_has(const struct numbers *, uint32_t number);
 static void numbers_add(struct numbers *, uint32_t number);
+static uint32_t ids_get(const struct ids *, uint32_t number);
+static void ids_set(struct ids *, uint32_t number, uint32_t id);
+static void *grow(void *array, size_t *n, size_t index, size_t size);
+static bool is_other(const struct ct_replica *, const struct ct_conn *,
+                     uint32_t id);
 static void make(struct ct_replica *, struct ct_nl_conn *, long long now);
 static struct ct_conn *find(const struct ct_replica *,
                             const struct ct_dpif_entry *);
@@ -56,6 +67,7 @@ ct_replica_destroy(struct ct_replica *replica)
     if (replica) {
         atomic_store(&replica->ct->held, false);
         free(replica->seen.words);
+        free(replica->ids.ids);
         free(replica);
     }
 }
@@ -79,15 +91,32 @@ ct_replica_apply(struct ct_replica *replica, const struct ofpbuf *msg,
     }
 
     struct ct_conn *old = find(replica, &conn.entry);
+    bool ends = nlmsg->nlmsg_type == CT_NL_TYPE(IPCTNL_MSG_CT_DELETE);
+
+    if (ends && old && is_other(replica, old, conn.entry.id)) {
+        return NULL;
+    }
     if (old) {
         ct_conn_end(replica->ct, old, CT_C_DELETED);
     }
-    if (nlmsg->nlmsg_type == CT_NL_TYPE(IPCTNL_MSG_CT_DELETE)) {
+    if (ends) {
         replica->stats.n_ended += old != NULL;
     } else {
         make(replica, &conn, now);
     }
     return NULL;
+}
+
+/* The end of a connection may be told when its tuple is another one's already:
+ * those of a zone that is flushed end one by one, and packets begin new ones
+ * meanwhile. */
+static bool
+is_other(const struct ct_replica *replica, const struct ct_conn *conn,
+         uint32_t id)
+{
+    uint32_t known = ids_get(&replica->ids, ct_conn_number(conn));
+
+    return known && id && known != id;
 }
 
 void
@@ -121,10 +150,11 @@ make(struct ct_replica *replica, struct ct_nl_conn *conn, long long now)
         return;
     }
     replica->stats.n_made++;
-    if (replica->bulk) {
-        const struct ct_conn *made = find(replica, e);
 
-        if (made) {
+    const struct ct_conn *made = find(replica, e);
+    if (made) {
+        ids_set(&replica->ids, ct_conn_number(made), e->id);
+        if (replica->bulk) {
             numbers_add(&replica->seen, ct_conn_number(made));
         }
     }
@@ -173,15 +203,35 @@ numbers_has(const struct numbers *numbers, uint32_t number)
 static void
 numbers_add(struct numbers *numbers, uint32_t number)
 {
-    size_t word = number / 64;
+    numbers->words = grow(numbers->words, &numbers->n_words, number / 64,
+                          sizeof *numbers->words);
+    numbers->words[number / 64] |= UINT64_C(1) << number % 64;
+}
 
-    if (word >= numbers->n_words) {
-        size_t n = MAX(word + 1, 2 * numbers->n_words);
+static uint32_t
+ids_get(const struct ids *ids, uint32_t number)
+{
+    return number < ids->n ? ids->ids[number] : 0;
+}
 
-        numbers->words = xrealloc(numbers->words, n * sizeof *numbers->words);
-        memset(&numbers->words[numbers->n_words], 0,
-               (n - numbers->n_words) * sizeof *numbers->words);
-        numbers->n_words = n;
+static void
+ids_set(struct ids *ids, uint32_t number, uint32_t id)
+{
+    ids->ids = grow(ids->ids, &ids->n, number, sizeof *ids->ids);
+    ids->ids[number] = id;
+}
+
+/* 'array' of '*n' elements, with zeros behind them so that there is one at
+ * 'index'. */
+static void *
+grow(void *array, size_t *n, size_t index, size_t size)
+{
+    if (index >= *n) {
+        size_t old = *n;
+
+        *n = MAX(index + 1, 2 * old);
+        array = xrealloc(array, *n * size);
+        memset((char *) array + old * size, 0, (*n - old) * size);
     }
-    numbers->words[word] |= UINT64_C(1) << number % 64;
+    return array;
 }

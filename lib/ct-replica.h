@@ -28,8 +28,10 @@ struct ct;
  *
  * Promises
  * --------
- * - What is refused (a limit, no memory, no such helper) is counted, and
- *   changes nothing else.
+ * - What is refused (a limit, no memory, no such helper) is counted.  The
+ *   connection that it would have replaced has ended.
+ * - The end of a connection is not taken for that of a later one that has its
+ *   tuple, as CTA_ID tells them apart.
  *
  * What comes back is what ct_insert() makes (ct-change.h).  The tracker should
  * see no packets meanwhile.

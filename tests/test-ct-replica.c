@@ -13,7 +13,7 @@
 static struct ofpbuf told;
 
 static void
-tell(uint16_t type)
+tell(void)
 {
     struct ct_dump *dump = ct_dump_create(ct, NULL, NULL);
     struct ct_dpif_entry entry;
@@ -21,13 +21,26 @@ tell(uint16_t type)
     ofpbuf_clear(&told);
     while (!ct_dump_next(dump, &entry)) {
         const struct ct_nl_header header = {
-            .type = CT_NL_TYPE(type), .family = entry.tuple_orig.l3_type,
+            .type = CT_NL_TYPE(IPCTNL_MSG_CT_NEW),
+            .family = entry.tuple_orig.l3_type,
         };
 
         ct_nl_put_conn_msg(&told, &header, &entry);
         ct_dpif_entry_uninit(&entry);
     }
     ct_dump_destroy(dump);
+}
+
+/* Of the same connections, that they have ended. */
+static void
+tell_end(void)
+{
+    for (size_t ofs = 0; ofs < told.size; ) {
+        struct nlmsghdr *nlmsg = ofpbuf_at_assert(&told, ofs, sizeof *nlmsg);
+
+        nlmsg->nlmsg_type = CT_NL_TYPE(IPCTNL_MSG_CT_DELETE);
+        ofs += nlmsg->nlmsg_len;
+    }
 }
 
 static void
@@ -45,12 +58,12 @@ apply_all(struct ct_replica *replica)
     }
 }
 
-/* Another tracker in the place of 'ct', whose connections are in 'told', of
- * messages of 'type'. */
+/* Another tracker in the place of 'ct', whose connections are in 'told'. */
+
 static void
-restart(uint16_t type)
+restart(void)
 {
-    tell(type);
+    tell();
     stop();
     start();
 }
@@ -64,7 +77,7 @@ test_apply(void)
     ofpbuf_init(&told, 0);
     assert(state(udp, &request) & CS_NEW);
     assert(state(udp, &commit) == NEW);
-    restart(IPCTNL_MSG_CT_NEW);
+    restart();
     replica = ct_replica_create(ct);
     assert(replica && !ct_replica_create(ct));
     apply_all(replica);
@@ -75,7 +88,7 @@ test_apply(void)
     assert(ct_replica_stats(replica)->n_made == 4
            && !ct_replica_stats(replica)->n_refused);
 
-    tell(IPCTNL_MSG_CT_DELETE);
+    tell_end();
     apply_all(replica);
     assert(!ct_get_nconns(ct) && ct_replica_stats(replica)->n_ended == 2);
     apply_all(replica);
@@ -91,7 +104,7 @@ test_sweep(void)
 
     ofpbuf_init(&told, 0);
     assert(commit_many(1, 1, 50) == 50);
-    restart(IPCTNL_MSG_CT_NEW);
+    restart();
     assert(commit_many(1, 40, 60) == 60);       /* Ten of them the same. */
     replica = ct_replica_create(ct);
     ct_replica_begin_bulk(replica);
@@ -115,7 +128,7 @@ test_hold(void)
 
     ofpbuf_init(&told, 0);
     assert(state(udp, &commit) == NEW);
-    restart(IPCTNL_MSG_CT_NEW);
+    restart();
     replica = ct_replica_create(ct);
     apply_all(replica);
     advance(600 * 1000);
@@ -147,7 +160,7 @@ test_refused(void)
 
     ofpbuf_init(&told, 0);
     assert(commit_many(1, 1, 50) == 50);
-    restart(IPCTNL_MSG_CT_NEW);
+    restart();
     ct_zone_limit_set(ct, 1, 20);
     replica = ct_replica_create(ct);
     apply_all(replica);
@@ -158,8 +171,50 @@ test_refused(void)
     ofpbuf_uninit(&told);
 }
 
+static void
+apply_one(struct ct_replica *replica, uint16_t type, uint32_t id)
+{
+    struct ct_dpif_entry entry = {
+        .id = id, .timeout = 30,
+        .tuple_orig = {
+            .l3_type = AF_INET, .ip_proto = IPPROTO_UDP,
+            .src.ip = test_ip(1), .dst.ip = test_ip(2),
+            .src_port = htons(1000), .dst_port = htons(53),
+        },
+        .tuple_reply = {
+            .l3_type = AF_INET, .ip_proto = IPPROTO_UDP,
+            .src.ip = test_ip(2), .dst.ip = test_ip(1),
+            .src_port = htons(53), .dst_port = htons(1000),
+        },
+    };
+    const struct ct_nl_header header = { .type = CT_NL_TYPE(type) };
+
+    ofpbuf_clear(&told);
+    ct_nl_put_conn_msg(&told, &header, &entry);
+    apply_all(replica);
+}
+
+/* Of two connections that had a tuple one behind the other, the end of the
+ * first is told last: the zone was flushed. */
+static void
+test_late_end(void)
+{
+    struct ct_replica *replica = ct_replica_create(ct);
+
+    ofpbuf_init(&told, 0);
+    apply_one(replica, IPCTNL_MSG_CT_NEW, 71);
+    apply_one(replica, IPCTNL_MSG_CT_NEW, 72);
+    apply_one(replica, IPCTNL_MSG_CT_DELETE, 71);
+    assert(ct_get_nconns(ct) == 1 && !ct_replica_stats(replica)->n_ended);
+    apply_one(replica, IPCTNL_MSG_CT_DELETE, 72);
+    assert(!ct_get_nconns(ct) && ct_replica_stats(replica)->n_ended == 1);
+    ct_replica_destroy(replica);
+    ofpbuf_uninit(&told);
+}
+
 static const struct test tests[] = {
     { "apply", test_apply },
+    { "late-end", test_late_end },
     { "sweep", test_sweep },
     { "hold", test_hold },
     { "refused", test_refused },
