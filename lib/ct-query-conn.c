@@ -22,6 +22,7 @@ static bool has_tuple(const struct ct_query *);
 static int parse_change(struct ct_query *);
 static int create(struct ct_query *, struct ofpbuf *out);
 static int one(struct ct_query *, struct ofpbuf *out, ct_query_visit *);
+static int flush(struct ct_query *);
 
 int
 ct_query_get(struct ct_query *q, const struct ofpbuf *request,
@@ -63,9 +64,11 @@ ct_query_delete(struct ct_query *q, const struct ofpbuf *request,
     if (has_tuple(q)) {
         return one(q, out, visit_delete);
     }
-    q->count = ct_get_nconns(q->ct);
-    return ct_flush(q->ct, (q->conn.given & CT_NL_BIT(CTA_ZONE)
-                            ? &q->conn.entry.zone : NULL), NULL);
+    if (!ct_query_is_flush(request, CTA_ZONE)) {
+        return ct_query_fail(q, EOPNOTSUPP, "connections are deleted by a "
+                             "tuple, by CT_NLA_FILTER, by zone, or all");
+    }
+    return flush(q);
 }
 
 int
@@ -104,6 +107,20 @@ ct_query_stats(struct ct_query *q, const struct ofpbuf *request,
         q->count = ct_get_nconns(q->ct);
     }
     return error;
+}
+
+static int
+flush(struct ct_query *q)
+{
+    const uint16_t *zone = (q->conn.given & CT_NL_BIT(CTA_ZONE)
+                            ? &q->conn.entry.zone : NULL);
+    struct ct_zone_limit_info info;
+
+    if (zone) {
+        ct_zone_limit_get(q->ct, *zone, &info);
+    }
+    q->count = zone ? info.count : ct_get_nconns(q->ct);
+    return ct_flush(q->ct, zone, NULL);
 }
 
 /* With each that matches. */

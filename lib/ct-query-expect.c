@@ -40,18 +40,23 @@ ct_query_expect_delete(struct ct_query *q, const struct ofpbuf *request,
         [CTA_EXPECT_ZONE] = { .type = NL_A_BE16, .optional = true },
     };
     struct nlattr *a[ARRAY_SIZE(policy)];
+    uint32_t id;
 
     if (!nl_policy_parse(request, NLMSG_HDRLEN + sizeof(struct nfgenmsg),
                          policy, a, ARRAY_SIZE(policy))) {
         return ct_query_fail(q, EINVAL, "bad id or zone of an expectation");
     }
-    q->count = ct_expects_delete(q->ct,
-                                 a[CTA_EXPECT_ZONE]
-                                 ? ntohs(nl_attr_get_be16(a[CTA_EXPECT_ZONE]))
-                                 : -1,
-                                 a[CTA_EXPECT_ID]
-                                 ? ntohl(nl_attr_get_be32(a[CTA_EXPECT_ID]))
-                                 : 0);
+    if (!a[CTA_EXPECT_ID] && !ct_query_is_flush(request, CTA_EXPECT_ZONE)) {
+        return ct_query_fail(q, EOPNOTSUPP, "expectations are deleted by id, "
+                             "by zone, or all");
+    }
+    id = (a[CTA_EXPECT_ID] ? ntohl(nl_attr_get_be32(a[CTA_EXPECT_ID])) : 0);
+    if (id || !a[CTA_EXPECT_ID]) {
+        q->count = ct_expects_delete(q->ct, (a[CTA_EXPECT_ZONE]
+                                             ? ntohs(nl_attr_get_be16(
+                                                   a[CTA_EXPECT_ZONE]))
+                                             : -1), id);
+    }
     return (a[CTA_EXPECT_ID] && !q->count
             ? ct_query_fail(q, ENOENT, "no expectation has this id") : 0);
 }

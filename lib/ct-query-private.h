@@ -60,6 +60,10 @@ int ct_query_fail(struct ct_query *, int error, const char *text);
 /* Reads what describes connections in 'request'. */
 int ct_query_parse(struct ct_query *, const struct ofpbuf *request);
 
+/* Has 'request' no attribute but 'zone', and which tracker is meant?  Who
+ * deletes all does not take what he does not know for a condition less. */
+bool ct_query_is_flush(const struct ofpbuf *request, uint16_t zone);
+
 /* ct-query-conn.c */
 ct_query_start ct_query_get, ct_query_zero, ct_query_new, ct_query_delete;
 ct_query_start ct_query_stats;

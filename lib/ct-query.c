@@ -134,6 +134,22 @@ ct_query_parse(struct ct_query *q, const struct ofpbuf *request)
     return wrong ? ct_query_fail(q, EINVAL, wrong) : 0;
 }
 
+bool
+ct_query_is_flush(const struct ofpbuf *request, uint16_t zone)
+{
+    const size_t header = NLMSG_HDRLEN + sizeof(struct nfgenmsg);
+    const struct nlattr *nla;
+    size_t left;
+
+    NL_ATTR_FOR_EACH (nla, left, ofpbuf_at_assert(request, header, 0),
+                      request->size - header) {
+        if (nl_attr_type(nla) != zone && nl_attr_type(nla) != CTA_TRACKWAY) {
+            return false;
+        }
+    }
+    return !left;
+}
+
 void
 ct_query_put(struct ct_query *q, struct ofpbuf *out, unsigned int msg,
              struct ct_conn *conn)

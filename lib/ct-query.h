@@ -55,6 +55,9 @@ struct ct;
  *        lost, as nobody read fast enough.  A filter's conditions other than
  *        zone, protocol and family are not asked of expectations.
  *
+ * CT_DELETE and EXP_DELETE with any other attribute are refused: whoever sent
+ * it, as the kernel knows it, did not mean all.
+ *
  * A filter is CT_NLA_FILTER.  A tuple is CTA_TUPLE_ORIG or CTA_TUPLE_REPLY, in
  * the zone of CTA_ZONE, or 0; it finds the connection in either direction.
  *

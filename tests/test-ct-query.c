@@ -244,6 +244,19 @@ test_filter(void)
 }
 
 static void
+put_udp_tuple(uint16_t type, uint16_t src, uint16_t dst, uint16_t sport,
+              uint16_t dport)
+{
+    struct ct_dpif_tuple t = {
+        .l3_type = AF_INET, .ip_proto = IPPROTO_UDP,
+        .src.ip = test_ip(src), .dst.ip = test_ip(dst),
+        .src_port = htons(sport), .dst_port = htons(dport),
+    };
+
+    ct_nl_put_tuple(&request, type, &t);
+}
+
+static void
 test_delete(void)
 {
     struct ct_request marked = { .commit = true, .mark = 7,
@@ -264,11 +277,23 @@ test_delete(void)
     assert(n_told == 2000 && result.count == 2000);
     assert(ct_get_nconns(ct) == 4000);
 
+    /* The kernel's conditions, of which we know nothing. */
+    begin(IPCTNL_MSG_CT_DELETE, 0);
+    nl_msg_put_be32(&request, CTA_MARK, htonl(7));
+    assert(ask() == EOPNOTSUPP);
+    begin(IPCTNL_MSG_CT_DELETE, 0);
+    nl_msg_put_flag(&request, CTA_FILTER);
+    assert(ask() == EOPNOTSUPP);
+    begin(IPCTNL_MSG_CT_DELETE, 0);
+    put_udp_tuple(CTA_TUPLE_MASTER, 1, 2, 1000, 53);
+    assert(ask() == EOPNOTSUPP);
+    assert(ct_get_nconns(ct) == 4000);
+
     /* No filter: all of a zone, or of all. */
     assert(commit_many(3, 1, 10) == 10);
     begin(IPCTNL_MSG_CT_DELETE, 0);
     nl_msg_put_be16(&request, CTA_ZONE, htons(3));
-    assert(!ask());
+    assert(!ask() && result.count == 10);
     assert(ct_get_nconns(ct) == 4000);
     begin(IPCTNL_MSG_CT_DELETE, 0);
     assert(!ask());
@@ -287,19 +312,6 @@ conn_of(struct test_spec s, uint16_t zone)
     enum ct_dir dir;
 
     return ct_zone_find(ct_zone_get(ct, zone), &t, &dir);
-}
-
-static void
-put_udp_tuple(uint16_t type, uint16_t src, uint16_t dst, uint16_t sport,
-              uint16_t dport)
-{
-    struct ct_dpif_tuple t = {
-        .l3_type = AF_INET, .ip_proto = IPPROTO_UDP,
-        .src.ip = test_ip(src), .dst.ip = test_ip(dst),
-        .src_port = htons(sport), .dst_port = htons(dport),
-    };
-
-    ct_nl_put_tuple(&request, type, &t);
 }
 
 static void
@@ -607,6 +619,13 @@ test_expect(void)
     begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), 0);
     nl_msg_put_be32(&request, CTA_EXPECT_ID, htonl(e.id));
     assert(ask() == ENOENT);
+    /* No id that there can be, and a condition that we do not know. */
+    begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), 0);
+    nl_msg_put_be32(&request, CTA_EXPECT_ID, htonl(0));
+    assert(ask() == ENOENT);
+    begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), 0);
+    put_udp_tuple(CTA_EXPECT_TUPLE, 1, 2, 1000, 53);
+    assert(ask() == EOPNOTSUPP);
     begin_type(CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), 0);
     nl_msg_put_be16(&request, CTA_EXPECT_ZONE, htons(2));
     assert(!ask() && result.count == 1);

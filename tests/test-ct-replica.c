@@ -59,7 +59,6 @@ apply_all(struct ct_replica *replica)
 }
 
 /* Another tracker in the place of 'ct', whose connections are in 'told'. */
-
 static void
 restart(void)
 {
