@@ -73,6 +73,13 @@ tw_ct_client_run(struct tw_ct_client *client, tw_ct_choose *choose)
     return send_some(client);
 }
 
+bool
+tw_ct_client_is_at_work(const struct tw_ct_client *client)
+{
+    return (client->query && !client->out.size
+            && !ct_query_is_endless(client->query));
+}
+
 void
 tw_ct_client_wait(const struct tw_ct_client *client)
 {

@@ -34,6 +34,9 @@ tw_ct_client_is_idle(const struct tw_ct_client *client)
     return !client->query && !client->out.size;
 }
 
+/* Does its query go on by itself, however long nothing is said? */
+bool tw_ct_client_is_at_work(const struct tw_ct_client *);
+
 /* Which tracker a request means; NULL and an errno value with a sentence, if
  * none. */
 struct tw_ct_choice {

@@ -30,7 +30,8 @@
 VLOG_DEFINE_THIS_MODULE(tw_ct_server);
 
 /* With all places taken: how long a client may leave its answer unread, and
- * how often it is looked whether there is a place. */
+ * how often it is looked whether there is a place.  The same without any
+ * descriptor for another one: its arrival would wake us without end. */
 #define PATIENCE_MS 5000
 #define FULL_WAIT_MS 100
 
@@ -43,6 +44,7 @@ static struct shash trackers OVS_GUARDED_BY(mutex)
 static struct ovs_list clients OVS_GUARDED_BY(mutex)
     = OVS_LIST_INITIALIZER(&clients);
 static size_t n_clients OVS_GUARDED_BY(mutex);
+static bool cannot_accept OVS_GUARDED_BY(mutex);
 
 /* Main thread's, but for 'exit'. */
 static struct server {
@@ -73,6 +75,7 @@ tw_ct_server_start(const char *path, mode_t mode)
         VLOG_ERR("%s: cannot listen: %s", server.path, ovs_strerror(error));
         if (server.fd >= 0) {
             close(server.fd);
+            fatal_signal_unlink_file_now(server.path);
         }
         free(server.path);
         server.path = NULL;
@@ -154,23 +157,20 @@ static void
 accept_all(void)
 {
     while (n_clients < TW_CT_MAX_CLIENTS || end_silent()) {
-        int fd = accept(server.fd, NULL, NULL);
+        int fd = accept4(server.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+        cannot_accept = fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
         if (fd < 0) {
             return;
-        }
-        if (set_nonblocking(fd)) {
-            close(fd);
-            continue;
         }
         ovs_list_push_back(&clients, &tw_ct_client_create(fd)->node);
         n_clients++;
     }
 }
 
-/* Makes room for another client: of those that ask nothing, or do not take
- * their answer, the one that has been silent longest goes.  False if nobody
- * waits, or all are at work. */
+/* Makes room for another client: of those that ask nothing, do not take their
+ * answer, or have not been told any event for a while, the one that has been
+ * silent longest goes.  False if nobody waits, or all are at work. */
 static bool
 end_silent(void)
 {
@@ -182,7 +182,9 @@ end_silent(void)
         return false;
     }
     LIST_FOR_EACH (client, node, &clients) {
-        if ((tw_ct_client_is_idle(client) || client->last_active < patience)
+        if ((tw_ct_client_is_idle(client)
+             || (client->last_active < patience
+                 && !tw_ct_client_is_at_work(client)))
             && (!silent || client->last_active < silent->last_active)) {
             silent = client;
         }
@@ -214,7 +216,7 @@ wait_for_something(void)
     LIST_FOR_EACH (client, node, &clients) {
         tw_ct_client_wait(client);
     }
-    if (n_clients < TW_CT_MAX_CLIENTS) {
+    if (n_clients < TW_CT_MAX_CLIENTS && !cannot_accept) {
         poll_fd_wait(server.fd, POLLIN);
     } else {
         poll_timer_wait(FULL_WAIT_MS);
