@@ -19,11 +19,12 @@
 #include "ct-dump.h"
 #include "ct-netlink.h"
 #include "ovs-rcu.h"
+#include "socket-util.h"
 #include "timeval.h"
 #include "util.h"
 
 #define MAGIC "TWCTSAVE"
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define BYTE_ORDER_MARK 0x01020304
 #define BLOCK 65536
 
@@ -32,15 +33,19 @@ struct file_header {
     ovs_be32 version;
     uint32_t byte_order;
     ovs_be64 when;
+    ovs_be32 crc;               /* Of all before it. */
+    ovs_be32 zero;
 };
-BUILD_ASSERT_DECL(sizeof(struct file_header) == 24);
+BUILD_ASSERT_DECL(sizeof(struct file_header) == 32);
 
 struct block_header {
     ovs_be32 length;
     ovs_be32 crc;
 };
 
+static char *save_as(struct ct *, const char *path, struct ct_save_result *);
 static char *save_to(struct ct *, FILE *, struct ct_save_result *);
+static ovs_be32 header_crc(const struct file_header *);
 static bool put_block(FILE *, const struct ofpbuf *);
 static bool put_end(FILE *, uint64_t n);
 static char *load_from(struct ct *, FILE *, struct ct_save_result *);
@@ -54,38 +59,57 @@ char *
 ct_save(struct ct *ct, const char *path, struct ct_save_result *result)
 {
     char *temporary = xasprintf("%s.new", path);
-    char *error = NULL;
-    int fd;
+    char *error;
 
     memset(result, 0, sizeof *result);
     unlink(temporary);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-              S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        error = xasprintf("%s: %s", temporary, ovs_strerror(errno));
-    } else {
-        FILE *file = fdopen(fd, "wb");
-
-        error = save_to(ct, file, result);
-        if (!error && (fflush(file) || fsync(fd))) {
-            error = xasprintf("%s: %s", temporary, ovs_strerror(errno));
-        }
-        fclose(file);
-        if (!error && rename(temporary, path)) {
-            error = xasprintf("%s: %s", path, ovs_strerror(errno));
-        }
-        if (error) {
-            unlink(temporary);
-        }
+    error = save_as(ct, temporary, result);
+    if (!error && rename(temporary, path)) {
+        error = xasprintf("%s: %s", path, ovs_strerror(errno));
+        unlink(temporary);
+    }
+    if (!error) {
+        /* So that it has the name after a power cut, too. */
+        fsync_parent_dir(path);
     }
     free(temporary);
     return error;
 }
 
+/* There is no such file, and there is none if this fails. */
+static char *
+save_as(struct ct *ct, const char *path, struct ct_save_result *result)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                  S_IRUSR | S_IWUSR);
+    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    char *error;
+
+    if (!file) {
+        error = xasprintf("%s: %s", path, ovs_strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+            unlink(path);
+        }
+        return error;
+    }
+    error = save_to(ct, file, result);
+    if (!error && (fflush(file) || fsync(fd))) {
+        error = xasprintf("%s: %s", path, ovs_strerror(errno));
+    }
+    fclose(file);
+    if (error) {
+        unlink(path);
+    }
+    return error;
+}
+
+/* One that has ended since it was found needs no place. */
 static bool
 can_be_saved(const struct ct_dpif_entry *entry)
 {
-    return !(entry->status & CT_DPIF_STATUS_SEQ_ADJUST);
+    return !(entry->status & (CT_DPIF_STATUS_SEQ_ADJUST
+                              | CT_DPIF_STATUS_DYING));
 }
 
 static void
@@ -103,21 +127,24 @@ put_conn(struct ofpbuf *block, const struct ct_dpif_entry *entry)
 static char *
 save_to(struct ct *ct, FILE *file, struct ct_save_result *result)
 {
-    const struct file_header header = {
+    struct file_header header = {
         .magic = MAGIC, .version = htonl(FORMAT_VERSION),
         .byte_order = BYTE_ORDER_MARK, .when = htonll(time_wall_msec()),
     };
     struct ct_dump *dump = ct_dump_create(ct, NULL, NULL);
     struct ct_dpif_entry entry;
     struct ofpbuf block;
-    bool ok = fwrite(&header, sizeof header, 1, file) == 1;
+    char *error;
+    bool ok;
 
+    header.crc = header_crc(&header);
+    ok = fwrite(&header, sizeof header, 1, file) == 1;
     ofpbuf_init(&block, BLOCK);
     while (ok && !ct_dump_next(dump, &entry)) {
         if (can_be_saved(&entry)) {
             put_conn(&block, &entry);
             result->n++;
-        } else {
+        } else if (!(entry.status & CT_DPIF_STATUS_DYING)) {
             result->n_refused++;
         }
         ct_dpif_entry_uninit(&entry);
@@ -127,11 +154,18 @@ save_to(struct ct *ct, FILE *file, struct ct_save_result *result)
             ovsrcu_quiesce();
         }
     }
-    ct_dump_destroy(dump);
     ok = (ok && (!block.size || put_block(file, &block))
           && put_end(file, result->n));
+    error = ok ? NULL : xasprintf("cannot write: %s", ovs_strerror(errno));
+    ct_dump_destroy(dump);
     ofpbuf_uninit(&block);
-    return ok ? NULL : xasprintf("cannot write: %s", ovs_strerror(errno));
+    return error;
+}
+
+static ovs_be32
+header_crc(const struct file_header *header)
+{
+    return crc32c((const uint8_t *) header, offsetof(struct file_header, crc));
 }
 
 static bool
@@ -304,7 +338,8 @@ read_header(FILE *file, long long *when)
                          "does not understand", ntohl(header.version));
     }
     *when = ntohll(header.when);
-    return NULL;
+    return (header.crc == header_crc(&header) && !header.zero && *when >= 0
+            ? NULL : xstrdup("damaged: the header's checksum is wrong"));
 }
 
 /* Up to, and with, the empty one. */

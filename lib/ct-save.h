@@ -25,8 +25,9 @@ struct ct;
  * -----
  * A header, then blocks, of which the last one is empty:
  *
- *    header   8 bytes "TWCTSAVE", be32 version (1), be32 0x01020304 in the
- *             host's byte order, be64 time of writing in ms since 1970
+ *    header   8 bytes "TWCTSAVE", be32 version (2), be32 0x01020304 in the
+ *             host's byte order, be64 time of writing in ms since 1970, be32
+ *             CRC32c of these 24 bytes, be32 0
  *    block    be32 length, be32 CRC32c of the payload, the payload: whole
  *             netlink messages of connections (ct-netlink.h), whose headers
  *             are in the host's byte order

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "crc32c.h"
 #include "ct-core-test.h"
 #include "ct-save.h"
 
@@ -154,16 +155,13 @@ test_damaged(void)
 
     for (size_t i = 0; i < n; i++) {
         write_file(bytes, i);
-        expect_refused(i < 24 ? "no file of saved" : "damaged");
+        expect_refused(i < 32 ? "no file of saved" : "damaged");
     }
     for (size_t i = 0; i < n; i++) {
-        /* Not the time. */
-        if (i < 16 || i >= 24) {
-            bytes[i] ^= 0x10;
-            write_file(bytes, n);
-            expect_refused("");
-            bytes[i] ^= 0x10;
-        }
+        bytes[i] ^= 0x10;
+        write_file(bytes, n);
+        expect_refused("");
+        bytes[i] ^= 0x10;
     }
     bytes[n] = 0;
     write_file(bytes, n + 1);
@@ -181,6 +179,7 @@ test_late(void)
 {
     char bytes[4096];
     ovs_be64 when;
+    ovs_be32 crc;
     FILE *file;
     size_t n;
 
@@ -193,6 +192,8 @@ test_late(void)
     memcpy(&when, bytes + 16, sizeof when);
     when = htonll(ntohll(when) - 60 * 1000);
     memcpy(bytes + 16, &when, sizeof when);
+    crc = crc32c((const uint8_t *) bytes, 24);
+    memcpy(bytes + 24, &crc, sizeof crc);
     write_file(bytes, n);
 
     struct ct_save_result result = load();
