@@ -249,10 +249,7 @@ obey_all(struct tw_ct_sink *sink)
         VLOG_ERR("%s: %s", sink->name, error);
         return EPROTO;
     }
-    /* The rest moves to the front. */
-    memmove(sink->in.data, (char *) sink->in.data + done,
-            sink->in.size - done);
-    sink->in.size -= done;
+    tw_sync_drop(&sink->in, done);
     return 0;
 }
 

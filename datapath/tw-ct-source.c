@@ -33,13 +33,16 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 /* What one turn of one standby may send, and what is made ready at a time. */
 #define TURN (1024 * 1024)
 #define CHUNK (64 * 1024)
+/* What of it is heard in a turn. */
+#define HEAR 1024
 
 struct client {
     struct ovs_list node;           /* In source->clients. */
     struct tw_ct_source *source;
     struct stream *stream;
     struct ct_feed_subscriber *subscriber;
-    struct ofpbuf out;              /* Being sent. */
+    struct ofpbuf out;              /* Being sent: one CHUNK, and a beat. */
+    struct ofpbuf events;           /* Taken from 'queue', sent next. */
     struct ofpbuf in;               /* Of a message that is not complete. */
     struct ct_dump *dump;           /* Of a bulk; NULL: none. */
     long long last_heard, next_beat;    /* time_msec(). */
@@ -49,8 +52,7 @@ struct client {
     uint64_t n_bulks, n_bulk;       /* Bulks; connections of the current. */
 
     struct ovs_mutex mutex;         /* Inside the feed's. */
-    struct ofpbuf queue OVS_GUARDED_BY(mutex);      /* Events, to be sent. */
-    uint64_t n_queued OVS_GUARDED_BY(mutex);
+    struct ofpbuf queue OVS_GUARDED_BY(mutex);      /* Events, behind them. */
     uint64_t n_lost OVS_GUARDED_BY(mutex);
     bool wants_bulk OVS_GUARDED_BY(mutex);
 };
@@ -69,7 +71,10 @@ static struct client *client_create(struct tw_ct_source *, struct stream *);
 static void client_destroy(struct client *);
 static int client_run(struct client *);
 static int hear(struct client *);
+static int hear_all(struct client *);
 static void make_ready(struct client *);
+static bool must_begin_bulk(struct client *);
+static void begin_bulk(struct client *);
 static void put_events(struct client *);
 static void put_bulk(struct client *);
 static void put_beat(struct client *);
@@ -172,7 +177,8 @@ tw_ct_source_format(const struct tw_ct_source *source, struct ds *ds)
                       "ago\n", stream_get_name(client->stream),
                       client->dump ? "bulk" : "in step", client->n_bulks,
                       client->n_sent, client->n_sent - client->n_acked,
-                      client->queue.size + client->out.size, client->n_lost,
+                      (client->queue.size + client->events.size
+                       + client->out.size), client->n_lost,
                       time_msec() - client->last_heard);
         ovs_mutex_unlock(&client->mutex);
     }
@@ -211,6 +217,7 @@ client_create(struct tw_ct_source *source, struct stream *stream)
     ovs_mutex_init(&client->mutex);
     ofpbuf_init(&client->out, CHUNK);
     ofpbuf_init(&client->in, 256);
+    ofpbuf_init(&client->events, 0);
     ofpbuf_init(&client->queue, 0);
     ovs_list_push_back(&source->clients, &client->node);
     source->n_clients++;
@@ -241,6 +248,7 @@ client_destroy(struct client *client)
     client->source->n_clients--;
     stream_close(client->stream);
     ofpbuf_uninit(&client->out);
+    ofpbuf_uninit(&client->events);
     ofpbuf_uninit(&client->in);
     ofpbuf_uninit(&client->queue);
     ovs_mutex_destroy(&client->mutex);
@@ -283,38 +291,45 @@ client_run(struct client *client)
     return 0;
 }
 
-/* Beats that come back. */
+/* Beats that come back.  No more of them are read in a turn than anybody has
+ * reason to send. */
 static int
 hear(struct client *client)
 {
-    for (;;) {
-        int len = ct_nl_msg_len(client->in.data, client->in.size);
-        struct ofpbuf msg;
-        int n;
+    struct ofpbuf *in = &client->in;
+    int n;
 
-        if (len < 0) {
-            return EPROTO;
-        }
-        if (len > 0) {
-            msg = ofpbuf_const_initializer(client->in.data, len);
-            client->n_acked = MIN(tw_sync_count(&msg), client->n_sent);
-            ofpbuf_pull(&client->in, len);
-            continue;
-        }
-        if (!client->in.size) {
-            ofpbuf_clear(&client->in);
-        }
-        ofpbuf_prealloc_tailroom(&client->in, 256);
-        n = stream_recv(client->stream, ofpbuf_tail(&client->in), 256);
-        if (n <= 0) {
-            return (n == -EAGAIN
-                    ? (time_msec() - client->last_heard > TW_SYNC_SILENCE_MS
-                       ? ETIMEDOUT : 0)
-                    : n ? -n : EOF);
-        }
-        client->in.size += n;
-        client->last_heard = time_msec();
+    ofpbuf_prealloc_tailroom(in, HEAR);
+    n = stream_recv(client->stream, ofpbuf_tail(in), HEAR);
+    if (n <= 0) {
+        return (n != -EAGAIN ? (n ? -n : EOF)
+                : time_msec() - client->last_heard > TW_SYNC_SILENCE_MS
+                ? ETIMEDOUT : 0);
     }
+    in->size += n;
+    client->last_heard = time_msec();
+    poll_immediate_wake();
+    return hear_all(client);
+}
+
+/* All messages that are complete. */
+static int
+hear_all(struct client *client)
+{
+    struct ofpbuf *in = &client->in;
+    size_t done = 0;
+    int len;
+
+    while ((len = ct_nl_msg_len((char *) in->data + done,
+                                in->size - done)) > 0) {
+        const struct ofpbuf msg
+            = ofpbuf_const_initializer((char *) in->data + done, len);
+
+        client->n_acked = MIN(tw_sync_count(&msg), client->n_sent);
+        done += len;
+    }
+    tw_sync_drop(in, done);
+    return len < 0 ? EPROTO : 0;
 }
 
 /* What is to be sent next, into client->out, which is empty. */
@@ -322,10 +337,11 @@ static void
 make_ready(struct client *client)
 {
     ofpbuf_clear(&client->out);
-    put_events(client);
-    if (client->out.size < CHUNK) {
-        put_bulk(client);
+    if (must_begin_bulk(client)) {
+        begin_bulk(client);
     }
+    put_events(client);
+    put_bulk(client);
     if (time_msec() >= client->next_beat) {
         put_beat(client);
     }
@@ -339,9 +355,24 @@ put_beat(struct client *client)
     client->next_beat = time_msec() + TW_SYNC_BEAT_MS;
 }
 
+static bool
+must_begin_bulk(struct client *client)
+{
+    bool must;
+
+    ovs_mutex_lock(&client->mutex);
+    must = client->wants_bulk;
+    client->wants_bulk = false;
+    ovs_mutex_unlock(&client->mutex);
+    return must;
+}
+
+/* What happened before says nothing more, and could be about connections
+ * whose end is what is missing. */
 static void
 begin_bulk(struct client *client)
 {
+    ofpbuf_clear(&client->events);
     if (client->dump) {
         ct_dump_destroy(client->dump);
     }
@@ -352,22 +383,28 @@ begin_bulk(struct client *client)
     tw_sync_put(&client->out, TW_SYNC_BEGIN, 0);
 }
 
-/* Events that wait; a bulk instead, if some are missing. */
+/* Events that wait, not all of them at once: on a slow line beats would come
+ * too late behind them. */
 static void
 put_events(struct client *client)
 {
-    ovs_mutex_lock(&client->mutex);
-    if (client->wants_bulk) {
-        client->wants_bulk = false;
-        begin_bulk(client);
-    }
-    if (client->queue.size) {
-        ofpbuf_put(&client->out, client->queue.data, client->queue.size);
+    struct ofpbuf *events = &client->events;
+
+    if (!events->size) {
+        ovs_mutex_lock(&client->mutex);
+        struct ofpbuf empty = *events;
+        *events = client->queue;
+        client->queue = empty;
         ofpbuf_clear(&client->queue);
-        client->n_sent += client->n_queued;
-        client->n_queued = 0;
+        ovs_mutex_unlock(&client->mutex);
     }
-    ovs_mutex_unlock(&client->mutex);
+    while (events->size && client->out.size < CHUNK) {
+        int len = ct_nl_msg_len(events->data, events->size);
+
+        ofpbuf_put(&client->out, events->data, len);
+        ofpbuf_pull(events, len);
+        client->n_sent++;
+    }
 }
 
 static void
@@ -418,7 +455,6 @@ lose(struct client *client, uint64_t n)
     client->wants_bulk = true;
     /* The bulk will say what these said. */
     ofpbuf_clear(&client->queue);
-    client->n_queued = 0;
 }
 
 static void
@@ -437,10 +473,8 @@ take_event(void *client_, const struct ct_event *event)
     } else if (entry.status & CT_DPIF_STATUS_SEQ_ADJUST
                || event->type == CT_EVENT_DESTROY) {
         put_conn(&client->queue, CT_NL_TYPE(IPCTNL_MSG_CT_DELETE), &entry);
-        client->n_queued++;
     } else {
         put_conn(&client->queue, CT_NL_TYPE(IPCTNL_MSG_CT_NEW), &entry);
-        client->n_queued++;
     }
     ovs_mutex_unlock(&client->mutex);
     ct_dpif_entry_uninit(&entry);

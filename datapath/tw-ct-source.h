@@ -10,8 +10,9 @@ struct tw_ct_source;
 /* The active side of a hot standby (tw-ct-sync.h): tells whoever connects of
  * all connections, and of what becomes of them.
  *
- * Each standby costs TW_CT_SOURCE_ROOM bytes at most: when it does not read
- * fast enough, changes are lost, counted, and a new bulk begins.
+ * For each standby TW_CT_SOURCE_ROOM bytes of changes wait at most, and as
+ * many again on their way: when it does not read fast enough, changes are
+ * lost, counted, and a new bulk begins.
  *
  * Threads: the main thread. */
 

@@ -96,6 +96,13 @@ tw_ct_sync_format(const struct tw_datapath *dp, struct ds *ds)
 }
 
 void
+tw_sync_drop(struct ofpbuf *buf, size_t n)
+{
+    memmove(buf->data, (char *) buf->data + n, buf->size - n);
+    buf->size -= n;
+}
+
+void
 tw_sync_put(struct ofpbuf *buf, uint16_t type, uint64_t count)
 {
     const struct ct_nl_header header = { .type = type };

@@ -63,6 +63,10 @@ void tw_ct_sync_end(struct tw_datapath *);
 /* Role, peers, lag, loss. */
 void tw_ct_sync_format(const struct tw_datapath *, struct ds *);
 
+/* Drops the first 'n' bytes of 'buf'; the others move to its front, so that it
+ * needs no more room however long a stream is. */
+void tw_sync_drop(struct ofpbuf *, size_t n);
+
 /* A message of those above. */
 void tw_sync_put(struct ofpbuf *, uint16_t type, uint64_t count);
 /* Its count; 0 if there is none. */

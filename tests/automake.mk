@@ -219,6 +219,7 @@ TESTSUITE_AT += tests/ct-nat.at
 
 check_PROGRAMS += \
 	tests/test-tw-ct \
+	tests/test-tw-ct-source \
 	tests/test-tw-lookup \
 	tests/test-tw-megaflow \
 	tests/test-tw-rewrite
@@ -226,6 +227,12 @@ tests_test_tw_ct_SOURCES = \
 	tests/ct-test.h \
 	tests/test-tw-ct.c
 tests_test_tw_ct_LDADD = $(TW_LIBS)
+tests_test_tw_ct_source_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-tw-ct-source.c
+tests_test_tw_ct_source_LDADD = $(TW_LIBS)
+TESTSUITE_AT += tests/tw-ct-source.at
 tests_test_tw_lookup_SOURCES = tests/test-tw-lookup.c
 tests_test_tw_lookup_LDADD = $(TW_LIBS)
 tests_test_tw_megaflow_SOURCES = tests/test-tw-megaflow.c
