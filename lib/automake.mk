@@ -192,6 +192,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-filter.h \
 	lib/ct-filter-netlink.c \
 	lib/ct-insert.c \
+	lib/ct-ipfix.c \
+	lib/ct-ipfix.h \
 	lib/ct-netlink.c \
 	lib/ct-netlink.h \
 	lib/ct-netlink-conn.c \

@@ -269,8 +269,11 @@ TESTSUITE_AT += tests/tw-track.at
 
 # What is told to, and asked from, outside.
 check_PROGRAMS += \
+	tests/test-ct-ipfix \
 	tests/test-ct-netlink \
 	tests/test-ct-query
+tests_test_ct_ipfix_SOURCES = \
+	tests/test-ct-ipfix.c
 tests_test_ct_netlink_SOURCES = \
 	tests/test-ct-netlink.c
 tests_test_ct_query_SOURCES = \
@@ -278,6 +281,7 @@ tests_test_ct_query_SOURCES = \
 	tests/ct-packet-test.h \
 	tests/test-ct-query.c
 TESTSUITE_AT += tests/ct-query.at tests/trackway-ct.at
+EXTRA_DIST += tests/ipfix.py
 
 # Helpers and expectations.
 check_PROGRAMS += \
