@@ -5,6 +5,7 @@
 DOC_SOURCE = \
 	Documentation/architecture.rst \
 	Documentation/conf.py \
+	Documentation/connection-log.rst \
 	Documentation/ct-protocol.rst \
 	Documentation/controllers.rst \
 	Documentation/features.rst \

@@ -20,14 +20,21 @@ utilities_trackway_ct_SOURCES = \
 	utilities/trackway-ct.c \
 	utilities/trackway-ct.h \
 	utilities/trackway-ct-check.c \
+	utilities/trackway-ct-collector.c \
 	utilities/trackway-ct-event.c \
 	utilities/trackway-ct-expect.c \
 	utilities/trackway-ct-json.c \
 	utilities/trackway-ct-load.c \
+	utilities/trackway-ct-log.c \
 	utilities/trackway-ct-options.c \
 	utilities/trackway-ct-put.c \
+	utilities/trackway-ct-queue.c \
+	utilities/trackway-ct-queue.h \
 	utilities/trackway-ct-request.c \
 	utilities/trackway-ct-save.c \
+	utilities/trackway-ct-signal.c \
+	utilities/trackway-ct-sink.c \
+	utilities/trackway-ct-sink.h \
 	utilities/trackway-ct-socket.c \
 	utilities/trackway-ct-text.c \
 	utilities/trackway-ct-usage.c \

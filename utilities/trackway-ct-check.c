@@ -4,6 +4,7 @@
 
 #include <config.h>
 
+#include "ct-event-type.h"
 #include "packets.h"
 #include "trackway-ct.h"
 #include "util.h"
@@ -20,6 +21,7 @@
                 | B(LABEL) | B(STATUS) | B(MASK_SRC) | B(MASK_DST) | B(ID))
 #define CREATE (TUPLE | B(SRC_NAT) | B(DST_NAT) | B(STATE) | B(MARK)     \
                 | B(STATUS) | B(TIMEOUT) | B(LABEL_ADD) | B(HELPER) | VTAGS)
+#define LOGGING (B(LOG) | B(DOMAIN) | B(REFRESH))
 #define EXPECTS (ADDRS | PORTS | B(PROTO) | B(TUPLE_SRC) | B(TUPLE_DST) \
                  | B(MASK_SRC) | B(MASK_DST) | B(ZONE) | B(ID) | B(FAMILY))
 
@@ -34,7 +36,7 @@ static const struct {
     [TCT_ADD] = { CREATE, 0 },
     [TCT_UPDATE] = { FILTER | B(OUTPUT) | B(TIMEOUT) | B(LABEL_ADD)
                      | B(LABEL_DEL), 0 },
-    [TCT_EVENT] = { FILTER | B(OUTPUT) | B(EVENT_MASK), B(OUTPUT) },
+    [TCT_EVENT] = { FILTER | B(OUTPUT) | B(EVENT_MASK) | LOGGING, B(OUTPUT) },
     [TCT_FLUSH] = { B(ZONE), B(ZONE) },
     [TCT_COUNT] = { FILTER, 0 },
 };
@@ -44,6 +46,7 @@ static void check_proto(const struct tct_options *);
 static void check_families(const struct tct_options *);
 static void check_masks(const struct tct_options *);
 static void check_output(const struct tct_options *);
+static void check_log(const struct tct_options *);
 static void check_tuple(const struct tct_options *);
 static void check_create(const struct tct_options *);
 
@@ -55,6 +58,7 @@ tct_check(const struct tct_options *o)
     check_families(o);
     check_masks(o);
     check_output(o);
+    check_log(o);
     if (o->table == TCT_CONNTRACK
         && (o->command == TCT_GET || o->command == TCT_CREATE
             || o->command == TCT_ADD)) {
@@ -188,7 +192,7 @@ static void
 check_output(const struct tct_options *o)
 {
     const unsigned int kinds = TCT_OUT_SAVE | TCT_OUT_XML | TCT_OUT_JSON
-                               | TCT_OUT_COUNT;
+                               | TCT_OUT_COUNT | TCT_OUT_IPFIX;
     unsigned int kind = o->output & kinds;
 
     if (kind & TCT_OUT_SAVE && o->output != TCT_OUT_SAVE) {
@@ -196,7 +200,30 @@ check_output(const struct tct_options *o)
                    "use -o save only");
     }
     if (kind & (kind - 1)) {
-        tct_usage_error("only one of xml, json and count can be had");
+        tct_usage_error("only one of xml, json, ipfix and count can be had");
+    }
+}
+
+static void
+check_log(const struct tct_options *o)
+{
+    bool ipfix = o->output & TCT_OUT_IPFIX;
+
+    if (ipfix && !o->log) {
+        tct_usage_error("IPFIX needs `-E' and `--log'");
+    }
+    if (!ipfix) {
+        refuse(o, B(DOMAIN) | B(REFRESH), "is for `-o ipfix' only");
+    }
+    if (o->log && !(o->output & (TCT_OUT_JSON | TCT_OUT_IPFIX))) {
+        tct_usage_error("a log is written with `-o json' or `-o ipfix'");
+    }
+    if (ipfix && o->events & 1u << CT_EVENT_UPDATE) {
+        tct_usage_error("IPFIX tells of connections that begin and end: "
+                        "`-e NEW,DESTROY'");
+    }
+    if (tct_has(o, TCT_O_REFRESH) && !o->refresh) {
+        tct_usage_error("templates are repeated every second at most");
     }
 }
 

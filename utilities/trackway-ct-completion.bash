@@ -29,7 +29,8 @@ _trackway_ct() {
         -f | --family)
             word="ipv4 ipv6" ;;
         -o | --output)
-            word="extended id timestamp ktimestamp labels xml json save count"
+            word="extended id timestamp ktimestamp labels xml json save count
+                  ipfix"
             ;;
         -u | --status)
             word="ASSURED SEEN_REPLY EXPECTED SRC_NAT DST_NAT UNSET" ;;
@@ -44,6 +45,8 @@ _trackway_ct() {
             fi ;;
         --datapath)
             word=$(ovs-appctl --timeout=2 dpctl/dump-dps 2>/dev/null) ;;
+        --log)
+            word="file: udp: tcp:" ;;
         -e | --event-mask)
             word="ALL NEW UPDATES DESTROY" ;;
         -R | --load-file | --socket)
@@ -65,7 +68,8 @@ _trackway_ct() {
             --family --zone --orig-zone --reply-zone --mark --label
             --label-add --label-del --status --src-nat --dst-nat --any-nat
             --mask-src --mask-dst --tuple-src --tuple-dst --id --helper
-            --timeout --event-mask --output --zero --buffer-size --datapath --socket" \
+            --timeout --event-mask --output --log --observation-domain
+            --template-refresh --zero --buffer-size --datapath --socket" \
             -- "$cur"))
     fi
 }

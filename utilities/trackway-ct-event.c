@@ -5,7 +5,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
@@ -21,13 +20,10 @@ struct show {
     uint64_t n, n_lost;
 };
 
-static void end_by_signal(void);
 static tct_each take;
 static void take_conn(struct show *, const struct ofpbuf *);
 static void take_expect(struct show *, const struct ofpbuf *);
 static tct_pause write_lines;
-
-static volatile sig_atomic_t stopped;
 
 int
 tct_run_event(const struct tct_options *o)
@@ -36,7 +32,7 @@ tct_run_event(const struct tct_options *o)
     struct ct_nl_result result = { .error = 0 };
     struct ofpbuf request;
 
-    end_by_signal();
+    tct_catch_signals(false);
     ofpbuf_init(&request, 1024);
     tct_make_request(o, &request);
     if (o->output & TCT_OUT_XML) {
@@ -60,31 +56,6 @@ tct_run_event(const struct tct_options *o)
         tct_complain("%"PRIu64" events were lost.", show.n_lost);
     }
     return TCT_OK;
-}
-
-bool
-tct_is_stopped(void)
-{
-    return stopped;
-}
-
-static void
-stop(int signr OVS_UNUSED)
-{
-    stopped = 1;
-}
-
-/* What waits for events is interrupted. */
-static void
-end_by_signal(void)
-{
-    static const int signals[] = { SIGINT, SIGTERM };
-
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-        struct sigaction action = { .sa_handler = stop };
-
-        sigaction(signals[i], &action, NULL);
-    }
 }
 
 static void
@@ -132,18 +103,12 @@ event_of(const struct nlmsghdr *nlmsg)
             : TCT_UPDATED);
 }
 
-static void
-take_conn(struct show *show, const struct ofpbuf *msg)
+void
+tct_read_event(const struct ofpbuf *msg, struct tct_options *o,
+               struct ct_nl_conn *conn)
 {
-    static const char *const tags[] = {
-        [TCT_NEW] = "    [NEW] ",
-        [TCT_UPDATED] = " [UPDATE] ",
-        [TCT_DESTROYED] = "[DESTROY] ",
-    };
-    struct tct_options *o = &show->options;
     struct nlattr *own[CT_NLA_N];
-    struct ct_nl_conn conn;
-    const char *wrong = ct_nl_get_conn(msg, &conn);
+    const char *wrong = ct_nl_get_conn(msg, conn);
 
     if (wrong || (wrong = ct_nl_get_own(msg, own)) != NULL) {
         tct_failed("the daemon's answer makes no sense: %s", wrong);
@@ -153,6 +118,20 @@ take_conn(struct show *show, const struct ofpbuf *msg)
                  ? nl_attr_get_string(own[CT_NLA_REASON]) : NULL);
     o->when = (own[CT_NLA_WHEN]
                ? ntohll(nl_attr_get_be64(own[CT_NLA_WHEN])) : 0);
+}
+
+static void
+take_conn(struct show *show, const struct ofpbuf *msg)
+{
+    static const char *const tags[] = {
+        [TCT_NEW] = "    [NEW] ",
+        [TCT_UPDATED] = " [UPDATE] ",
+        [TCT_DESTROYED] = "[DESTROY] ",
+    };
+    struct tct_options *o = &show->options;
+    struct ct_nl_conn conn;
+
+    tct_read_event(msg, o, &conn);
     put_timestamp(show);
     if (o->output & TCT_OUT_XML) {
         tct_format_xml(o, &conn, &show->lines);

@@ -19,6 +19,7 @@ static void take_address(struct tct_options *, enum tct_option,
 static void take_port(struct tct_options *, enum tct_option, const char *);
 static void take_nat(struct tct_options *, enum tct_option, const char *);
 static void take_own(struct tct_options *, enum tct_option, const char *);
+static void take_log(struct tct_options *, enum tct_option, const char *);
 static void take_mark(struct tct_options *, const char *);
 static void take_status(struct tct_options *, const char *);
 static void take_state(struct tct_options *, const char *);
@@ -102,6 +103,9 @@ static const struct option long_options[] = {
     { "reply-icmp-id", required_argument, NULL, OPT(REPLY_ICMP_ID) },
     { "orig-vtag", required_argument, NULL, OPT(ORIG_VTAG) },
     { "reply-vtag", required_argument, NULL, OPT(REPLY_VTAG) },
+    { "log", required_argument, NULL, OPT(LOG) },
+    { "observation-domain", required_argument, NULL, OPT(DOMAIN) },
+    { "template-refresh", required_argument, NULL, OPT(REFRESH) },
     { "datapath", required_argument, NULL, OPT_DATAPATH },
     { "socket", required_argument, NULL, OPT_SOCKET },
     { NULL, 0, NULL, 0 },
@@ -248,6 +252,7 @@ take_option(struct tct_options *o, int c, char *argv[])
     case TCT_O_FAMILY: case TCT_O_OUTPUT: case TCT_O_BUFFER:
     case TCT_O_ZONE: case TCT_O_ID: case TCT_O_HELPER: case TCT_O_STATE:
     case TCT_O_REPLY_ICMP_ID: case TCT_O_ORIG_VTAG: case TCT_O_REPLY_VTAG:
+    case TCT_O_LOG: case TCT_O_DOMAIN: case TCT_O_REFRESH:
     case TCT_N_OPTIONS:
     default:
         take_own(o, option, optarg);
@@ -405,7 +410,20 @@ take_own(struct tct_options *o, enum tct_option option, const char *s)
         o->reply_vtag = tct_parse_u32("tag", s, UINT32_MAX);
         break;
     default:
+        take_log(o, option, s);
         break;
+    }
+}
+
+static void
+take_log(struct tct_options *o, enum tct_option option, const char *s)
+{
+    if (option == TCT_O_LOG) {
+        o->log = s;
+    } else if (option == TCT_O_DOMAIN) {
+        o->domain = tct_parse_u32("domain", s, UINT32_MAX);
+    } else if (option == TCT_O_REFRESH) {
+        o->refresh = tct_parse_u32("number of seconds", s, INT32_MAX);
     }
 }
 

@@ -6,11 +6,13 @@
 #include <config.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "dirs.h"
+#include "openvswitch/poll-loop.h"
 #include "socket-util.h"
 #include "trackway-ct.h"
 #include "util.h"
@@ -19,6 +21,7 @@
 #define BUFFER_SIZE (256 * 1024)
 
 static int open_socket(const struct tct_options *);
+static void wait_for_more(int fd);
 static void send_all(int fd, const struct ofpbuf *);
 static bool take_messages(struct ofpbuf *, tct_each *, void *aux,
                           struct ct_nl_result *);
@@ -46,14 +49,16 @@ tct_ask_on(const struct tct_options *o, struct ofpbuf *request,
     do {
         if (pause) {
             pause(aux);
+            wait_for_more(fd);
         }
         if (tct_is_stopped()) {
             break;
         }
         ofpbuf_prealloc_tailroom(&in, CT_NL_MAX_MSG);
-        ssize_t n = recv(fd, ofpbuf_tail(&in), ofpbuf_tailroom(&in), 0);
+        ssize_t n = recv(fd, ofpbuf_tail(&in), ofpbuf_tailroom(&in),
+                         pause ? MSG_DONTWAIT : 0);
 
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
             continue;
         }
         if (n <= 0) {
@@ -63,6 +68,15 @@ tct_ask_on(const struct tct_options *o, struct ofpbuf *request,
         in.size += n;
     } while (!take_messages(&in, each, aux, result));
     ofpbuf_uninit(&in);
+}
+
+/* For the daemon, a signal, or what 'pause' waits for. */
+static void
+wait_for_more(int fd)
+{
+    poll_fd_wait(fd, POLLIN);
+    tct_signal_wait();
+    poll_block();
 }
 
 static int

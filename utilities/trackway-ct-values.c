@@ -63,6 +63,7 @@ static const struct {
     { "userspace", TCT_OUT_USERSPACE },
     { "xml", TCT_OUT_XML },
     { "json", TCT_OUT_JSON },
+    { "ipfix", TCT_OUT_IPFIX },
     { "save", TCT_OUT_SAVE },
     { "count", TCT_OUT_COUNT },
 };

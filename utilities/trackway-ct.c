@@ -71,7 +71,7 @@ tct_run(const struct tct_options *o)
     case TCT_LOAD:
         return tct_run_load(o);
     case TCT_EVENT:
-        return tct_run_event(o);
+        return o->log ? tct_run_log(o) : tct_run_event(o);
     case TCT_LIST: case TCT_GET: case TCT_DELETE: case TCT_CREATE:
     case TCT_ADD: case TCT_UPDATE: case TCT_FLUSH:
     case TCT_COUNT: case TCT_STATS: case TCT_N_COMMANDS:

@@ -25,6 +25,9 @@
  *    trackway-ct-text.c      an answer -> a line; also -save.c, -xml.c,
  *                            -json.c, -expect.c
  *    trackway-ct-event.c     events as they come
+ *    trackway-ct-log.c       events kept in a file or sent to a collector:
+ *                            -queue.c, -sink.c, -collector.c, ct-ipfix.h
+ *    trackway-ct-signal.c    what ends both
  *    trackway-ct-load.c      a file of command lines
  *
  * Exit codes are conntrack(8)'s. */
@@ -99,7 +102,10 @@ enum tct_table {
     TCT_OPTION(ICMP_ID, "icmp-id")                                            \
     TCT_OPTION(REPLY_ICMP_ID, "reply-icmp-id")                                \
     TCT_OPTION(ORIG_VTAG, "orig-vtag")                                        \
-    TCT_OPTION(REPLY_VTAG, "reply-vtag")
+    TCT_OPTION(REPLY_VTAG, "reply-vtag")                                      \
+    TCT_OPTION(LOG, "log")                                                    \
+    TCT_OPTION(DOMAIN, "observation-domain")                                  \
+    TCT_OPTION(REFRESH, "template-refresh")
 
 enum tct_option {
 #define TCT_OPTION(ENUM, NAME) TCT_O_##ENUM,
@@ -121,7 +127,8 @@ enum tct_output {
     TCT_OUT_JSON = 1 << 6,
     TCT_OUT_SAVE = 1 << 7,
     TCT_OUT_COUNT = 1 << 8,
-    TCT_OUT_USERSPACE = 1 << 9
+    TCT_OUT_USERSPACE = 1 << 9,
+    TCT_OUT_IPFIX = 1 << 10
 };
 
 enum tct_event {
@@ -154,6 +161,10 @@ struct tct_options {
 
     const char *load;           /* -R */
     uint32_t events;            /* -e: bits of enum ct_event_type. */
+    const char *log;            /* Where events go; NULL: standard output. */
+    uint32_t domain;            /* Of IPFIX. */
+    uint32_t refresh;           /* Of IPFIX's templates, in seconds; 0: not
+                                 * given. */
 
     /* Of the event that is shown. */
     enum tct_event event;
@@ -252,7 +263,21 @@ void tct_format_expect(const struct tct_options *, const struct ct_nl_expect *,
 
 /* trackway-ct-event.c */
 int tct_run_event(const struct tct_options *);
+/* What 'msg' says of a connection, and in 'o' of its event.  Exits if it makes
+ * no sense. */
+void tct_read_event(const struct ofpbuf *msg, struct tct_options *o,
+                    struct ct_nl_conn *);
+
+/* trackway-ct-log.c */
+int tct_run_log(const struct tct_options *);
+
+/* trackway-ct-signal.c: from tct_catch_signals() on SIGINT and SIGTERM make
+ * tct_is_stopped() true, with 'hup' SIGHUP tct_take_hangup(), once, and each
+ * of them ends poll_block() after tct_signal_wait(). */
+void tct_catch_signals(bool hup);
 bool tct_is_stopped(void);
+bool tct_take_hangup(void);
+void tct_signal_wait(void);
 
 /* trackway-ct-load.c */
 int tct_run_load(const struct tct_options *);
