@@ -283,11 +283,13 @@ init_ext(const struct ct_packet *packet, struct ct_conn *conn)
     ext = xzalloc(sizeof *ext);
     ext->label = label;
     if (packet->expected) {
-        ext->parent_id = packet->expected->parent_id;
-        ct_conn_tuple(packet->parent, CT_DIR_ORIGINAL, &ext->parent);
+        struct ct_conn_kin *kin = ct_conn_ext_kin(ext);
+
+        kin->parent_id = packet->expected->parent_id;
+        ct_conn_tuple(packet->parent, CT_DIR_ORIGINAL, &kin->parent);
     }
     if (helper) {
-        ext->help = ct_help_create(helper);
+        ct_conn_ext_kin(ext)->help = ct_help_create(helper);
         atomic_fetch_or(&conn->status, CT_CONN_STATUS_HELPED);
     }
     ct_conn_set_ext(conn, ext);
@@ -332,14 +334,19 @@ static bool
 add_helper(struct ct_conn *conn, const struct ct_helper *helper)
 {
     struct ct_conn_ext *old = ct_conn_ext(conn);
+    struct ct_conn_kin *old_kin = old ? old->kin : NULL;
     struct ct_conn_ext *new;
 
-    if (old && old->help) {
+    if (old_kin && old_kin->help) {
         return false;
     }
     new = copy_ext(old);
-    new->help = ct_help_create(helper);
+    new->kin = old_kin ? xmemdup(old_kin, sizeof *old_kin) : NULL;
+    ct_conn_ext_kin(new)->help = ct_help_create(helper);
     replace_ext(conn, old, new);
+    if (old_kin) {
+        ovsrcu_postpone(free, old_kin);
+    }
     atomic_fetch_or(&conn->status, CT_CONN_STATUS_HELPED);
     return true;
 }

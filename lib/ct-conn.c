@@ -153,11 +153,23 @@ ct_conn_tuple(const struct ct_conn *conn, enum ct_dir dir,
     }
 }
 
+struct ct_conn_kin *
+ct_conn_ext_kin(struct ct_conn_ext *ext)
+{
+    if (!ext->kin) {
+        ext->kin = xzalloc(sizeof *ext->kin);
+    }
+    return ext->kin;
+}
+
 void
 ct_conn_ext_free(struct ct_conn_ext *ext)
 {
     if (ext) {
-        free(ext->help);
+        if (ext->kin) {
+            free(ext->kin->help);
+            free(ext->kin);
+        }
         free(ext);
     }
 }

@@ -160,15 +160,24 @@ enum ct_conn_kind {
 };
 
 /* Rare parts, allocated when first needed, replaced under RCU; there until the
- * connection has ended. */
+ * connection has ended.  A label alone, which a command may give to millions,
+ * takes the smallest piece that malloc() of glibc has: 32 bytes. */
 struct ct_conn_ext {
     ovs_u128 label;
+    struct ct_conn_kin *kin;            /* NULL: none. */
+};
+BUILD_ASSERT_DECL(sizeof(struct ct_conn_ext) <= 24);
+
+/* Whom it belongs to, and who may come to belong to it.  Who replaces an 'ext'
+ * hands it on. */
+struct ct_conn_kin {
     uint32_t parent_id;                 /* 0: none. */
     struct ct_tuple parent;             /* Its original tuple. */
-    struct ct_help *help;               /* Helper (ct-helper.h); NULL: none.
-                                         * The same, once it is there, in all
-                                         * that replace each other. */
+    struct ct_help *help;               /* Helper (ct-helper.h); NULL: none. */
 };
+
+/* What 'ext' has; it is made if it has none. */
+struct ct_conn_kin *ct_conn_ext_kin(struct ct_conn_ext *ext);
 
 /* Gives back 'ext' (NULL: nothing), with what hangs on it. */
 void ct_conn_ext_free(struct ct_conn_ext *ext);

@@ -152,12 +152,13 @@ static void
 copy_ext(const struct ct_conn *conn, struct ct_copy *copy)
 {
     const struct ct_conn_ext *ext = ct_conn_ext(conn);
+    const struct ct_conn_kin *kin = ext ? ext->kin : NULL;
 
     copy->label = ext ? ext->label : OVS_U128_ZERO;
-    copy->helper = ext && ext->help ? ext->help->helper : NULL;
-    copy->has_parent = ext && ext->parent_id;
+    copy->helper = kin && kin->help ? kin->help->helper : NULL;
+    copy->has_parent = kin && kin->parent_id;
     if (copy->has_parent) {
-        copy->parent = ext->parent;
+        copy->parent = kin->parent;
     }
 }
 
@@ -184,11 +185,13 @@ give_ext(const struct ct_copy *copy, struct ct_conn *conn)
     ext = xzalloc(sizeof *ext);
     ext->label = copy->label;
     if (copy->has_parent) {
-        ext->parent_id = PARENT_UNKNOWN;
-        ext->parent = copy->parent;
+        struct ct_conn_kin *kin = ct_conn_ext_kin(ext);
+
+        kin->parent_id = PARENT_UNKNOWN;
+        kin->parent = copy->parent;
     }
     if (copy->helper) {
-        ext->help = ct_help_create(copy->helper);
+        ct_conn_ext_kin(ext)->help = ct_help_create(copy->helper);
         atomic_fetch_or(&conn->status, CT_CONN_STATUS_HELPED);
     }
     ct_conn_set_ext(conn, ext);

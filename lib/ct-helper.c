@@ -193,8 +193,9 @@ ct_helper_end_child(struct ct *ct, const struct ct_conn *parent,
     struct ct_conn *conn = ct_zone_find(ct_zone_get(ct, parent->key.zone),
                                         child, &dir);
     const struct ct_conn_ext *ext = conn ? ct_conn_ext(conn) : NULL;
+    uint32_t parent_id = ext && ext->kin ? ext->kin->parent_id : 0;
 
-    if (conn && (!ext || !ext->parent_id || ext->parent_id == parent->id)) {
+    if (conn && (!parent_id || parent_id == parent->id)) {
         ct_conn_end(ct, conn, CT_C_DELETED);
     }
 }

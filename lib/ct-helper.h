@@ -277,7 +277,7 @@ ct_conn_help(const struct ct_conn *conn)
 {
     const struct ct_conn_ext *ext = ct_conn_ext(conn);
 
-    return ext ? ext->help : NULL;
+    return ext && ext->kin ? ext->kin->help : NULL;
 }
 
 /* Reads 'packet', which has been counted in its connection and, if that is

@@ -243,11 +243,12 @@ init_ext(const struct plan *plan, struct ct_conn *conn)
     ext = xzalloc(sizeof *ext);
     ext->label = e->labels;
     if (e->tuple_parent.l3_type
-        && !ct_tuple_from_dpif(&e->tuple_parent, &ext->parent)) {
-        ext->parent_id = PARENT_UNKNOWN;
+        && !ct_tuple_from_dpif(&e->tuple_parent,
+                               &ct_conn_ext_kin(ext)->parent)) {
+        ext->kin->parent_id = PARENT_UNKNOWN;
     }
     if (plan->helper) {
-        ext->help = ct_help_create(plan->helper);
+        ct_conn_ext_kin(ext)->help = ct_help_create(plan->helper);
         atomic_fetch_or(&conn->status, CT_CONN_STATUS_HELPED);
     }
     ct_conn_set_ext(conn, ext);

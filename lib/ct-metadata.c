@@ -129,7 +129,7 @@ parent_tuple(const struct ct_conn *conn)
         return NULL;
     }
     const struct ct_conn_ext *ext = ct_conn_ext(conn);
-    return ext && ext->parent_id ? &ext->parent : NULL;
+    return ext && ext->kin && ext->kin->parent_id ? &ext->kin->parent : NULL;
 }
 
 /* Is the key, as it stands, what the metadata says? */

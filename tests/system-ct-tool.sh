@@ -575,11 +575,15 @@ END
     rm list
     scale_turn "count" sh -c 'trackway-ct -C -m 7 >count'
     same "count" "$(cat count)" "$marked"
-    scale_turn "update" \
+    scale_turn "mark" \
+        sh -c 'trackway-ct -U -p tcp -m 256/256 -o count 2>/dev/null >count'
+    same "marked" "$(cat count)" $((n + 1000))
+    scale_turn "label" \
         sh -c 'trackway-ct -U -p tcp --label-add 1 -o count 2>/dev/null >count'
-    same "updated" "$(cat count)" $((n + 1000))
+    same "labelled" "$(cat count)" $((n + 1000))
+    within "extra memory in kB" $last_extra 0 50000
     scale_turn "delete" \
-        sh -c 'trackway-ct -D -m 7 -o count 2>/dev/null >count'
+        sh -c 'trackway-ct -D -m 7/255 -o count 2>/dev/null >count'
     same "lost" $last_lost 0
     same "deleted" "$(cat count)" "$marked"
     same "left" "$(trackway-ct -C)" $((n + 1000 - marked))
