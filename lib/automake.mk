@@ -204,4 +204,5 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-query-conn.c \
 	lib/ct-query-event.c \
 	lib/ct-query-expect.c \
+	lib/ct-query-expect-new.c \
 	lib/ct-query-private.h

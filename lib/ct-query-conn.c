@@ -17,7 +17,6 @@
 
 static ct_query_visit visit_show, visit_zero, visit_delete, visit_change;
 static ct_query_visit visit_count;
-static int find(struct ct_query *, struct ct_conn **);
 static bool has_tuple(const struct ct_query *);
 static int parse_change(struct ct_query *);
 static int create(struct ct_query *, struct ofpbuf *out);
@@ -193,7 +192,7 @@ static int
 one(struct ct_query *q, struct ofpbuf *out, ct_query_visit *visit)
 {
     struct ct_conn *conn = NULL;
-    int error = find(q, &conn);
+    int error = ct_query_find(q, &conn);
 
     if (!error) {
         visit(q, conn, out);
@@ -208,8 +207,8 @@ has_tuple(const struct ct_query *q)
                             | CT_NL_BIT(CTA_TUPLE_REPLY));
 }
 
-static int
-find(struct ct_query *q, struct ct_conn **connp)
+int
+ct_query_find(struct ct_query *q, struct ct_conn **connp)
 {
     const struct ct_dpif_entry *e = &q->conn.entry;
     struct ct_tuple tuple;

@@ -67,6 +67,8 @@ bool ct_query_is_flush(const struct ofpbuf *request, uint16_t zone);
 /* ct-query-conn.c */
 ct_query_start ct_query_get, ct_query_zero, ct_query_new, ct_query_delete;
 ct_query_start ct_query_stats;
+/* The connection whose tuple, and zone, q->conn has. */
+int ct_query_find(struct ct_query *, struct ct_conn **);
 
 /* ct-query-expect.c */
 ct_query_start ct_query_expect_get, ct_query_expect_delete;
@@ -75,6 +77,9 @@ struct ct_expectation;
 void ct_query_describe_expect(const struct ct_expectation *,
                               const struct ct_tuple *parent, uint16_t zone,
                               long long now, struct ct_nl_expect *);
+
+/* ct-query-expect-new.c */
+ct_query_start ct_query_expect_new;
 
 /* ct-query-event.c */
 ct_query_start ct_query_subscribe;

@@ -19,7 +19,7 @@
 #include "timeval.h"
 #include "util.h"
 
-static ct_query_start stats_cpu, no_table, expect_new;
+static ct_query_start stats_cpu, no_table;
 
 /* In the order of ct-query.h. */
 static const struct request {
@@ -40,7 +40,8 @@ static const struct request {
     { CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_GET), false, true, ct_query_expect_get },
     { CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), true, false,
       ct_query_expect_delete },
-    { CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_NEW), true, false, expect_new },
+    { CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_NEW), true, false,
+      ct_query_expect_new },
 };
 
 static const struct request *find_request(uint16_t type);
@@ -309,12 +310,4 @@ no_table(struct ct_query *q OVS_UNUSED,
          struct ofpbuf *out OVS_UNUSED)
 {
     return 0;
-}
-
-static int
-expect_new(struct ct_query *q, const struct ofpbuf *request OVS_UNUSED,
-           struct ofpbuf *out OVS_UNUSED)
-{
-    return ct_query_fail(q, EOPNOTSUPP, "expectations are made by helpers, "
-                         "not by command");
 }

@@ -41,6 +41,9 @@ struct ct;
  *                        or neither            long as the
  *                                              client is there
  *    EXP_GET             NLM_F_DUMP          lists                 EXP_NEW ...
+ *    EXP_NEW             NLM_F_CREATE,       makes one, of the     NLMSG_DONE
+ *                        CTA_EXPECT_TUPLE,   connection MASTER (*)
+ *                        _MASK, _MASTER
  *    EXP_DELETE          CTA_EXPECT_ID       deletes that one (*)
  *    EXP_DELETE          nothing             deletes all, of       NLMSG_DONE
  *                                            CTA_EXPECT_ZONE or
@@ -63,6 +66,11 @@ struct ct;
  *
  * NLM_F_CREATE without NLM_F_EXCL changes the connection if there is one that
  * has the original tuple.
+ *
+ * An expectation that is made is of a connection with a helper, and counts as
+ * announced by that.  CTA_EXPECT_TIMEOUT: 0 or none means the helper's.
+ * CTA_EXPECT_HELP_NAME: the helper that the expected connection gets.  Of the
+ * mask, the source may be any, or of IPv4 a prefix, and the source port any.
  *
  * Promises
  * --------

@@ -367,8 +367,73 @@ time.sleep(1000)'
     same "deleted" "$(trackway-ct -C expect)" 0
     refute trackway-ct -D expect
     both_say -F expect
-    refute trackway-ct -I expect -s 10.1.1.1 -d 10.1.1.2 -p tcp -t 5 2>err
-    matches "made by hand" "$(cat err)" "made by helpers"
+}
+
+# expect_port PORT [ARGUMENT...]: one that is made by command, of the control
+# connection from port 5000.
+expect_port() {
+    local port=$1
+
+    shift
+    echo -I expect -p tcp -s 10.1.1.1 -d 10.1.1.2 --sport 5000 --dport 21 \
+        --tuple-src 10.1.1.2 --tuple-dst 10.1.1.1 --tuple-port-src 0 \
+        --tuple-port-dst "$port" --mask-src 255.255.255.255 \
+        --mask-dst 255.255.255.255 --mask-port-src 0 --mask-port-dst 65535 \
+        -t 100 "$@"
+}
+
+# An expectation that is made by command lets its connection in, once.
+scenario_ct_tool_expect_new() {
+    local words
+
+    both_track
+    new_flows br0 <<END
+$neighbours
+priority=50,ct_state=-trk,ip actions=ct(table=1)
+table=1,ct_state=+trk+new,in_port=1,ip,tcp,tp_dst=21 actions=ct(commit,alg=ftp),2
+table=1,ct_state=+trk+new,in_port=1,ip,tcp,tp_dst=22 actions=ct(commit),2
+table=1,ct_state=+trk+rel+new,in_port=2,ip actions=ct(commit),1
+table=1,ct_state=+trk+est,in_port=1 actions=2
+table=1,ct_state=+trk+est,in_port=2 actions=1
+END
+    words=($(expect_port 4000))
+    # What is missing, in the kernel's order: one word more each time.
+    for n in $(seq 2 $((${#words[@]} - 2))); do
+        both_say "${words[@]:0:$n}"
+    done
+    both_say "${words[@]}"
+    both_say "${words[@]}" -m 5
+    both_say -A "${words[@]:1}"
+    both_say -U "${words[@]:1}"
+
+    serve_echo server 21
+    serve_echo server 22
+    serve_echo client 4000
+    start_talk client 10.1.1.2 21 5000
+    ask client tcp 10.1.1.2 22 --sport 5000
+    refute trackway-ct "${words[@]/#21/22}" 2>err
+    matches "no helper" "$(cat err)" "the master connection has no helper"
+    refute ask server tcp 10.1.1.1 4000 --timeout 0.5
+
+    trackway-ct "${words[@]}"
+    refute trackway-ct "${words[@]}" 2>err
+    matches "twice" "$(cat err)" "Operation failed: File exists"
+    matches "listed" "$(trackway-ct -L expect 2>/dev/null)" \
+        "^[0-9]+ proto=6 src=10.1.1.2 dst=10.1.1.1 sport=0 dport=4000 mask-src=255.255.255.255 mask-dst=255.255.255.255 sport=0 dport=65535 master-src=10.1.1.1 master-dst=10.1.1.2 sport=5000 dport=21 class=0 helper=ftp$"
+    refute trackway-ct $(expect_port 4001 -w 7)
+    refute trackway-ct $(expect_port 4001 --helper nobody)
+    same "expectations" "$(trackway-ct -C expect)" 1
+    matches "reply" "$(ask server tcp 10.1.1.1 4000)" "^peer=10.1.1.2 "
+    same "used up" "$(trackway-ct -C expect)" 0
+    same "child" "$(trackway-ct -C -s 10.1.1.2 -u EXPECTED)" 1
+
+    # Deleted by what it is for.
+    trackway-ct $(expect_port 4000)
+    refute trackway-ct -D expect -p tcp --tuple-port-dst 4009
+    trackway-ct -D expect -p tcp --tuple-src 10.1.1.2 --tuple-port-dst 4000
+    same "deleted" "$(trackway-ct -C expect)" 0
+    refute ask server tcp 10.1.1.1 4000 --timeout 0.5
+    end_talk
 }
 
 # nobody ARGUMENT...: as a user who is in the socket's group.
@@ -390,6 +455,7 @@ scenario_ct_tool_who() {
     nobody -L
     same "reads" "$(nobody -C)" 1
     for command in "-F" "-D" "-D -p udp" "-U -p udp -m 1" "-F expect" \
+                   "$(expect_port 4000)" \
                    "-L -z" "-I -p 50 -s 1.1.1.1 -d 2.2.2.2 -t 9"; do
         refute nobody $command 2>err
         matches "$command" "$(cat err)" "only root and the daemon's own user"

@@ -22,8 +22,14 @@
 #define CREATE (TUPLE | B(SRC_NAT) | B(DST_NAT) | B(STATE) | B(MARK)     \
                 | B(STATUS) | B(TIMEOUT) | B(LABEL_ADD) | B(HELPER) | VTAGS)
 #define LOGGING (B(LOG) | B(DOMAIN) | B(REFRESH))
+#define TUPLE_PORTS (B(TUPLE_SPORT) | B(TUPLE_DPORT))
+#define MASK_PORTS (B(MASK_SPORT) | B(MASK_DPORT))
 #define EXPECTS (ADDRS | PORTS | B(PROTO) | B(TUPLE_SRC) | B(TUPLE_DST) \
-                 | B(MASK_SRC) | B(MASK_DST) | B(ZONE) | B(ID) | B(FAMILY))
+                 | TUPLE_PORTS | B(MASK_SRC) | B(MASK_DST) | B(ZONE)    \
+                 | B(ID) | B(FAMILY))
+#define EXPECT (ADDRS | PORTS | B(PROTO) | B(TUPLE_SRC) | B(TUPLE_DST)  \
+                | TUPLE_PORTS | B(MASK_SRC) | B(MASK_DST) | MASK_PORTS  \
+                | B(ZONE) | B(FAMILY) | B(TIMEOUT) | B(HELPER))
 
 /* What each command may have, for connections and for expectations. */
 static const struct {
@@ -32,7 +38,7 @@ static const struct {
     [TCT_LIST] = { FILTER | B(OUTPUT) | B(ZERO), EXPECTS | B(OUTPUT) },
     [TCT_GET] = { TUPLE | B(OUTPUT) | B(ID), EXPECTS | B(OUTPUT) },
     [TCT_DELETE] = { FILTER | B(OUTPUT), EXPECTS | B(OUTPUT) },
-    [TCT_CREATE] = { CREATE, EXPECTS | B(TIMEOUT) },
+    [TCT_CREATE] = { CREATE, EXPECT },
     [TCT_ADD] = { CREATE, 0 },
     [TCT_UPDATE] = { FILTER | B(OUTPUT) | B(TIMEOUT) | B(LABEL_ADD)
                      | B(LABEL_DEL), 0 },
@@ -49,6 +55,7 @@ static void check_output(const struct tct_options *);
 static void check_log(const struct tct_options *);
 static void check_tuple(const struct tct_options *);
 static void check_create(const struct tct_options *);
+static void check_expect(const struct tct_options *);
 
 void
 tct_check(const struct tct_options *o)
@@ -63,6 +70,9 @@ tct_check(const struct tct_options *o)
         && (o->command == TCT_GET || o->command == TCT_CREATE
             || o->command == TCT_ADD)) {
         check_tuple(o);
+    }
+    if (o->command == TCT_CREATE && o->table == TCT_EXPECT) {
+        check_expect(o);
     }
     if (o->command == TCT_CREATE || o->command == TCT_ADD) {
         check_create(o);
@@ -93,6 +103,12 @@ static void
 check_allowed(const struct tct_options *o)
 {
     bool expect = o->table == TCT_EXPECT;
+
+    if (expect && (o->command == TCT_UPDATE || o->command == TCT_ADD)) {
+        tct_usage_error("Can't do --%s on expectations",
+                        o->command == TCT_ADD ? "add" : "update");
+    }
+
     uint64_t may = (expect ? allowed[o->command].expect
                     : allowed[o->command].conn) | B(BUFFER);
 
@@ -106,9 +122,15 @@ check_allowed(const struct tct_options *o)
         && o->command != TCT_LIST) {
         tct_usage_error("this table can only be listed");
     }
-    if (o->command == TCT_UPDATE && expect) {
-        tct_usage_error("expectations cannot be changed");
-    }
+}
+
+/* As conntrack(8) asks for it. */
+static const char *
+conntrack_name(enum tct_option option)
+{
+    return (option == TCT_O_SRC ? "src" : option == TCT_O_DST ? "dst"
+            : option == TCT_O_SPORT ? "sport" : option == TCT_O_DPORT ? "dport"
+            : tct_option_name(option));
 }
 
 static void
@@ -116,7 +138,7 @@ need(const struct tct_options *o, enum tct_option option)
 {
     if (!tct_has(o, option)) {
         tct_usage_error("You need to supply the `--%s' option for this "
-                        "command", tct_option_name(option));
+                        "command", conntrack_name(option));
     }
 }
 
@@ -137,12 +159,13 @@ check_proto(const struct tct_options *o)
     uint8_t proto = o->filter.proto;
 
     if (!tct_has(o, TCT_O_PROTO)) {
-        refuse(o, PORTS | ICMP | VTAGS | B(STATE),
+        refuse(o, PORTS | TUPLE_PORTS | MASK_PORTS | ICMP | VTAGS | B(STATE),
                "needs `-p' and its protocol before it");
         return;
     }
     if (!tct_proto_has_ports(proto) && proto != IPPROTO_GRE) {
-        refuse(o, PORTS, "is not for this protocol");
+        refuse(o, PORTS | TUPLE_PORTS | MASK_PORTS,
+               "is not for this protocol");
     }
     if (proto != IPPROTO_ICMP && proto != IPPROTO_ICMPV6) {
         refuse(o, ICMP, "is not for this protocol");
@@ -161,7 +184,7 @@ check_families(const struct tct_options *o)
     const struct ct_filter *f = &o->filter;
     const struct ct_filter_addr *const addrs[] = {
         &f->orig.src, &f->orig.dst, &f->reply.src, &f->reply.dst,
-        &f->nat_src.src, &f->nat_dst.src,
+        &f->nat_src.src, &f->nat_dst.src, &o->expect.src, &o->expect.dst,
     };
     int family = tct_has(o, TCT_O_FAMILY) ? f->family : AF_UNSPEC;
 
@@ -277,6 +300,40 @@ check_create(const struct tct_options *o)
         need(o, TCT_O_STATE);
     }
     if (tct_has(o, TCT_O_TIMEOUT) && !o->timeout) {
-        tct_usage_error("a connection needs a timeout of at least 1 s");
+        tct_usage_error("%s needs a timeout of at least 1 s",
+                        (o->table == TCT_EXPECT ? "an expectation"
+                         : "a connection"));
+    }
+}
+
+/* Of an expectation all is needed, in conntrack(8)'s order. */
+static void
+check_expect(const struct tct_options *o)
+{
+    static const enum tct_option ends[] = {
+        TCT_O_SRC, TCT_O_DST, TCT_O_PROTO, TCT_O_TIMEOUT, TCT_O_TUPLE_SRC,
+        TCT_O_TUPLE_DST, TCT_O_MASK_SRC, TCT_O_MASK_DST,
+    };
+    static const enum tct_option ports[] = {
+        TCT_O_SPORT, TCT_O_DPORT, TCT_O_TUPLE_SPORT, TCT_O_TUPLE_DPORT,
+        TCT_O_MASK_SPORT, TCT_O_MASK_DPORT,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        need(o, ends[i]);
+    }
+    for (size_t i = 0; (i < ARRAY_SIZE(ports)
+                        && tct_proto_has_ports(o->filter.proto)); i++) {
+        need(o, ports[i]);
+    }
+    if (!is_host(&o->filter.orig.src) || !is_host(&o->filter.orig.dst)
+        || !is_host(&o->expect.src) || !is_host(&o->expect.dst)) {
+        tct_usage_error("an address, not a network, is needed");
+    }
+    for (int i = 0; i < 2; i++) {
+        if (o->mask_family[i]
+            != (o->expect.src.ipv6 ? AF_INET6 : AF_INET)) {
+            tct_usage_error("mismatched address family");
+        }
     }
 }

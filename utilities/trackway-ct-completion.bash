@@ -67,7 +67,9 @@ _trackway_ct() {
             --icmp-id --reply-icmp-id --state --orig-vtag --reply-vtag
             --family --zone --orig-zone --reply-zone --mark --label
             --label-add --label-del --status --src-nat --dst-nat --any-nat
-            --mask-src --mask-dst --tuple-src --tuple-dst --id --helper
+            --mask-src --mask-dst --tuple-src --tuple-dst --tuple-port-src
+            --tuple-port-dst --tuple-key-src --tuple-key-dst --mask-port-src
+            --mask-port-dst --mask-key-src --mask-key-dst --id --helper
             --timeout --event-mask --output --log --observation-domain
             --template-refresh --zero --buffer-size --datapath --socket" \
             -- "$cur"))

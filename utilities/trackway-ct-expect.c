@@ -24,8 +24,12 @@ static void list(const struct tct_options *, struct found *);
 static tct_each take;
 static bool matches(const struct tct_options *, const struct ct_nl_expect *);
 static void delete_found(const struct tct_options *, struct found *);
+static void create(const struct tct_options *);
 static void ask(const struct tct_options *, const struct ct_nl_header *,
                 uint32_t id, struct found *);
+static void put_datapath(const struct tct_options *, struct ofpbuf *);
+static void send_request(const struct tct_options *, struct ofpbuf *request,
+                         struct found *, bool may_be_gone);
 
 int
 tct_run_expect(const struct tct_options *o)
@@ -33,10 +37,6 @@ tct_run_expect(const struct tct_options *o)
     const struct ct_nl_header flush = {
         .type = CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE),
         .flags = NLM_F_REQUEST,
-    };
-    const struct ct_nl_header create = {
-        .type = CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_NEW),
-        .flags = NLM_F_REQUEST | NLM_F_CREATE,
     };
     struct found found = { .options = o, .lines = DS_EMPTY_INITIALIZER };
 
@@ -46,7 +46,7 @@ tct_run_expect(const struct tct_options *o)
         tct_complain("expectation table has been emptied.");
         return TCT_OK;
     case TCT_CREATE:
-        ask(o, &create, 0, &found);
+        create(o);
         return TCT_OK;
     case TCT_COUNT:
         list(o, &found);
@@ -186,33 +186,85 @@ delete_found(const struct tct_options *o, struct found *found)
     }
 }
 
+static void
+set_mask_addr(union ct_dpif_inet_addr *to, const union ct_inet_addr *mask)
+{
+    memcpy(to, mask, sizeof *to);
+}
+
+static void
+create(const struct tct_options *o)
+{
+    const struct ct_nl_header header = {
+        .type = CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_NEW),
+        .flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL,
+    };
+    struct ct_nl_expect e = {
+        .zone = o->filter.zone,
+        .timeout = o->timeout,
+    };
+    struct ofpbuf request;
+
+    tct_fill_tuple(o, &o->filter.orig, &e.parent);
+    tct_fill_tuple(o, &o->expect, &e.tuple);
+    e.mask = (struct ct_dpif_tuple) {
+        .l3_type = e.tuple.l3_type,
+        .ip_proto = e.tuple.ip_proto,
+        .src_port = o->mask_sport,
+        .dst_port = (tct_has(o, TCT_O_MASK_DPORT) ? o->mask_dport
+                     : htons(UINT16_MAX)),
+    };
+    set_mask_addr(&e.mask.src, &o->mask_src);
+    set_mask_addr(&e.mask.dst, &o->mask_dst);
+    ovs_strlcpy(e.helper, o->helper ? o->helper : "", sizeof e.helper);
+
+    ofpbuf_init(&request, 256);
+    ct_nl_put_expect_msg(&request, &header, &e);
+    put_datapath(o, &request);
+    ct_nl_end(&request, 0);
+    send_request(o, &request, NULL, false);
+}
+
 /* Exits if the daemon refuses. */
 static void
 ask(const struct tct_options *o, const struct ct_nl_header *header,
     uint32_t id, struct found *found)
 {
-    struct ct_nl_result result;
     struct ofpbuf request;
 
     ofpbuf_init(&request, 256);
     size_t ofs = ct_nl_begin(&request, header);
-    if (o->datapath) {
-        size_t own = nl_msg_start_nested(&request, CTA_TRACKWAY);
-
-        nl_msg_put_string(&request, CT_NLA_DATAPATH, o->datapath);
-        nl_msg_end_nested(&request, own);
-    }
+    put_datapath(o, &request);
     if (id) {
         nl_msg_put_be32(&request, CTA_EXPECT_ID, htonl(id));
     } else if (o->command == TCT_FLUSH && tct_has(o, TCT_O_ZONE)) {
         nl_msg_put_be16(&request, CTA_EXPECT_ZONE, htons(o->filter.zone));
     }
     ct_nl_end(&request, ofs);
-    tct_ask(o, &request, take, found, &result);
-    ofpbuf_uninit(&request);
-
     /* One that was used up in the meantime is gone, too. */
-    if (result.error && !(id && result.error == ENOENT)) {
+    send_request(o, &request, found, id);
+}
+
+static void
+put_datapath(const struct tct_options *o, struct ofpbuf *request)
+{
+    if (o->datapath) {
+        size_t own = nl_msg_start_nested(request, CTA_TRACKWAY);
+
+        nl_msg_put_string(request, CT_NLA_DATAPATH, o->datapath);
+        nl_msg_end_nested(request, own);
+    }
+}
+
+static void
+send_request(const struct tct_options *o, struct ofpbuf *request,
+             struct found *found, bool may_be_gone)
+{
+    struct ct_nl_result result;
+
+    tct_ask(o, request, take, found, &result);
+    ofpbuf_uninit(request);
+    if (result.error && !(may_be_gone && result.error == ENOENT)) {
         tct_failed("Operation failed: %s", result.text[0]
                    ? result.text : ovs_strerror(result.error));
     }

@@ -16,6 +16,8 @@ static void take_command(struct tct_options *, int c, char *argv[]);
 static void take_option(struct tct_options *, int c, char *argv[]);
 static void take_address(struct tct_options *, enum tct_option,
                          const char *);
+static void take_expected_port(struct tct_options *, enum tct_option,
+                               const char *);
 static void take_port(struct tct_options *, enum tct_option, const char *);
 static void take_nat(struct tct_options *, enum tct_option, const char *);
 static void take_own(struct tct_options *, enum tct_option, const char *);
@@ -81,6 +83,14 @@ static const struct option long_options[] = {
     { "mask-dst", required_argument, NULL, OPT(MASK_DST) },
     { "tuple-src", required_argument, NULL, OPT(TUPLE_SRC) },
     { "tuple-dst", required_argument, NULL, OPT(TUPLE_DST) },
+    { "tuple-port-src", required_argument, NULL, OPT(TUPLE_SPORT) },
+    { "tuple-port-dst", required_argument, NULL, OPT(TUPLE_DPORT) },
+    { "mask-port-src", required_argument, NULL, OPT(MASK_SPORT) },
+    { "mask-port-dst", required_argument, NULL, OPT(MASK_DPORT) },
+    { "tuple-key-src", required_argument, NULL, OPT(TUPLE_SPORT) },
+    { "tuple-key-dst", required_argument, NULL, OPT(TUPLE_DPORT) },
+    { "mask-key-src", required_argument, NULL, OPT(MASK_SPORT) },
+    { "mask-key-dst", required_argument, NULL, OPT(MASK_DPORT) },
     { "id", required_argument, NULL, OPT(ID) },
     { "helper", required_argument, NULL, OPT(HELPER) },
     { "orig-port-src", required_argument, NULL, OPT(SPORT) },
@@ -238,6 +248,10 @@ take_option(struct tct_options *o, int c, char *argv[])
     case TCT_O_ICMP_ID:
         take_port(o, option, optarg);
         break;
+    case TCT_O_TUPLE_SPORT: case TCT_O_TUPLE_DPORT: case TCT_O_MASK_SPORT:
+    case TCT_O_MASK_DPORT:
+        take_expected_port(o, option, optarg);
+        break;
     case TCT_O_SRC_NAT: case TCT_O_DST_NAT: case TCT_O_ANY_NAT:
         take_nat(o, option, optional_argument_of(argv));
         break;
@@ -267,11 +281,17 @@ take_address(struct tct_options *o, enum tct_option option, const char *s)
     struct ct_filter_addr mask;
 
     switch ((int) option) {
-    case TCT_O_SRC: case TCT_O_TUPLE_SRC:
+    case TCT_O_SRC:
         tct_parse_addr(s, &f->orig.src, true);
         break;
-    case TCT_O_DST: case TCT_O_TUPLE_DST:
+    case TCT_O_DST:
         tct_parse_addr(s, &f->orig.dst, true);
+        break;
+    case TCT_O_TUPLE_SRC:
+        tct_parse_addr(s, &o->expect.src, true);
+        break;
+    case TCT_O_TUPLE_DST:
+        tct_parse_addr(s, &o->expect.dst, true);
         break;
     case TCT_O_REPLY_SRC:
         tct_parse_addr(s, &f->reply.src, true);
@@ -292,6 +312,25 @@ take_address(struct tct_options *o, enum tct_option option, const char *s)
     }
     ct_filter_give(f, (option == TCT_O_REPLY_SRC || option == TCT_O_REPLY_DST
                        ? CT_FILTER_REPLY : CT_FILTER_ORIG));
+}
+
+static void
+take_expected_port(struct tct_options *o, enum tct_option option,
+                   const char *s)
+{
+    ovs_be16 port = htons(tct_parse_u32("port", s, UINT16_MAX));
+
+    if (option == TCT_O_TUPLE_SPORT) {
+        o->expect.src_port = port;
+        o->expect.given |= 1u << CT_FILTER_T_SRC_PORT;
+    } else if (option == TCT_O_TUPLE_DPORT) {
+        o->expect.dst_port = port;
+        o->expect.given |= 1u << CT_FILTER_T_DST_PORT;
+    } else if (option == TCT_O_MASK_SPORT) {
+        o->mask_sport = port;
+    } else {
+        o->mask_dport = port;
+    }
 }
 
 /* What else belongs to a tuple. */
@@ -475,12 +514,37 @@ take_label(struct tct_options *o, enum tct_option option, const char *s)
     }
 }
 
+/* What the tuple of an expectation has to be. */
+static void
+merge_expected(struct tct_options *o)
+{
+    struct ct_filter_tuple *orig = &o->filter.orig;
+
+    if (tct_has(o, TCT_O_TUPLE_SRC)) {
+        orig->src = o->expect.src;
+    }
+    if (tct_has(o, TCT_O_TUPLE_DST)) {
+        orig->dst = o->expect.dst;
+    }
+    if (tct_has(o, TCT_O_TUPLE_SPORT)) {
+        orig->src_port = o->expect.src_port;
+        o->given |= TCT_BIT(TCT_O_SPORT);
+    }
+    if (tct_has(o, TCT_O_TUPLE_DPORT)) {
+        orig->dst_port = o->expect.dst_port;
+        o->given |= TCT_BIT(TCT_O_DPORT);
+    }
+}
+
 static void
 finish(struct tct_options *o)
 {
     struct ct_filter *f = &o->filter;
 
-    apply_masks(o);
+    if (o->command != TCT_CREATE) {
+        merge_expected(o);
+        apply_masks(o);
+    }
     f->labels_mask = f->labels;
     if (!makes_or_changes(o)) {
         if (tct_has(o, TCT_O_MARK)) {

@@ -128,10 +128,9 @@ set_addr(union ct_dpif_inet_addr *to, const struct ct_filter_addr *a)
     }
 }
 
-/* What 't' says of a tuple; the rest stays. */
-static void
-fill_tuple(const struct tct_options *o, const struct ct_filter_tuple *t,
-           struct ct_dpif_tuple *tuple)
+void
+tct_fill_tuple(const struct tct_options *o, const struct ct_filter_tuple *t,
+               struct ct_dpif_tuple *tuple)
 {
     tuple->l3_type = t->src.ipv6 ? AF_INET6 : AF_INET;
     tuple->ip_proto = o->filter.proto;
@@ -171,11 +170,11 @@ original(const struct tct_options *o, struct ct_dpif_tuple *orig)
 
     memset(orig, 0, sizeof *orig);
     if (f->orig.src.set && f->orig.dst.set) {
-        fill_tuple(o, &f->orig, orig);
+        tct_fill_tuple(o, &f->orig, orig);
     } else {
         struct ct_dpif_tuple reply = { .l3_type = 0 };
 
-        fill_tuple(o, &f->reply, &reply);
+        tct_fill_tuple(o, &f->reply, &reply);
         invert(&reply, orig);
         if (f->orig.given & 1u << CT_FILTER_T_ICMP_TYPE) {
             orig->icmp_id = f->orig.icmp_id;
@@ -212,7 +211,7 @@ make_reply(const struct tct_options *o, const struct ct_dpif_tuple *orig,
 
     invert(orig, reply);
     l3_type = reply->l3_type;
-    fill_tuple(o, &f->reply, reply);
+    tct_fill_tuple(o, &f->reply, reply);
     reply->l3_type = l3_type;
     set_addr(&reply->dst, &f->nat_src.src);
     set_addr(&reply->src, &f->nat_dst.src);

@@ -90,6 +90,10 @@ enum tct_table {
     TCT_OPTION(MASK_DST, "mask-dst")                                          \
     TCT_OPTION(TUPLE_SRC, "tuple-src")                                        \
     TCT_OPTION(TUPLE_DST, "tuple-dst")                                        \
+    TCT_OPTION(TUPLE_SPORT, "tuple-port-src")                                 \
+    TCT_OPTION(TUPLE_DPORT, "tuple-port-dst")                                 \
+    TCT_OPTION(MASK_SPORT, "mask-port-src")                                   \
+    TCT_OPTION(MASK_DPORT, "mask-port-dst")                                   \
     TCT_OPTION(ID, "id")                                                      \
     TCT_OPTION(HELPER, "helper")                                              \
     TCT_OPTION(SPORT, "orig-port-src")                                        \
@@ -149,6 +153,11 @@ struct tct_options {
     struct ct_filter filter;
     union ct_inet_addr mask_src, mask_dst;
     uint8_t mask_family[2];
+
+    /* The tuple of an expectation to be made, and the mask of its ports; with
+     * other commands, conditions that become those of 'filter.orig'. */
+    struct ct_filter_tuple expect;
+    ovs_be16 mask_sport, mask_dport;
 
     /* What it becomes, or is. */
     uint32_t timeout;
@@ -230,6 +239,9 @@ bool tct_proto_has_ports(uint8_t);
 
 /* trackway-ct-request.c */
 void tct_make_request(const struct tct_options *, struct ofpbuf *);
+/* What 't' says of a tuple; the rest stays. */
+void tct_fill_tuple(const struct tct_options *,
+                    const struct ct_filter_tuple *t, struct ct_dpif_tuple *);
 
 /* trackway-ct-socket.c */
 
