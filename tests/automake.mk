@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/ns-tool.py \
 	tests/system-controllers.sh \
 	tests/system-ct-log.sh \
+	tests/system-ct-rate.sh \
 	tests/system-ct-tool.sh \
 	tests/system-daemon.sh \
 	tests/system-dpctl.sh \
