@@ -37,7 +37,8 @@ static uint32_t hash_id(uint32_t parent_id);
 static struct ct_expectation *find_same(struct ct_expects *,
                                         const struct ct_expectation *);
 static struct ct_expectation *find_child(struct ct_expects *,
-                                         const struct ct_conn *parent);
+                                         const struct ct_conn *parent,
+                                         const struct ct_helper_match *);
 static bool has_room(struct ct_expects *, const struct ct_expectation *);
 static void make_room(struct ct_expects *, struct ct_expectation *);
 static struct ct_expectation *find(struct ct_expects *,
@@ -240,15 +241,13 @@ ct_expects_forget(struct ct_zone *zone, const struct ct_conn *parent,
                   const struct ct_helper_match *match)
 {
     struct ct_expects *expects = &zone->expects;
-    struct ct_expectation *e, *next;
+    struct ct_expectation *e;
     unsigned int n = 0;
 
     ct_spin_lock(&expects->lock);
-    HMAP_FOR_EACH_SAFE (e, next, node, &expects->by_dst) {
-        if (is_child(e, parent) && is_asked(e, match)) {
-            end(expects, e);
-            n++;
-        }
+    while ((e = find_child(expects, parent, match)) != NULL) {
+        end(expects, e);
+        n++;
     }
     ct_spin_unlock(&expects->lock);
     return n;
@@ -299,7 +298,7 @@ ct_expects_end_parent(struct ct_zone *zone, const struct ct_conn *parent)
     struct ct_expectation *e;
 
     ct_spin_lock(&expects->lock);
-    while ((e = find_child(expects, parent)) != NULL) {
+    while ((e = find_child(expects, parent, NULL)) != NULL) {
         end(expects, e);
     }
     ct_spin_unlock(&expects->lock);
@@ -443,15 +442,17 @@ find_same(struct ct_expects *expects, const struct ct_expectation *e)
     return NULL;
 }
 
-/* Any expectation of 'parent'. */
+/* Any expectation of 'parent' that 'match' is for; NULL: any at all.  A parent
+ * has few, so that who asks for one after the other may begin anew. */
 static struct ct_expectation *
-find_child(struct ct_expects *expects, const struct ct_conn *parent)
+find_child(struct ct_expects *expects, const struct ct_conn *parent,
+           const struct ct_helper_match *match)
 {
     struct ct_expectation *e;
 
     HMAP_FOR_EACH_WITH_HASH (e, parent_node, hash_id(parent->id),
                              &expects->by_parent) {
-        if (is_child(e, parent)) {
+        if (is_child(e, parent) && (!match || is_asked(e, match))) {
             return e;
         }
     }
