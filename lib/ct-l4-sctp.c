@@ -307,16 +307,14 @@ next_chunk(struct ct_cursor *c, struct chunk *chunk)
     if (!ct_cursor_u8(&next, &chunk->type)
         || !ct_cursor_u8(&next, &chunk->flags)
         || !ct_cursor_be16(&next, &len)
-        || len < CHUNK_HEADER_LEN
+        || len < ((chunk->type == INIT || chunk->type == INIT_ACK)
+                  ? INIT_MIN_LEN : CHUNK_HEADER_LEN)
         || !(p = ct_cursor_pull(c, len))) {
         return false;
     }
     ct_cursor_skip(c, MIN(ROUND_UP(len, 4) - (size_t) len,
                           ct_cursor_left(c)));
     if (chunk->type == INIT || chunk->type == INIT_ACK) {
-        if (len < INIT_MIN_LEN) {
-            return false;
-        }
         memcpy(&chunk->init_tag, p + CHUNK_HEADER_LEN,
                sizeof chunk->init_tag);
     }

@@ -279,6 +279,14 @@ test_damaged(void)
         test_packet_uninit(&part);
     }
 
+    /* An INIT that is too short for one, behind a chunk that is not. */
+    test_packet_init(&part, false, false, IPPROTO_SCTP, p.data, 40);
+    part.data[32] = 1;
+    test_put16(part.data + 34, 8);
+    fix_crc(&part);
+    assert(!ct_l4_sctp.parse(&part.ct) && test_counted(CT_C_INVALID_L4));
+    test_packet_uninit(&part);
+
     /* Chunks of every length. */
     for (int len = 0; len < 512; len++) {
         test_packet_init(&part, false, false, IPPROTO_SCTP, p.data,
