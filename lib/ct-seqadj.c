@@ -19,6 +19,8 @@
 #define OPT_SACK 5
 #define SACK_BLOCK_LEN 8
 
+#define MAX_WINDOW (UINT32_C(1) << 30)
+
 static void forget_oldest(struct ct_seqadj *);
 static void add(uint8_t *tcp, size_t ofs, int32_t delta, bool partial);
 static void rewrite_sack(uint8_t *tcp, size_t len, const struct ct_seqadj *,
@@ -29,6 +31,14 @@ static int32_t
 before(const struct ct_seqadj *adj, unsigned int i)
 {
     return i ? adj->changes[i - 1].after : adj->before;
+}
+
+void
+ct_seqadj_forget_old(struct ct_seqadj *adj, uint32_t seq)
+{
+    while (adj->n && ct_tcp_after(seq, adj->changes[0].pos + MAX_WINDOW)) {
+        forget_oldest(adj);
+    }
 }
 
 bool

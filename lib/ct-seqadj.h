@@ -48,6 +48,12 @@ struct ct_seqadj_segment {
     int32_t delta;
 };
 
+/* Forgets what lies so far before 'seq', the number of a segment of this
+ * direction, that nobody sends or acknowledges it any more (the largest window
+ * is of 2^30 bytes, RFC 7323 section 2.3): numbers that are 2^31 apart could
+ * not be told from those before a change. */
+void ct_seqadj_forget_old(struct ct_seqadj *, uint32_t seq);
+
 /* False: refused. */
 bool ct_seqadj_set(struct ct_seqadj *, const struct ct_seqadj_segment *);
 

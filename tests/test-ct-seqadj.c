@@ -108,6 +108,30 @@ test_many(void)
     CHECK(set(&adj, 3000, 1000, 10, 1) && !set(&adj, 2000, 1000, 10, 1));
 }
 
+/* A change holds for all that comes behind it, also where its distance does
+ * not fit into half of the numbers any more. */
+static void
+test_far(void)
+{
+    struct ct_seqadj adj = { .n = 0 };
+    const uint32_t step = UINT32_C(1) << 29;
+
+    CHECK(set(&adj, 1000, 20, 0, 2) && set(&adj, 2000, 20, 0, 3));
+    for (uint32_t i = 1, seq = 3000; i <= 16; i++, seq += step) {
+        ct_seqadj_forget_old(&adj, seq);
+        CHECK(adj.n == (i <= 2 ? 2 : 0));
+        CHECK(ct_seqadj_seq(&adj, seq) == 5);
+        CHECK(ct_seqadj_ack(&adj, seq + 5) == 5);
+    }
+
+    /* The older one alone, and not for one that is sent again. */
+    CHECK(set(&adj, 0, 20, 0, 1) && set(&adj, 3 * step, 20, 0, 1));
+    ct_seqadj_forget_old(&adj, 4 * step);
+    CHECK(adj.n == 1 && adj.before == 6);
+    ct_seqadj_forget_old(&adj, 3 * step - 1000);
+    CHECK(adj.n == 1 && ct_seqadj_seq(&adj, 3 * step - 1000) == 6);
+}
+
 /* What an ICMP error quotes. */
 static void
 test_restore(void)
@@ -226,6 +250,7 @@ main(int argc OVS_UNUSED, char *argv[])
     test_numbers();
     test_cut();
     test_many();
+    test_far();
     test_restore();
     test_header();
     test_random();
