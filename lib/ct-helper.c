@@ -31,6 +31,7 @@ static void begin(struct ct_help_run *, struct ct_packet *);
 static void end_others(struct ct_help_run *);
 static bool is_broadcast(const struct ct_packet *);
 static bool read_payload(struct ct_help_run *);
+static bool settle(struct ct_help_run *, bool accepted);
 static bool record_change(struct ct_help_run *);
 static void adjust(struct ct_packet *, const struct ct_seqadj *);
 static void restore_quoted(struct ct_packet *);
@@ -174,8 +175,8 @@ ct_helper_run__(struct ct_packet *packet)
         restore_quoted(packet);
         ok = true;
     } else {
-        ok = read_payload(&run) && record_change(&run);
-        ok = ct_help_expect_finish(&run, ok) && ok;
+        ct_seqadj_forget_old(&help->seqadj[packet->dir], packet->tcp.seq);
+        ok = settle(&run, read_payload(&run));
         if (ok) {
             adjust(packet, help->seqadj);
         }
@@ -271,6 +272,28 @@ read_payload(struct ct_help_run *run)
     return call->helper->read(call) == CT_HELPER_ACCEPT;
 }
 
+/* What has been read takes effect, all or nothing: of a segment that is
+ * dropped the other end has seen no other length. */
+static bool
+settle(struct ct_help_run *run, bool accepted)
+{
+    const struct ct_packet *packet = run->packet;
+    struct ct_help *help = ct_conn_help(packet->conn);
+    struct ct_seqadj *seqadj = &help->seqadj[packet->dir];
+    const struct ct_seqadj before = *seqadj;
+    bool recorded = accepted && record_change(run);
+
+    if (!ct_help_expect_finish(run, recorded)) {
+        *seqadj = before;
+        return false;
+    }
+    if (seqadj->n
+        && !(ct_conn_status(packet->conn) & CT_DPIF_STATUS_SEQ_ADJUST)) {
+        atomic_fetch_or(&packet->conn->status, CT_DPIF_STATUS_SEQ_ADJUST);
+    }
+    return recorded;
+}
+
 /* The change of a segment's length is remembered for all that come behind it.
  * One that was changed must be changed again when it is sent again. */
 static bool
@@ -291,9 +314,6 @@ record_change(struct ct_help_run *run)
     if (!ct_seqadj_set(&help->seqadj[packet->dir], &segment)) {
         ct_refuse(packet, CT_C_DROP_MANGLE);
         return false;
-    }
-    if (segment.delta) {
-        atomic_fetch_or(&packet->conn->status, CT_DPIF_STATUS_SEQ_ADJUST);
     }
     return true;
 }

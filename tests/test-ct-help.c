@@ -150,6 +150,20 @@ ask_and_drop(struct ct_helper_call *call)
     return ct_helper_drop(call, CT_C_DROP_HELPER_PAYLOAD);
 }
 
+/* So many that there is no room for three more. */
+static void
+fill_expectations(const struct ct_request *r)
+{
+    const struct ct_zone *zone = ct_zone_get(ct, r->zone);
+    struct test_spec s = udp;
+
+    script = ask_several;
+    for (s.sport++; zone->expects.n + 3 <= CT_EXPECT_MAX_PER_ZONE;
+         s.sport++) {
+        assert(state_with(s, "x", 1, r) == NEW);
+    }
+}
+
 static void
 test_dropped(void)
 {
@@ -162,17 +176,10 @@ test_dropped(void)
     assert(ct_counter_get(ct, CT_C_DROP_HELPER_PAYLOAD) == 1);
 
     /* The zone is full: not even a part of them. */
-    script = ask_several;
-    struct ct_expects *expects = &ct_zone_get(ct, 0)->expects;
-    struct test_spec s = udp;
-    while (hmap_count(&expects->by_dst) + 3 <= CT_EXPECT_MAX_PER_ZONE) {
-        s.sport++;
-        assert(state_with(s, "x", 1, &commit) == NEW);
-    }
+    fill_expectations(&commit);
     unsigned int n = n_expectations();
     assert(n < CT_EXPECT_MAX_PER_ZONE);
-    s.sport++;
-    assert(state_with(s, "x", 1, &commit) == DROPPED);
+    assert(state_with(udp, "x", 1, &commit) == DROPPED);
     assert(n_expectations() == n);
     assert(ct_counter_get(ct, CT_C_DROP_EXPECT) == 1);
 }
@@ -401,6 +408,34 @@ test_replace(void)
     check_pass(segment(to_client, TCP_ACK, 508, 128), "bb", "", 508, 123);
     check_pass(segment(to_client, TCP_ACK, 510, 128), "y", "y", 508, 123);
     check_pass(segment(to_server, TCP_ACK, 123, 509), "q", "q", 128, 511);
+}
+
+static enum ct_helper_verdict
+ask_and_replace(struct ct_helper_call *call)
+{
+    ask_several(call);
+    return replace_letters(call);
+}
+
+/* The other end has not seen the length of a segment that is dropped: when it
+ * is sent again it may become another one. */
+static void
+test_replace_dropped(void)
+{
+    struct ct_request r = commit;
+
+    open_mine();
+    r.zone = any.zone;
+    fill_expectations(&r);
+    script = ask_and_replace;
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), "xa", 2, &any)
+           == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_EXPECT) == 1);
+
+    ct_expects_delete(ct, -1, 0);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xb", "x", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 110, 508), "y", "y", 109, 508);
+    check_pass(segment(to_client, TCP_ACK, 508, 110), "", "", 508, 111);
 }
 
 /* An error about a segment that was sent as 116 and left as 119. */
@@ -743,6 +778,7 @@ static const struct test tests[] = {
     { "elsewhere", test_elsewhere },
     { "own-port", test_own_port },
     { "replace", test_replace },
+    { "replace-dropped", test_replace_dropped },
     { "icmp-error", test_icmp_error },
     { "forget", test_forget },
     { "classes", test_classes },
