@@ -145,6 +145,33 @@ test_bystanders(void)
     assert(!ct_zone_counter_get(ct, 2, CT_C_HALF_OPEN_DROP));
 }
 
+/* However long a flood lasts, nobody is pushed out before most others,
+ * wherever in the table they are. */
+static void
+test_even(void)
+{
+    enum { N = 1000, ROUNDS = 2000 };
+
+    ct_zone_limit_set(ct, 1, N);
+    half_open(1, 0, N);
+    for (int i = 0; i < ROUNDS; i++) {
+        unsigned int first = N + i * (N / 4) % 50000;
+
+        /* Ages are known to that: the first ones, which are from before the
+         * pressure, would otherwise seem to be younger. */
+        now += CT_START_UNIT_MS;
+        half_open(1, first, N / 4);
+        now += CT_START_UNIT_MS;
+        assert(state(segment(back(client(first)), TCP_SYN | TCP_ACK, 500, 101),
+                     &(struct ct_request) { .zone = 1 }) == RPL);
+        if (i % 16 == 0) {
+            ct_run(ct, now);
+            ovsrcu_quiesce();
+        }
+    }
+    assert(zone_count(1) == N && !ct_counter_get(ct, CT_C_DROP_LIMIT));
+}
+
 /* What nobody would miss goes first. */
 static void
 test_worth(void)
@@ -196,6 +223,7 @@ static const struct test tests[] = {
     { "sparse", test_sparse },
     { "crowded", test_crowded },
     { "bystanders", test_bystanders },
+    { "even", test_even },
     { "worth", test_worth },
     { "lowered", test_lowered },
 };
