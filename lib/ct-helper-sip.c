@@ -466,6 +466,7 @@ response_register(struct sip_turn *turn)
     const struct sip_state *state = call->state;
     const struct sip_message *m = &turn->message;
     struct ct_cursor fields = m->fields, value = { NULL, NULL }, element;
+    const uint32_t of_message = expires_of(m);
     struct ct_helper_match match = {
         .class = SIP_SIGNALLING, .any_dir = true,
     };
@@ -485,7 +486,7 @@ response_register(struct sip_turn *turn)
                       sizeof contact.addr)) {
             continue;
         }
-        expires = contact_expires(&contact, expires_of(m));
+        expires = contact_expires(&contact, of_message);
         if (!expires) {
             break;
         }
