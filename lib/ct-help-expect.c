@@ -277,23 +277,39 @@ reserve_pair(struct asked *asked, const struct ct_nat_pool_key *key)
     return false;
 }
 
+static struct ct_expectation *
+take_pending(struct ct_expectation **p)
+{
+    struct ct_expectation *e = *p;
+
+    *p = e->next;
+    return e;
+}
+
 /* Behind those that are pending; the same a second time takes the first one's
- * place. */
+ * place.  What ct_expect_add() would end at once, as the oldest of more than
+ * the class may have, goes now: else the work for a packet would grow with the
+ * square of what it announces. */
 static void
 add_pending(struct ct_help_run *run, struct ct_expectation *e)
 {
-    struct ct_expectation **p = &run->pending;
+    struct ct_expectation **p = &run->pending, **oldest = NULL, *old;
+    unsigned int n = 0;
 
-    while (*p) {
-        struct ct_expectation *old = *p;
-
+    while ((old = *p) != NULL) {
         if (ct_expect_is_same(old, e)) {
-            *p = old->next;
+            take_pending(p);
             ct_expect_inherit(e, old);
             ct_expect_free(old);
-        } else {
-            p = &old->next;
+            continue;
         }
+        if (old->class == e->class && !n++) {
+            oldest = p;
+        }
+        p = &old->next;
     }
     *p = e;
+    if (n >= e->helper->classes[e->class].max_expected) {
+        ct_expect_free(take_pending(oldest));
+    }
 }

@@ -565,6 +565,48 @@ ask_class(struct ct_helper_call *call)
             ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
 }
 
+/* Six of a class that may have four: ports 7001 to 7006. */
+static enum ct_helper_verdict
+ask_many(struct ct_helper_call *call)
+{
+    for (asked_port = 7001; asked_port <= 7006; asked_port++) {
+        if (ask_class(call)) {
+            return CT_HELPER_DROP;
+        }
+    }
+    return CT_HELPER_ACCEPT;
+}
+
+/* What would give way at once takes no room, and no ports. */
+static void
+test_many(void)
+{
+    struct ct_request r = snat(100, 0), taken = snat(100, 7001);
+    const struct ct_zone *zone;
+    struct test_spec s = udp;
+
+    use(say_nothing);
+    assert(state_with(udp, "x", 1, &r) & CS_SRC_NAT);
+    zone = ct_zone_get(ct, r.zone);
+    fill_expectations(&(struct ct_request) { .zone = r.zone, .commit = true });
+    while (zone->expects.n > CT_EXPECT_MAX_PER_ZONE - 4) {
+        struct ct_expects *expects = &ct_zone_get(ct, r.zone)->expects;
+        const struct ct_expectation *e = CONTAINER_OF(
+            hmap_first(&expects->by_dst), struct ct_expectation, node);
+
+        assert(ct_expects_delete(ct, r.zone, e->id) == 1);
+    }
+    script = ask_many;
+    assert(state_with(udp, "x", 1, &r) & CS_SRC_NAT);
+    assert(zone->expects.n == CT_EXPECT_MAX_PER_ZONE);
+    assert(shows_not("dport=7002)") && shows("dport=7003)"));
+    assert(shows("dport=7006)"));
+
+    s.src = 9;
+    s.dport = 1;
+    assert(state(s, &taken) == (NEW | CS_SRC_NAT));
+}
+
 /* Each class has its maximum; the oldest of it gives way. */
 static void
 test_classes(void)
@@ -782,6 +824,7 @@ static const struct test tests[] = {
     { "icmp-error", test_icmp_error },
     { "forget", test_forget },
     { "classes", test_classes },
+    { "many", test_many },
     { "child", test_child },
     { "late", test_late },
     { "timeout", test_timeout },
