@@ -23,6 +23,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-context.c \
 	datapath/tw-context.h \
 	datapath/tw-ct.c \
+	datapath/tw-ct-file.c \
+	datapath/tw-ct-file.h \
 	datapath/tw-ct-save.c \
 	datapath/tw-ct-save.h \
 	datapath/tw-ct-sink.c \

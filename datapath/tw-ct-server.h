@@ -30,7 +30,7 @@ struct ct;
  * - A client costs TW_CT_CLIENT_MEMORY bytes, however many connections it asks
  *   about: an answer that is not read is not continued.  What is said of
  *   expectations is as long as one zone's.  One that is told events costs
- *   CT_QUERY_EVENT_ROOM more.
+ *   CT_QUERY_EVENT_ROOM more, and as much again while it is told them.
  * - Clients take turns.  Of TW_CT_MAX_CLIENTS one that is silent makes room
  *   for another.
  *

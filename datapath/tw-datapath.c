@@ -23,6 +23,7 @@
 #include "tw-bond.h"
 #include "tw-cache.h"
 #include "tw-ct-config.h"
+#include "tw-ct-file.h"
 #include "tw-ct-server.h"
 #include "tw-ct-sync.h"
 #include "tw-megaflow.h"
@@ -325,6 +326,7 @@ datapath_free(struct tw_datapath *dp)
     tw_upcall_uninit(dp);
     tw_megaflow_uninit(dp);
     tw_ct_server_remove(dp->ct);
+    tw_ct_file_finish(dp);
     tw_ct_sync_end(dp);
     ct_destroy(dp->ct);
     smap_destroy(&dp->ct_config);

@@ -80,7 +80,7 @@ struct ct;
  * - ct_query_run() does a bounded part: it leaves no more than about
  *   CT_QUERY_OUT bytes, and looks at no more than CT_QUERY_LOOK connections;
  *   or it tells the expectations of one zone, of which there are at most
- *   CT_EXPECT_MAX_PER_ZONE.
+ *   CT_EXPECT_MAX_PER_ZONE, or the events that wait, in CT_QUERY_EVENT_ROOM.
  *   Whoever is slow to take the answer holds up his own query only.
  * - A request that is refused has done nothing.
  *

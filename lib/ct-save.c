@@ -70,7 +70,9 @@ ct_save(struct ct *ct, const char *path, struct ct_save_result *result)
     }
     if (!error) {
         /* So that it has the name after a power cut, too. */
+        ovsrcu_quiesce_start();
         fsync_parent_dir(path);
+        ovsrcu_quiesce_end();
     }
     free(temporary);
     return error;
@@ -94,9 +96,11 @@ save_as(struct ct *ct, const char *path, struct ct_save_result *result)
         return error;
     }
     error = save_to(ct, file, result);
+    ovsrcu_quiesce_start();     /* A busy disk can take seconds. */
     if (!error && (fflush(file) || fsync(fd))) {
         error = xasprintf("%s: %s", path, ovs_strerror(errno));
     }
+    ovsrcu_quiesce_end();
     fclose(file);
     if (error) {
         unlink(path);

@@ -8,6 +8,7 @@ ofproto_libtwdpif_a_SOURCES = \
 	ofproto/dpif-trackway.c \
 	ofproto/dpif-trackway.h \
 	ofproto/dpif-tw-ct.c \
+	ofproto/dpif-tw-ct-file.c \
 	ofproto/dpif-tw-ct-unixctl.c \
 	ofproto/dpif-tw-execute.c \
 	ofproto/dpif-tw-flow.c \

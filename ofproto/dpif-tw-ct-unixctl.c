@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "ct.h"
-#include "ct-save.h"
 #include "ct-switch.h"
 #include "dpif-tw.h"
 #include "openvswitch/dynamic-string.h"
@@ -33,12 +32,10 @@ typedef char *ct_command_func(struct ct *, const struct args *, struct ds *);
 static ct_command_func timeout_show, timeout_set, timeout_reset;
 static ct_command_func counters_show, log_invalid;
 static ct_command_func switch_show, switch_set, switch_reset;
-static ct_command_func save, load;
 
 /* Of a command. */
 #define SHOW  1                 /* With a title for each datapath. */
 #define WORDS 2                 /* Takes other words. */
-#define ONE   4                 /* Of one datapath alone. */
 
 static const struct command {
     const char *name;
@@ -55,8 +52,6 @@ static const struct command {
     { "trackway/ct-reset", "[dp]", switch_reset, 0 },
     { "trackway/ct-counters", "[dp] [zone=N]", counters_show, SHOW },
     { "trackway/log-invalid", "[dp] [on|off] [zone=N]", log_invalid, WORDS },
-    { "trackway/ct-save", "[dp] file=PATH", save, WORDS | ONE },
-    { "trackway/ct-load", "[dp] file=PATH", load, WORDS | ONE },
 };
 
 /* A command that is being run. */
@@ -69,7 +64,6 @@ struct run {
 static unixctl_cb_func run_command;
 static char *parse_args(const struct command *, int argc, const char *argv[],
                         struct args *);
-static char *run_all(struct run *);
 static char *run_one(struct tw_datapath *, void *run);
 
 void
@@ -96,7 +90,7 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
     svec_init(&args.words);
     error = parse_args(command, argc, argv, &args);
     if (!error) {
-        error = run_all(&run);
+        error = dpif_tw_run_on(args.dp, run_one, &run);
     }
     if (error) {
         unixctl_command_reply_error(conn, error);
@@ -151,14 +145,6 @@ parse_args(const struct command *command, int argc, const char *argv[],
         }
     }
     return NULL;
-}
-
-static char *
-run_all(struct run *run)
-{
-    return (run->command->flags & ONE
-            ? dpif_tw_run_on_one(run->args->dp, run_one, run)
-            : dpif_tw_run_on(run->args->dp, run_one, run));
 }
 
 static char *
@@ -378,47 +364,4 @@ log_invalid(struct ct *ct, const struct args *args, struct ds *ds)
     }
     ct_log_refused_set(ct, args->zone, !strcmp(words->names[0], "on"));
     return NULL;
-}
-
-/* Files. */
-
-static const char *
-file_of(const struct args *args)
-{
-    const char *word = args->words.n == 1 ? args->words.names[0] : "";
-
-    return (!strncmp(word, "file=/", strlen("file=/")) && args->zone < 0
-            ? word + strlen("file=") : NULL);
-}
-
-static char *
-save(struct ct *ct, const struct args *args, struct ds *ds)
-{
-    const char *file = file_of(args);
-    struct ct_save_result result;
-    char *error = (file ? ct_save(ct, file, &result)
-                   : xstrdup("file= and an absolute path expected"));
-
-    if (!error) {
-        ds_put_format(ds, "%"PRIu64" connections saved, %"PRIu64" left out\n",
-                      result.n, result.n_refused);
-    }
-    return error;
-}
-
-static char *
-load(struct ct *ct, const struct args *args, struct ds *ds)
-{
-    const char *file = file_of(args);
-    struct ct_save_result result;
-    char *error = (file ? ct_load(ct, file, &result)
-                   : xstrdup("file= and an absolute path expected"));
-
-    if (!error) {
-        ds_put_format(ds, "%"PRIu64" connections loaded, %"PRIu64" were over, "
-                      "%"PRIu64" refused%s%s\n", result.n, result.n_late,
-                      result.n_refused, result.n_refused ? ": " : "",
-                      result.n_refused ? result.why : "");
-    }
-    return error;
 }

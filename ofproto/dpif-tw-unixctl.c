@@ -56,6 +56,7 @@ dpif_tw_unixctl_init(void)
     }
     unixctl_command_register("trackway/metrics", "", 0, 0, show_metrics, NULL);
     dpif_tw_ct_unixctl_init();
+    dpif_tw_ct_file_init();
     dpif_tw_unixctl_helper_init();
     dpif_tw_unixctl_why_init();
     return 0;

@@ -130,6 +130,9 @@ char *dpif_tw_run_on_one(const char *name, dpif_tw_run_func *, void *aux);
 /* dpif-tw-ct-unixctl.c */
 void dpif_tw_ct_unixctl_init(void);
 
+/* dpif-tw-ct-file.c */
+void dpif_tw_ct_file_init(void);
+
 /* dpif-tw-unixctl-helper.c: those for helpers and expectations. */
 void dpif_tw_unixctl_helper_init(void);
 

@@ -221,6 +221,7 @@ TESTSUITE_AT += tests/ct-nat.at
 
 check_PROGRAMS += \
 	tests/test-tw-ct \
+	tests/test-tw-ct-file \
 	tests/test-tw-ct-source \
 	tests/test-tw-lookup \
 	tests/test-tw-megaflow \
@@ -229,6 +230,10 @@ tests_test_tw_ct_SOURCES = \
 	tests/ct-test.h \
 	tests/test-tw-ct.c
 tests_test_tw_ct_LDADD = $(TW_LIBS)
+tests_test_tw_ct_file_SOURCES = \
+	tests/ct-test.h \
+	tests/test-tw-ct-file.c
+tests_test_tw_ct_file_LDADD = $(TW_LIBS)
 tests_test_tw_ct_source_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \

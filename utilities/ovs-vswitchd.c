@@ -43,6 +43,7 @@
 #include "simap.h"
 #include "stream-ssl.h"
 #include "stream.h"
+#include "tw-ct-file.h"
 #include "tw-ct-save.h"
 #include "tw-ct-server.h"
 #include "unixctl.h"
@@ -111,6 +112,7 @@ main(int argc, char *argv[])
     run_until_exit(unixctl, &exit_request);
 
     tw_ct_server_stop();
+    tw_ct_file_finish(NULL);
     bridge_exit(exit_request.cleanup);
     if (!exit_request.cleanup) {
         tw_ct_save_all();
@@ -164,6 +166,7 @@ run_once(struct unixctl_server *unixctl)
     }
     bridge_run();
     unixctl_server_run(unixctl);
+    tw_ct_file_run();
     netdev_run();
 }
 
@@ -173,6 +176,7 @@ wait_once(struct unixctl_server *unixctl)
     memory_wait();
     bridge_wait();
     unixctl_server_wait(unixctl);
+    tw_ct_file_wait();
     netdev_wait();
 }
 
