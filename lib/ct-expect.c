@@ -13,6 +13,7 @@
 
 #include "ct-counters.h"
 #include "ct-event.h"
+#include "ct-hash.h"
 #include "ct-helper.h"
 #include "ct-l4.h"
 #include "ct-nat-port.h"
@@ -349,9 +350,8 @@ ct_expects_format(const struct ct *ct, int zone_id, long long now,
 static uint32_t
 hash_dst(const struct ct_tuple *tuple)
 {
-    uint32_t hash = hash_bytes(&tuple->dst, sizeof tuple->dst, tuple->proto);
-
-    return hash_int((OVS_FORCE uint16_t) tuple->dst_port, hash);
+    return ct_hash_place(&tuple->dst, (OVS_FORCE uint16_t) tuple->dst_port
+                                      | tuple->proto << 16);
 }
 
 static uint32_t

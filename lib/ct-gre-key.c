@@ -7,6 +7,7 @@
 
 #include "ct-gre-key.h"
 
+#include "ct-hash.h"
 #include "ct-packet.h"
 #include "ct-zone.h"
 #include "hash.h"
@@ -163,10 +164,10 @@ find(const struct ct_gre_keys *keys, const struct ct_tuple *tuple)
 static uint32_t
 hash_packet(const struct ct_tuple *t)
 {
-    uint32_t hash = hash_bytes(&t->src, sizeof t->src, 0);
+    uint32_t src = ct_hash_place(&t->src, 0);
 
-    hash = hash_bytes(&t->dst, sizeof t->dst, hash);
-    return hash_int((OVS_FORCE uint16_t) t->dst_port, hash);
+    return ct_hash_place(&t->dst, (OVS_FORCE uint16_t) t->dst_port
+                                  | (uint64_t) src << 16);
 }
 
 static bool

@@ -34,6 +34,11 @@ uint64_t ct_hash_addrs6(const struct in6_addr *src,
 static inline uint64_t ct_hash_keys(const struct ct_key *key,
                                     const struct ct_key *inverse);
 
+/* Hash of an address and of what belongs to it, such as protocol and port, for
+ * the small tables beside that of connections. */
+static inline uint32_t ct_hash_place(const union ct_inet_addr *,
+                                     uint64_t more);
+
 /* Drawn by ct_hash_init(), constant from then on.  The first four words mask
  * what is hashed, the others what comes out of a round. */
 extern uint64_t ct_hash_secret[8];
@@ -68,6 +73,17 @@ ct_hash_keys(const struct ct_key *key, const struct ct_key *inverse)
     uint64_t h = ct_hash_fold__(x ^ secret[0], y ^ secret[1]);
     return ct_hash_fold__(h ^ secret[4],
                           (x << 32 | x >> 32) ^ y ^ secret[5]);
+}
+
+static inline uint32_t
+ct_hash_place(const union ct_inet_addr *addr, uint64_t more)
+{
+    const uint64_t *secret = ct_hash_secret;
+    uint64_t h = ct_hash_fold__(addr->u64[0] ^ secret[0],
+                                addr->u64[1] ^ secret[1]);
+
+    h = ct_hash_fold__(h ^ secret[4], more ^ secret[5]);
+    return h ^ h >> 32;
 }
 
 #endif /* ct-hash.h */

@@ -145,6 +145,31 @@ test_spread(void)
     check_random("IPv6, equal src XOR dst", hashes);
 }
 
+/* The small tables' hash: by its low bits, which choose the bucket, and other
+ * with another secret. */
+static void
+test_place(void)
+{
+    static uint64_t ports[N], addrs[N];
+    union ct_inet_addr addr = { .u64 = { 0 } };
+    uint64_t drawn = ct_hash_secret[0];
+
+    for (size_t i = 0; i < N; i++) {
+        addr.ip = htonl(0x0a000001);
+        ports[i] = ct_hash_place(&addr, i);
+        addr.ip = htonl(i << 18);
+        addrs[i] = ct_hash_place(&addr, 80);
+    }
+    CHECK(spread_of(ports, 0).longest <= 14);
+    CHECK(spread_of(addrs, 0).longest <= 14);
+
+    addr.ip = htonl(0x0a000001);
+    ct_hash_secret[0] ^= 0x123456;
+    CHECK(ct_hash_place(&addr, 1) != ports[1]);
+    ct_hash_secret[0] = drawn;
+    CHECK(ct_hash_place(&addr, 1) == ports[1]);
+}
+
 /* One bit of the tuple turns about half of the hash. */
 static void
 test_avalanche(void)
@@ -186,6 +211,7 @@ main(void)
     ct_hash_init();
     test_secret();
     test_spread();
+    test_place();
     test_avalanche();
     return ct_test_end("ct-hash");
 }
