@@ -16,6 +16,7 @@ DOC_SOURCE = \
 	Documentation/metrics.rst \
 	Documentation/performance.rst \
 	Documentation/persistence.rst \
+	Documentation/security.rst \
 	Documentation/standby.rst \
 	Documentation/testing.rst \
 	Documentation/tuning.rst \

@@ -77,6 +77,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-plain.h \
 	datapath/tw-port.c \
 	datapath/tw-port.h \
+	datapath/tw-privilege.c \
+	datapath/tw-privilege.h \
 	datapath/tw-program.c \
 	datapath/tw-program.h \
 	datapath/tw-programs.c \

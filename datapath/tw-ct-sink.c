@@ -273,6 +273,9 @@ obey(struct tw_ct_sink *sink, const struct ofpbuf *msg)
                   tw_sync_count(msg));
         return NULL;
     case TW_SYNC_BEAT:
+        if (sink->out.size > CHUNK) {
+            return "it sends beats, and does not read those that come back";
+        }
         tw_sync_put(&sink->out, TW_SYNC_BEAT, tw_sync_count(msg));
         return NULL;
     default:

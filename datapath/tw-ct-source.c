@@ -29,6 +29,8 @@
 VLOG_DEFINE_THIS_MODULE(tw_ct_source);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+/* Of standbys that go: whoever can connect can go, too. */
+static struct vlog_rate_limit gone_rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
 /* What one turn of one standby may send, and what is made ready at a time. */
 #define TURN (1024 * 1024)
@@ -40,7 +42,8 @@ struct client {
     struct ovs_list node;           /* In source->clients. */
     struct tw_ct_source *source;
     struct stream *stream;
-    struct ct_feed_subscriber *subscriber;
+    struct ct_feed_subscriber *subscriber;  /* NULL: its handshake is not
+                                             * over, it is told nothing. */
     struct ofpbuf out;              /* Being sent: one CHUNK, and a beat. */
     struct ofpbuf events;           /* Taken from 'queue', sent next. */
     struct ofpbuf in;               /* Of a message that is not complete. */
@@ -67,9 +70,11 @@ struct tw_ct_source {
 };
 
 static void accept_clients(struct tw_ct_source *);
-static struct client *client_create(struct tw_ct_source *, struct stream *);
+static void client_create(struct tw_ct_source *, struct stream *);
 static void client_destroy(struct client *);
 static int client_run(struct client *);
+static int greet(struct client *);
+static void client_wait(const struct client *);
 static int hear(struct client *);
 static int hear_all(struct client *);
 static void make_ready(struct client *);
@@ -135,9 +140,9 @@ tw_ct_source_run(struct tw_ct_source *source)
         int error = client_run(client);
 
         if (error) {
-            VLOG_INFO("%s: standby is gone (%s)",
-                      stream_get_name(client->stream),
-                      ovs_retval_to_string(error));
+            VLOG_INFO_RL(&gone_rl, "%s: standby is gone (%s)",
+                         stream_get_name(client->stream),
+                         ovs_retval_to_string(error));
             client_destroy(client);
         }
     }
@@ -153,12 +158,7 @@ tw_ct_source_wait(struct tw_ct_source *source)
     }
     latch_wait(&source->wake);
     LIST_FOR_EACH (client, node, &source->clients) {
-        stream_run_wait(client->stream);
-        stream_recv_wait(client->stream);
-        if (client->out.size || client->dump) {
-            stream_send_wait(client->stream);
-        }
-        poll_timer_wait_until(client->next_beat);
+        client_wait(client);
     }
 }
 
@@ -175,7 +175,8 @@ tw_ct_source_format(const struct tw_ct_source *source, struct ds *ds)
                       ", not yet confirmed: %"PRIu64", waiting: %"PRIu32
                       " bytes, lost events: %"PRIu64", last heard: %lld ms "
                       "ago\n", stream_get_name(client->stream),
-                      client->dump ? "bulk" : "in step", client->n_bulks,
+                      (!client->subscriber ? "not yet verified"
+                       : client->dump ? "bulk" : "in step"), client->n_bulks,
                       client->n_sent, client->n_sent - client->n_acked,
                       (client->queue.size + client->events.size
                        + client->out.size), client->n_lost,
@@ -204,35 +205,22 @@ accept_clients(struct tw_ct_source *source)
 
 /* Standbys. */
 
-static struct client *
+static void
 client_create(struct tw_ct_source *source, struct stream *stream)
 {
     struct client *client = xzalloc(sizeof *client);
-    int error;
 
     client->source = source;
     client->stream = stream;
     client->last_heard = time_msec();
     client->wants_bulk = true;
     ovs_mutex_init(&client->mutex);
-    ofpbuf_init(&client->out, CHUNK);
+    ofpbuf_init(&client->out, 0);
     ofpbuf_init(&client->in, 256);
     ofpbuf_init(&client->events, 0);
     ofpbuf_init(&client->queue, 0);
     ovs_list_push_back(&source->clients, &client->node);
     source->n_clients++;
-    VLOG_INFO("%s: a standby has connected", stream_get_name(stream));
-
-    /* Before the bulk: what changes meanwhile comes behind it. */
-    error = ct_feed_subscribe(source->ct, &feed_class, client,
-                              &client->subscriber);
-    if (error) {
-        VLOG_ERR("%s: no events for a standby: %s", source->name,
-                 ovs_strerror(error));
-        client_destroy(client);
-        return NULL;
-    }
-    return client;
 }
 
 static void
@@ -263,7 +251,7 @@ client_run(struct client *client)
     int error;
 
     stream_run(client->stream);
-    error = stream_connect(client->stream);
+    error = greet(client);
     if (error) {
         return error == EAGAIN ? 0 : error;
     }
@@ -289,6 +277,52 @@ client_run(struct client *client)
     }
     poll_immediate_wake();
     return 0;
+}
+
+/* Until its handshake is over, and with TLS its certificate verified, nothing
+ * is kept for it.  Whoever lets it hang loses his place to others.  0 when it
+ * is over, EAGAIN before, else why it goes. */
+static int
+greet(struct client *client)
+{
+    int error;
+
+    if (client->subscriber) {
+        return 0;
+    }
+    error = stream_connect(client->stream);
+    if (error) {
+        return (error == EAGAIN
+                && time_msec() - client->last_heard > TW_SYNC_SILENCE_MS
+                ? ETIMEDOUT : error);
+    }
+    VLOG_INFO("%s: a standby has connected", stream_get_name(client->stream));
+    client->last_heard = time_msec();
+
+    /* Before the bulk: what changes meanwhile comes behind it. */
+    error = ct_feed_subscribe(client->source->ct, &feed_class, client,
+                              &client->subscriber);
+    if (error) {
+        VLOG_ERR("%s: no events for a standby: %s", client->source->name,
+                 ovs_strerror(error));
+    }
+    return error;
+}
+
+static void
+client_wait(const struct client *client)
+{
+    stream_run_wait(client->stream);
+    if (!client->subscriber) {
+        stream_connect_wait(client->stream);
+        poll_timer_wait_until(client->last_heard + TW_SYNC_SILENCE_MS + 1);
+        return;
+    }
+    stream_recv_wait(client->stream);
+    if (client->out.size || client->dump) {
+        stream_send_wait(client->stream);
+    }
+    poll_timer_wait_until(client->next_beat);
 }
 
 /* Beats that come back.  No more of them are read in a turn than anybody has

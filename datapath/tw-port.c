@@ -19,6 +19,7 @@
 #include "ovs-numa.h"
 #include "smap.h"
 #include "tw-datapath.h"
+#include "tw-privilege.h"
 #include "tw-reconfigure.h"
 #include "util.h"
 
@@ -34,11 +35,16 @@ int
 tw_port_add(struct tw_datapath *dp, const char *name, const char *type,
             odp_port_t number)
 {
+    const char *lacks = tw_privilege_lacks(type);
     struct tw_port *port;
     int error;
 
     if (tw_port_find(dp, name)) {
         return EEXIST;
+    }
+    if (lacks) {
+        VLOG_ERR("%s: %s", name, lacks);
+        return EPERM;
     }
     error = port_open(name, type, number, &port);
     if (error) {

@@ -48,6 +48,7 @@ static char *save_to(struct ct *, FILE *, struct ct_save_result *);
 static ovs_be32 header_crc(const struct file_header *);
 static bool put_block(FILE *, const struct ofpbuf *);
 static bool put_end(FILE *, uint64_t n);
+static char *open_regular(const char *path, FILE **);
 static char *load_from(struct ct *, FILE *, struct ct_save_result *);
 static char *read_header(FILE *, long long *when);
 static char *for_each_block(FILE *, void (*visit)(void *, struct ofpbuf *),
@@ -199,21 +200,38 @@ put_end(FILE *file, uint64_t n)
 char *
 ct_load(struct ct *ct, const char *path, struct ct_save_result *result)
 {
-    FILE *file = fopen(path, "rbe");
-    char *error, *text;
+    FILE *file = NULL;
+    char *error = open_regular(path, &file), *text;
 
     memset(result, 0, sizeof *result);
-    if (!file) {
-        return xasprintf("%s: %s", path, ovs_strerror(errno));
+    if (!error) {
+        error = load_from(ct, file, result);
+        fclose(file);
     }
-    error = load_from(ct, file, result);
-    fclose(file);
     if (!error) {
         return NULL;
     }
     text = xasprintf("%s: %s", path, error);
     free(error);
     return text;
+}
+
+/* A pipe or a device could keep its reader waiting. */
+static char *
+open_regular(const char *path, FILE **filep)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat s;
+
+    if (fd < 0) {
+        return xstrdup(ovs_strerror(errno));
+    }
+    if (fstat(fd, &s) || !S_ISREG(s.st_mode)) {
+        close(fd);
+        return xstrdup("no regular file");
+    }
+    *filep = fdopen(fd, "rb");
+    return NULL;
 }
 
 struct loading {

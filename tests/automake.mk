@@ -52,6 +52,7 @@ EXTRA_DIST += \
 	tests/system-peers.sh \
 	tests/system-persist.sh \
 	tests/system-ports.sh \
+	tests/system-privilege.sh \
 	tests/system-settings.sh \
 	tests/system-standby.sh \
 	tests/system-throughput.sh \

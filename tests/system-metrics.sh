@@ -83,6 +83,12 @@ END
                            address=10.1.1.240)" 5
 }
 
+# exporter_says STATUS
+exporter_says() {
+    test "$(curl -s -o "$NS_DIR/error.txt" -w '%{http_code}' \
+            http://127.0.0.1:9475/metrics)" = "$1"
+}
+
 # Over HTTP, and what it says when there is no daemon.
 scenario_exporter() {
     local url=http://127.0.0.1:9475
@@ -99,9 +105,19 @@ scenario_exporter() {
     same "tcp" "$(metric trackway_connections zone=2 protocol=tcp)" 1
     same "elsewhere" "$(curl -s -o /dev/null -w '%{http_code}' $url/x)" 404
 
+    # More clients than it takes: the others are hung up, and all is well when
+    # these have gone.
+    python3 - <<'END'
+import socket
+socks = [socket.create_connection(('127.0.0.1', 9475)) for _ in range(40)]
+for s in socks[32:]:
+    s.settimeout(20)
+    assert s.recv(1) == b''
+END
+    poll 10 curl -sf -o /dev/null $url/metrics
+
     stop_vswitchd
-    same "no daemon" "$(curl -s -o "$NS_DIR/error.txt" -w '%{http_code}' \
-                        $url/metrics)" 503
+    poll 10 exporter_says 503
     matches "says why" "$(cat "$NS_DIR/error.txt")" "ovs-appctl:"
     start_vswitchd
     poll 10 curl -sf -o /dev/null $url/metrics

@@ -95,6 +95,11 @@ scenario_persist_command() {
     matches "absent" \
         "$(refused ovs-appctl trackway/ct-load file=$NS_DIR/nothing)" \
         "No such file"
+    # Nobody would ever write into it.
+    mkfifo "$NS_DIR/pipe"
+    matches "pipe" \
+        "$(refused ovs-appctl trackway/ct-load file=$NS_DIR/pipe)" \
+        "no regular file"
 }
 
 # scenario_persist_scale [CONNECTIONS]: how long it takes, in ms.

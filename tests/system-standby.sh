@@ -76,25 +76,45 @@ sync_over() {
             other_config:ct-sync="unix:$NS_DIR/sync.sock"
         return
     fi
+    listen_for_tls
+    identity pki one two
+    second_shows two-
+    on_second ovs-vsctl set open_vswitch . \
+        other_config:ct-sync=ssl:10.77.0.1:6700
+}
+
+# The first one listens, with a certificate of its own.
+listen_for_tls() {
     ip link add to-second type veth peer name to-first netns second
     ip addr add 10.77.0.1/24 dev to-second
     ip link set to-second up
     ip -n second addr add 10.77.0.2/24 dev to-first
     ip -n second link set to-first up
+    identity pki one
+    ovs-vsctl set-ssl "$NS_DIR/one-privkey.pem" "$NS_DIR/one-cert.pem" \
+        "$NS_DIR/pki/switchca/cacert.pem" -- set open_vswitch . \
+        other_config:ct-sync-listen=pssl:6700:10.77.0.1
+}
+
+# identity AUTHORITY NAME...: keys, with certificates of that authority.
+identity() {
+    local dir=$1 name
+
+    shift
     (
         cd "$NS_DIR"
-        ovs-pki --dir=pki --log=ovs-pki.log init
-        ovs-pki --dir=pki --log=ovs-pki.log req+sign one switch
-        ovs-pki --dir=pki --log=ovs-pki.log req+sign two switch
+        test -d "$dir" || ovs-pki --dir="$dir" --log=ovs-pki.log init
+        for name in "$@"; do
+            test -e "$name-cert.pem" ||
+                ovs-pki --dir="$dir" --log=ovs-pki.log req+sign "$name" switch
+        done
     ) >/dev/null 2>&1
-    ovs-vsctl set-ssl "$NS_DIR/one-privkey.pem" "$NS_DIR/one-cert.pem" \
+}
+
+# second_shows PREFIX: its key and certificate; it trusts the right authority.
+second_shows() {
+    on_second ovs-vsctl set-ssl "$NS_DIR/$1privkey.pem" "$NS_DIR/$1cert.pem" \
         "$NS_DIR/pki/switchca/cacert.pem"
-    on_second ovs-vsctl set-ssl "$NS_DIR/two-privkey.pem" \
-        "$NS_DIR/two-cert.pem" "$NS_DIR/pki/switchca/cacert.pem"
-    ovs-vsctl set open_vswitch . \
-        other_config:ct-sync-listen=pssl:6700:10.77.0.1
-    on_second ovs-vsctl set open_vswitch . \
-        other_config:ct-sync=ssl:10.77.0.1:6700
 }
 
 in_step() {
@@ -217,6 +237,62 @@ scenario_standby_break() {
     poll 20 in_step
     poll 10 second_lacks "^udp.*sport=4001"
     kill "$second_pid"
+}
+
+# first_said COUNT REGEX: so many lines of its log, or more.
+first_said() {
+    test "$(grep -Ec "$2" "$NS_DIR/ovs-vswitchd.log")" -ge "$1"
+}
+
+# Who has no certificate is told nothing, and keeps nobody out.
+scenario_standby_strangers() {
+    local before
+
+    stock_lacks "other_config:ct-sync"
+    two_daemons
+    serve_echo server
+    ask client udp 10.9.9.2 7 --sport 4000
+    listen_for_tls
+    allow_log "SSL_"
+
+    # As many as there are places, silent, and some that talk nonsense.
+    serve second strangers.log python3 -u -c '
+import socket, time
+socks = [socket.create_connection(("10.77.0.1", 6700)) for _ in range(4)]
+print("ready", flush=True)
+noise = [socket.create_connection(("10.77.0.1", 6700)) for _ in range(4)]
+for s in noise:
+    s.sendall(b"nonsense, and more of it" * 100)
+time.sleep(1000)'
+    poll 10 listed "not yet verified"
+    # The main thread does not spin meanwhile.
+    before=$(ticks_of_main)
+    poll 30 first_said 4 "standby is gone .Connection timed out"
+    log "ticks of the main thread meanwhile: $(($(ticks_of_main) - before))"
+
+    # Of another authority.
+    identity other-pki stranger
+    second_shows stranger-
+    on_second ovs-vsctl set open_vswitch . \
+        other_config:ct-sync=ssl:10.77.0.1:6700
+    poll 20 first_said 1 "SSL_accept:.*certificate verify failed"
+    matches "told nothing" "$(on_second ovs-appctl trackway/ct-sync-show)" \
+        "messages: 0, made: 0"
+    second_lacks "sport=4000"
+
+    identity pki two
+    second_shows two-
+    poll 20 in_step
+    second_has "^udp.*sport=4000"
+    kill "$second_pid"
+}
+
+listed() {
+    ovs-appctl trackway/ct-sync-show | grep -q "$1"
+}
+
+ticks_of_main() {
+    awk '{ print $14 + $15 }' "/proc/$daemon_pid/task/$daemon_pid/stat"
 }
 
 # Roles and addresses that make no sense.
