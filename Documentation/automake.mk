@@ -14,8 +14,12 @@ DOC_SOURCE = \
 	Documentation/install.rst \
 	Documentation/intro.rst \
 	Documentation/metrics.rst \
+	Documentation/migrate-conntrack.rst \
+	Documentation/migrate-netdev.rst \
+	Documentation/operators-guide.rst \
 	Documentation/performance.rst \
 	Documentation/persistence.rst \
+	Documentation/reference.rst \
 	Documentation/security.rst \
 	Documentation/standby.rst \
 	Documentation/testing.rst \

@@ -26,7 +26,7 @@
     CT_COUNTER(EXPECTED, "expected",                                         \
                "connections committed that another one had announced")       \
     CT_COUNTER(MANGLED, "mangled",                                           \
-               "payloads in which an address was replaced")                  \
+               "replacements in payloads: an address, port or length each")  \
     CT_COUNTER(HELPER_REFUSED, "helper-refused",                             \
                "announcements of an address that is not the peer's")         \
     CT_COUNTER(HELPER_UNREAD, "helper-unread",                               \

@@ -16,6 +16,7 @@ TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/check-format.at \
 	tests/ovs-vswitchd.at \
+	tests/documentation.at \
 	tests/ct-l4.at \
 	tests/ct-table.at \
 	tests/tw-port.at \
@@ -40,6 +41,7 @@ EXTRA_DIST += \
 	tests/system-daemon.sh \
 	tests/system-dpctl.sh \
 	tests/system-faults.sh \
+	tests/system-guide.sh \
 	tests/system-harness.sh \
 	tests/pptp-talk.py \
 	tests/system-helper.sh \
@@ -66,6 +68,7 @@ EXTRA_DIST += \
 	$(SYSTEM_TESTSUITE_AT) \
 	tests/atlocal.in \
 	tests/check-format \
+	tests/check-reference \
 	tests/helper/amanda.txt \
 	tests/helper/dcc \
 	tests/helper/ftp.txt \

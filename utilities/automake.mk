@@ -41,7 +41,15 @@ utilities_trackway_ct_SOURCES = \
 	utilities/trackway-ct-values.c \
 	utilities/trackway-ct-xml.c
 
-dist_man_MANS += utilities/trackway-ct.8
+# Of every program that is installed, and of what the daemon has more.
+dist_man_MANS += \
+	utilities/trackway.8 \
+	utilities/trackway-bench.8 \
+	utilities/trackway-ct.8 \
+	utilities/trackway-exporter.8 \
+	utilities/trackway-firewall.8 \
+	utilities/trackway-lb.8 \
+	utilities/trackway-nat.8
 
 # bash-completion loads a file by the name of its command.
 completiondir = $(datadir)/bash-completion/completions
