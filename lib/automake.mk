@@ -199,10 +199,16 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-netlink-conn.c \
 	lib/ct-netlink-expect.c \
 	lib/ct-netlink-state.c \
+	lib/ct-netlink-top.c \
 	lib/ct-query.c \
 	lib/ct-query.h \
 	lib/ct-query-conn.c \
 	lib/ct-query-event.c \
 	lib/ct-query-expect.c \
 	lib/ct-query-expect-new.c \
-	lib/ct-query-private.h
+	lib/ct-query-private.h \
+	lib/ct-query-top.c \
+	lib/ct-talkers.c \
+	lib/ct-talkers.h \
+	lib/ct-top.c \
+	lib/ct-top.h

@@ -15,7 +15,6 @@
 #include "ct-zone.h"
 #include "util.h"
 
-static void count(struct ct_census *, const struct ct_conn *);
 static const char *state_of(const struct ct_conn *);
 
 unsigned int
@@ -71,14 +70,14 @@ ct_census_zone(const struct ct *ct, uint16_t zone_id, long long now,
         }
         for (size_t i = 0; i < n; i++) {
             if (ct_conn_lives(conns[i], now)) {
-                count(census, conns[i]);
+                ct_census_add(census, conns[i]);
             }
         }
     }
 }
 
-static void
-count(struct ct_census *census, const struct ct_conn *conn)
+void
+ct_census_add(struct ct_census *census, const struct ct_conn *conn)
 {
     const char *state = state_of(conn);
     uint8_t proto = conn->key.proto;

@@ -55,4 +55,9 @@ void ct_census_nat(struct ct *,
 void ct_census_zone(const struct ct *, uint16_t zone, long long now,
                     struct ct_census *);
 
+/* Counts one connection, found alive, in a census that begins with 'n' and
+ * 'n_others' 0. */
+struct ct_conn;
+void ct_census_add(struct ct_census *, const struct ct_conn *);
+
 #endif /* ct-census.h */

@@ -137,6 +137,9 @@ ct_nl_get_own(const struct ofpbuf *msg, struct nlattr *attrs[])
         [CT_NLA_EXPECTS] = { .type = NL_A_BE32, .optional = true },
         [CT_NLA_EVENTS] = { .type = NL_A_BE32, .optional = true },
         [CT_NLA_WHEN] = { .type = NL_A_BE64, .optional = true },
+        [CT_NLA_INTERVAL] = { .type = NL_A_BE32, .optional = true },
+        [CT_NLA_GROUP] = { .type = NL_A_BE32, .optional = true },
+        [CT_NLA_TOP] = { .type = NL_A_NESTED, .optional = true },
     };
     const size_t header = NLMSG_HDRLEN + sizeof(struct nfgenmsg);
     const struct nlattr *own;

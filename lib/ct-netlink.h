@@ -65,6 +65,7 @@
 
 /* Of our own: what netlink has multicast groups for. */
 #define CT_NL_MSG_SUBSCRIBE 0x80
+#define CT_NL_MSG_TOP 0x81              /* Both ways: ct-top.h. */
 
 /* Behind all that the kernel will ever have.  Nested. */
 #define CTA_TRACKWAY 0x400
@@ -79,7 +80,23 @@ enum ct_nla {
     CT_NLA_EXPECTS,             /* u32: expectations of a tracker. */
     CT_NLA_EVENTS,              /* u32: bits of enum ct_event_type. */
     CT_NLA_WHEN,                /* u64: of an event, ms since 1970. */
+    CT_NLA_INTERVAL,            /* u32: ms from one table to the next. */
+    CT_NLA_GROUP,               /* u32: enum ct_top_group. */
+    CT_NLA_TOP,                 /* Nested: enum ct_nla_top. */
     CT_NLA_N
+};
+
+/* Within CT_NLA_TOP: members of struct ct_top_row. */
+enum ct_nla_top {
+    CT_NLA_TOP_UNSPEC,
+    CT_NLA_TOP_KIND,            /* u32 */
+    CT_NLA_TOP_NAME,            /* String. */
+    CT_NLA_TOP_CONNECTIONS,     /* u64, and so are all others. */
+    CT_NLA_TOP_PACKETS,
+    CT_NLA_TOP_BYTES,
+    CT_NLA_TOP_TOTAL,
+    CT_NLA_TOP_MS,
+    CT_NLA_TOP_N
 };
 
 /* No message is longer; one that claims to be ends the conversation. */
@@ -184,6 +201,12 @@ struct ct_nl_expect {
 void ct_nl_put_expect_msg(struct ofpbuf *, const struct ct_nl_header *,
                           const struct ct_nl_expect *);
 const char *ct_nl_get_expect(const struct ofpbuf *msg, struct ct_nl_expect *);
+
+/* Rows of a table of what goes on. */
+struct ct_top_row;
+void ct_nl_put_top_msg(struct ofpbuf *, const struct ct_nl_header *,
+                       const struct ct_top_row *);
+const char *ct_nl_get_top(const struct ofpbuf *msg, struct ct_top_row *);
 
 /* Tuples, as both have them: for ct-netlink's own files. */
 void ct_nl_put_tuple(struct ofpbuf *, uint16_t type,

@@ -44,6 +44,7 @@ struct ct_query {
     bool tells_count;                   /* At its end: CT_GET_STATS. */
 
     struct ct_query_events *events;     /* NULL: it is no subscription. */
+    struct ct_query_top *top;           /* NULL: it is no TOP. */
     ct_query_step *step;                /* NULL: none. */
     unsigned int zone_index;            /* Expectations: the next zone. */
 
@@ -87,6 +88,13 @@ struct ct_query_events;
 void ct_query_events_destroy(struct ct_query_events *);     /* Accepts NULL. */
 void ct_query_events_run(struct ct_query_events *, struct ofpbuf *out);
 void ct_query_events_wait(const struct ct_query_events *);
+
+/* ct-query-top.c */
+ct_query_start ct_query_top;
+struct ct_query_top;
+void ct_query_top_destroy(struct ct_query_top *);           /* Accepts NULL. */
+void ct_query_top_run(struct ct_query_top *, struct ofpbuf *out);
+void ct_query_top_wait(const struct ct_query_top *);
 
 /* ct-query.c: a message about 'conn', that was found alive. */
 void ct_query_put(struct ct_query *, struct ofpbuf *out, unsigned int msg,

@@ -37,6 +37,7 @@ static const struct request {
     { CT_NL_TYPE(IPCTNL_MSG_CT_GET_DYING), false, true, no_table },
     { CT_NL_TYPE(IPCTNL_MSG_CT_GET_UNCONFIRMED), false, true, no_table },
     { CT_NL_TYPE(CT_NL_MSG_SUBSCRIBE), false, false, ct_query_subscribe },
+    { CT_NL_TYPE(CT_NL_MSG_TOP), false, false, ct_query_top },
     { CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_GET), false, true, ct_query_expect_get },
     { CT_NL_EXP_TYPE(IPCTNL_MSG_EXP_DELETE), true, false,
       ct_query_expect_delete },
@@ -70,6 +71,7 @@ ct_query_destroy(struct ct_query *q)
 {
     if (q) {
         ct_query_events_destroy(q->events);
+        ct_query_top_destroy(q->top);
         ct_dump_destroy(q->dump);
         ofpbuf_uninit(&q->first);
         free(q);
@@ -88,6 +90,10 @@ ct_query_run(struct ct_query *q, struct ofpbuf *out)
         ct_query_events_run(q->events, out);
         return true;
     }
+    if (!q->error && q->top) {
+        ct_query_top_run(q->top, out);
+        return true;
+    }
     if (!q->error && (q->visit ? go_on(q, out)
                       : q->step ? q->step(q, out) : false)) {
         return true;
@@ -99,16 +105,18 @@ ct_query_run(struct ct_query *q, struct ofpbuf *out)
 bool
 ct_query_is_endless(const struct ct_query *q)
 {
-    return q->events && !q->error;
+    return (q->events || q->top) && !q->error;
 }
 
 void
 ct_query_wait(const struct ct_query *q)
 {
-    if (ct_query_is_endless(q)) {
+    if (!ct_query_is_endless(q)) {
+        poll_immediate_wake();
+    } else if (q->events) {
         ct_query_events_wait(q->events);
     } else {
-        poll_immediate_wake();
+        ct_query_top_wait(q->top);
     }
 }
 

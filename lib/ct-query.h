@@ -40,6 +40,10 @@ struct ct;
  *    SUBSCRIBE           filter, CT_NLA_EVENTS,   tells events, as  (#)
  *                        or neither            long as the
  *                                              client is there
+ *    TOP                 filter,             tells, all            TOP ... (#)
+ *                        CT_NLA_INTERVAL,    CT_NLA_INTERVAL,
+ *                        CT_NLA_GROUP, or    what goes on
+ *                        not                 (ct-top.h)
  *    EXP_GET             NLM_F_DUMP          lists                 EXP_NEW ...
  *    EXP_NEW             NLM_F_CREATE,       makes one, of the     NLMSG_DONE
  *                        CTA_EXPECT_TUPLE,   connection MASTER (*)
@@ -57,6 +61,9 @@ struct ct;
  *        ended, CT_NLA_REASON.  NLMSG_OVERRUN with CT_NLA_COUNT: so many were
  *        lost, as nobody read fast enough.  A filter's conditions other than
  *        zone, protocol and family are not asked of expectations.
+ *        A table of TOP ends with its CT_TOP_ALL; the first comes after an
+ *        interval.  A pass over the connections takes no more than a quarter
+ *        of the time, for which an interval may be longer.
  *
  * CT_DELETE and EXP_DELETE with any other attribute are refused: whoever sent
  * it, as the kernel knows it, did not mean all.
@@ -94,6 +101,11 @@ struct ct;
 
 #define CT_QUERY_OUT 65536
 #define CT_QUERY_LOOK 4096
+/* Of TOP, in ms: the least, and what it is unless it is given. */
+#define CT_QUERY_TOP_MIN 100
+#define CT_QUERY_TOP_INTERVAL 2000
+/* At a time. */
+#define CT_QUERY_TOP_MAX 8
 /* Events that wait for a subscriber, in bytes. */
 #define CT_QUERY_EVENT_ROOM (4 * 1024 * 1024)
 
@@ -108,7 +120,7 @@ void ct_query_destroy(struct ct_query *);
 /* Appends the next part of the answer.  False: that was the last. */
 bool ct_query_run(struct ct_query *, struct ofpbuf *out);
 
-/* A subscription, which ends with its client? */
+/* One that ends with its client? */
 bool ct_query_is_endless(const struct ct_query *);
 /* Makes the caller's poll_block() return when there is a next part. */
 void ct_query_wait(const struct ct_query *);

@@ -44,6 +44,7 @@ EXTRA_DIST += \
 	tests/system-guide.sh \
 	tests/system-harness.sh \
 	tests/pptp-talk.py \
+	tests/top-terminal.py \
 	tests/system-helper.sh \
 	tests/system-helper-pptp.sh \
 	tests/system-helper-sip.sh \
@@ -58,6 +59,7 @@ EXTRA_DIST += \
 	tests/system-settings.sh \
 	tests/system-standby.sh \
 	tests/system-throughput.sh \
+	tests/system-top.sh \
 	tests/system-traffic.sh \
 	tests/system-traffic-device.sh \
 	tests/system-tunnel.sh \
@@ -370,6 +372,7 @@ check_PROGRAMS += \
 	tests/test-ct-replica \
 	tests/test-ct-save \
 	tests/test-ct-switch \
+	tests/test-ct-top \
 	tests/test-ct-why
 tests_test_ct_core_SOURCES = \
 	tests/ct-core-test.h \
@@ -395,6 +398,10 @@ tests_test_ct_switch_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-switch.c
+tests_test_ct_top_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-top.c
 tests_test_ct_why_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \

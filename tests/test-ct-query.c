@@ -15,8 +15,10 @@
 #include "ct-nat-search.h"
 #include "ct-netlink.h"
 #include "ct-query.h"
+#include "ct-top.h"
 #include "ct-zone.h"
 #include "netlink.h"
+#include "openvswitch/poll-loop.h"
 
 #include "ct-core-test.h"
 
@@ -730,6 +732,84 @@ test_expect_new(void)
     teardown();
 }
 
+/* Tables of what goes on. */
+
+static void
+begin_top(uint32_t interval, uint32_t group)
+{
+    size_t ofs;
+
+    begin(CT_NL_MSG_TOP, 0);
+    ofs = nl_msg_start_nested(&request, CTA_TRACKWAY);
+    nl_msg_put_be32(&request, CT_NLA_INTERVAL, htonl(interval));
+    nl_msg_put_be32(&request, CT_NLA_GROUP, htonl(group));
+    nl_msg_end_nested(&request, ofs);
+}
+
+/* How many whole tables there are in the answer. */
+static unsigned int
+count_tables(unsigned int *connections)
+{
+    const char *data = answer.data;
+    size_t left = answer.size;
+    unsigned int n = 0;
+    int len;
+
+    for (; (len = ct_nl_msg_len(data, left)) > 0; data += len, left -= len) {
+        struct ct_top_row row;
+        struct ofpbuf msg;
+
+        ofpbuf_use_const(&msg, data, len);
+        assert(!ct_nl_get_top(&msg, &row));
+        if (row.kind == CT_TOP_ALL) {
+            *connections = row.connections;
+            n++;
+        }
+    }
+    return n;
+}
+
+static void
+test_top(void)
+{
+    struct ct_query *queries[CT_QUERY_TOP_MAX];
+    unsigned int connections = 0;
+
+    setup();
+    assert(commit_many(3, 1, 5000) == 5000);
+    begin_top(CT_QUERY_TOP_MIN - 1, 0);
+    assert(ask_as(false) == EINVAL);
+    begin_top(CT_QUERY_TOP_MIN, CT_TOP_N_GROUPS);
+    assert(ask_as(false) == EINVAL);
+
+    begin_top(CT_QUERY_TOP_MIN, CT_TOP_SERVICE);
+    ct_nl_end(&request, 0);
+    for (int i = 0; i < CT_QUERY_TOP_MAX; i++) {
+        queries[i] = ct_query_create(ct, &request, false);
+        assert(ct_query_is_endless(queries[i]));
+    }
+    assert(ask_as(false) == EBUSY);
+
+    /* None comes before its time, and then all of it. */
+    ofpbuf_clear(&answer);
+    assert(ct_query_run(queries[0], &answer) && !answer.size);
+    while (count_tables(&connections) < 2) {
+        assert(ct_query_run(queries[0], &answer));
+        ct_query_wait(queries[0]);
+        poll_block();
+    }
+    assert(connections == 5000);
+    for (int i = 0; i < CT_QUERY_TOP_MAX; i++) {
+        ct_query_destroy(queries[i]);
+    }
+
+    /* There is room again. */
+    queries[0] = ct_query_create(ct, &request, false);
+    assert(ct_query_is_endless(queries[0]));
+    ct_query_destroy(queries[0]);
+    teardown();
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -745,6 +825,7 @@ main(int argc, char *argv[])
         { "zero", test_zero },
         { "expect", test_expect },
         { "expect-new", test_expect_new },
+        { "top", test_top },
     };
 
     return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
