@@ -639,6 +639,11 @@ END
     scale_turn "list-json" sh -c 'trackway-ct -L -o json 2>/dev/null >list'
     same "list" "$(wc -l <list)" $((n + 1000))
     rm list
+    scale_turn "top" sh -c \
+        'trackway-ct --top --frames 3 --interval 0.5 </dev/null >top'
+    same "lost" $last_lost 0
+    within "extra memory in kB" $last_extra 0 50000
+    same "top" "$(grep -c "^connections: $((n + 1000)) of" top)" 3
     scale_turn "count" sh -c 'trackway-ct -C -m 7 >count'
     same "count" "$(cat count)" "$marked"
     scale_turn "mark" \

@@ -37,6 +37,11 @@ utilities_trackway_ct_SOURCES = \
 	utilities/trackway-ct-sink.h \
 	utilities/trackway-ct-socket.c \
 	utilities/trackway-ct-text.c \
+	utilities/trackway-ct-top.c \
+	utilities/trackway-ct-top.h \
+	utilities/trackway-ct-top-keys.c \
+	utilities/trackway-ct-top-screen.c \
+	utilities/trackway-ct-top-text.c \
 	utilities/trackway-ct-usage.c \
 	utilities/trackway-ct-values.c \
 	utilities/trackway-ct-xml.c

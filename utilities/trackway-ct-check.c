@@ -43,6 +43,8 @@ static const struct {
     [TCT_UPDATE] = { FILTER | B(OUTPUT) | B(TIMEOUT) | B(LABEL_ADD)
                      | B(LABEL_DEL), 0 },
     [TCT_EVENT] = { FILTER | B(OUTPUT) | B(EVENT_MASK) | LOGGING, B(OUTPUT) },
+    [TCT_TOP] = { FILTER | B(BATCH) | B(FRAMES) | B(INTERVAL) | B(SORT)
+                  | B(GROUP), 0 },
     [TCT_FLUSH] = { B(ZONE), B(ZONE) },
     [TCT_COUNT] = { FILTER, 0 },
 };

@@ -49,6 +49,10 @@ _trackway_ct() {
             word="file: udp: tcp:" ;;
         -e | --event-mask)
             word="ALL NEW UPDATES DESTROY" ;;
+        --sort)
+            word="bytes packets connections" ;;
+        --group)
+            word="source destination service" ;;
         -R | --load-file | --socket)
             COMPREPLY=($(compgen -f -- "$cur"))
             return ;;
@@ -58,7 +62,7 @@ _trackway_ct() {
     elif [[ $COMP_CWORD == 1 ]]; then
         COMPREPLY=($(compgen -W "-L -G -D -I -A -U -E -F -C -S -R -h -V
             --dump --get --delete --create --add --update --event --flush
-            --count --stats --load-file --help --version" -- "$cur"))
+            --count --stats --load-file --top --help --version" -- "$cur"))
     elif [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "--src --dst --reply-src --reply-dst --proto
             --orig-src --orig-dst --sport --dport --orig-port-src
@@ -71,8 +75,8 @@ _trackway_ct() {
             --tuple-port-dst --tuple-key-src --tuple-key-dst --mask-port-src
             --mask-port-dst --mask-key-src --mask-key-dst --id --helper
             --timeout --event-mask --output --log --observation-domain
-            --template-refresh --zero --buffer-size --datapath --socket" \
-            -- "$cur"))
+            --template-refresh --zero --buffer-size --interval --sort --group
+            --batch --frames --datapath --socket" -- "$cur"))
     fi
 }
 

@@ -97,7 +97,7 @@ parse_line(const char *name, size_t number, const char *line,
     svec_terminate(words);
     tct_parse(words->n, words->names, o);
     if (o->command == TCT_LOAD || o->command == TCT_NONE
-        || o->command >= TCT_HELP) {
+        || o->command >= TCT_TOP) {
         tct_usage_error("no command that a file may have");
     }
     tct_check(o);

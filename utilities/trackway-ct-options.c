@@ -32,10 +32,12 @@ static void apply_masks(struct tct_options *);
 enum {
     OPT_DATAPATH = UCHAR_MAX + 1,
     OPT_SOCKET,
-    OPT_ICMP_NAME,
     OPT_FIRST                   /* + enum tct_option. */
 };
 #define OPT(OPTION) (OPT_FIRST + TCT_O_##OPTION)
+
+/* Of a command that has none. */
+#define LETTER_TOP '\002'
 
 static const char short_options[] =
     ":LGDIAUEFCSR:hVs:d:r:q:p:t:u:e:zm:f:o:ngjb:w:l:";
@@ -52,6 +54,7 @@ static const struct option long_options[] = {
     { "count", no_argument, NULL, 'C' },
     { "stats", no_argument, NULL, 'S' },
     { "load-file", required_argument, NULL, 'R' },
+    { "top", no_argument, NULL, LETTER_TOP },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { "orig-src", required_argument, NULL, 's' },
@@ -116,13 +119,18 @@ static const struct option long_options[] = {
     { "log", required_argument, NULL, OPT(LOG) },
     { "observation-domain", required_argument, NULL, OPT(DOMAIN) },
     { "template-refresh", required_argument, NULL, OPT(REFRESH) },
+    { "batch", no_argument, NULL, OPT(BATCH) },
+    { "frames", required_argument, NULL, OPT(FRAMES) },
+    { "interval", required_argument, NULL, OPT(INTERVAL) },
+    { "sort", required_argument, NULL, OPT(SORT) },
+    { "group", required_argument, NULL, OPT(GROUP) },
     { "datapath", required_argument, NULL, OPT_DATAPATH },
     { "socket", required_argument, NULL, OPT_SOCKET },
     { NULL, 0, NULL, 0 },
 };
 
 /* Letters of commands, by enum tct_command. */
-static const char commands[TCT_N_COMMANDS + 1] = "\001LGDIAUEFCSRhV";
+static const char commands[TCT_N_COMMANDS + 1] = "\001LGDIAUEFCSR\002hV";
 
 /* Of options that have one. */
 static const struct {
@@ -203,7 +211,7 @@ take_command(struct tct_options *o, int c, char *argv[])
     o->command = strchr(commands, c) - commands;
     if (o->command == TCT_LOAD) {
         o->load = optarg;
-    } else if (o->command != TCT_STATS && o->command < TCT_HELP) {
+    } else if (o->command != TCT_STATS && o->command < TCT_TOP) {
         table = optional_argument_of(argv);
         o->table = table ? parse_table(table) : TCT_CONNTRACK;
     }
@@ -267,7 +275,8 @@ take_option(struct tct_options *o, int c, char *argv[])
     case TCT_O_ZONE: case TCT_O_ID: case TCT_O_HELPER: case TCT_O_STATE:
     case TCT_O_REPLY_ICMP_ID: case TCT_O_ORIG_VTAG: case TCT_O_REPLY_VTAG:
     case TCT_O_LOG: case TCT_O_DOMAIN: case TCT_O_REFRESH:
-    case TCT_N_OPTIONS:
+    case TCT_O_BATCH: case TCT_O_FRAMES: case TCT_O_INTERVAL:
+    case TCT_O_SORT: case TCT_O_GROUP: case TCT_N_OPTIONS:
     default:
         take_own(o, option, optarg);
         break;
@@ -447,6 +456,18 @@ take_own(struct tct_options *o, enum tct_option option, const char *s)
         break;
     case TCT_O_REPLY_VTAG:
         o->reply_vtag = tct_parse_u32("tag", s, UINT32_MAX);
+        break;
+    case TCT_O_FRAMES:
+        o->n_frames = tct_parse_u32("number", s, UINT32_MAX);
+        break;
+    case TCT_O_INTERVAL:
+        o->interval = tct_parse_interval(s);
+        break;
+    case TCT_O_SORT:
+        o->sort = tct_parse_sort(s);
+        break;
+    case TCT_O_GROUP:
+        o->group = tct_parse_group(s);
         break;
     default:
         take_log(o, option, s);

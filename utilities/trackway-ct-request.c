@@ -30,6 +30,7 @@ header(const struct tct_options *o)
         [TCT_ADD] = { IPCTNL_MSG_CT_NEW, NLM_F_CREATE | NLM_F_EXCL },
         [TCT_UPDATE] = { IPCTNL_MSG_CT_NEW, 0 },
         [TCT_EVENT] = { CT_NL_MSG_SUBSCRIBE, 0 },
+        [TCT_TOP] = { CT_NL_MSG_TOP, 0 },
         [TCT_FLUSH] = { IPCTNL_MSG_CT_DELETE, 0 },
         [TCT_COUNT] = { IPCTNL_MSG_CT_GET_STATS, 0 },
         [TCT_STATS] = { IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_DUMP },
@@ -89,7 +90,7 @@ static bool
 wants_filter(const struct tct_options *o)
 {
     switch (o->command) {
-    case TCT_DELETE: case TCT_UPDATE: case TCT_EVENT:
+    case TCT_DELETE: case TCT_UPDATE: case TCT_EVENT: case TCT_TOP:
         return true;
     case TCT_LIST: case TCT_COUNT:
         return !o->only_all;
@@ -111,6 +112,12 @@ put_own(const struct tct_options *o, struct ofpbuf *buf)
     }
     if (o->command == TCT_EVENT) {
         nl_msg_put_be32(buf, CT_NLA_EVENTS, htonl(events(o)));
+    }
+    if (o->command == TCT_TOP) {
+        if (o->interval) {
+            nl_msg_put_be32(buf, CT_NLA_INTERVAL, htonl(o->interval));
+        }
+        nl_msg_put_be32(buf, CT_NLA_GROUP, htonl(o->group));
     }
     if (wants_filter(o)) {
         ct_filter_put(buf, &o->filter);

@@ -20,9 +20,7 @@
 #define DEFAULT_SOCKET "trackway-ct.sock"
 #define BUFFER_SIZE (256 * 1024)
 
-static int open_socket(const struct tct_options *);
 static void wait_for_more(int fd);
-static void send_all(int fd, const struct ofpbuf *);
 static bool take_messages(struct ofpbuf *, tct_each *, void *aux,
                           struct ct_nl_result *);
 
@@ -38,36 +36,20 @@ tct_ask_on(const struct tct_options *o, struct ofpbuf *request,
            tct_each *each, tct_pause *pause, void *aux,
            struct ct_nl_result *result)
 {
-    static int fd = -1;         /* One for all lines of a file. */
-    struct ofpbuf in;
+    static struct tct_stream stream = { .fd = -1 };     /* One for all lines
+                                                         * of a file. */
 
-    if (fd < 0) {
-        fd = open_socket(o);
+    if (stream.fd < 0) {
+        tct_connect(o, &stream);
     }
-    send_all(fd, request);
-    ofpbuf_init(&in, BUFFER_SIZE);
+    stream.waits = !pause;
+    tct_send(&stream, request);
     do {
         if (pause) {
             pause(aux);
-            wait_for_more(fd);
+            wait_for_more(stream.fd);
         }
-        if (tct_is_stopped()) {
-            break;
-        }
-        ofpbuf_prealloc_tailroom(&in, CT_NL_MAX_MSG);
-        ssize_t n = recv(fd, ofpbuf_tail(&in), ofpbuf_tailroom(&in),
-                         pause ? MSG_DONTWAIT : 0);
-
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-            continue;
-        }
-        if (n <= 0) {
-            tct_failed("the daemon has gone before its answer was complete%s"
-                       "%s", n ? ": " : "", n ? ovs_strerror(errno) : "");
-        }
-        in.size += n;
-    } while (!take_messages(&in, each, aux, result));
-    ofpbuf_uninit(&in);
+    } while (!tct_is_stopped() && !tct_receive(&stream, each, aux, result));
 }
 
 /* For the daemon, a signal, or what 'pause' waits for. */
@@ -79,8 +61,29 @@ wait_for_more(int fd)
     poll_block();
 }
 
-static int
-open_socket(const struct tct_options *o)
+bool
+tct_receive(struct tct_stream *stream, tct_each *each, void *aux,
+            struct ct_nl_result *result)
+{
+    struct ofpbuf *in = &stream->in;
+    ssize_t n;
+
+    ofpbuf_prealloc_tailroom(in, CT_NL_MAX_MSG);
+    n = recv(stream->fd, ofpbuf_tail(in), ofpbuf_tailroom(in),
+             stream->waits ? 0 : MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+        return false;
+    }
+    if (n <= 0) {
+        tct_failed("the daemon has gone before its answer was complete%s%s",
+                   n ? ": " : "", n ? ovs_strerror(errno) : "");
+    }
+    in->size += n;
+    return take_messages(in, each, aux, result);
+}
+
+void
+tct_connect(const struct tct_options *o, struct tct_stream *stream)
 {
     char *path = (o->socket ? xstrdup(o->socket)
                   : xasprintf("%s/%s", ovs_rundir(), DEFAULT_SOCKET));
@@ -100,16 +103,25 @@ open_socket(const struct tct_options *o)
                    ovs_strerror(errno));
     }
     free(path);
-    return fd;
+    stream->fd = fd;
+    stream->waits = false;
+    ofpbuf_init(&stream->in, BUFFER_SIZE);
 }
 
-static void
-send_all(int fd, const struct ofpbuf *request)
+void
+tct_disconnect(struct tct_stream *stream)
+{
+    close(stream->fd);
+    ofpbuf_uninit(&stream->in);
+}
+
+void
+tct_send(struct tct_stream *stream, const struct ofpbuf *request)
 {
     size_t sent = 0;
 
     while (sent < request->size) {
-        ssize_t n = send(fd, (const char *) request->data + sent,
+        ssize_t n = send(stream->fd, (const char *) request->data + sent,
                          request->size - sent, MSG_NOSIGNAL);
 
         if (n < 0 && errno != EINTR) {

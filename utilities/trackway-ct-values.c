@@ -23,7 +23,7 @@
 
 static int find_label(const char *name);
 static char *label_name(int bit);
-static void set_prefix(struct ct_filter_addr *, const char *prefix);
+static bool set_prefix(struct ct_filter_addr *, const char *prefix);
 
 /* The protocols that conntrack(8) knows by name. */
 static const struct {
@@ -68,20 +68,33 @@ static const struct {
     { "count", TCT_OUT_COUNT },
 };
 
-uint8_t
-tct_parse_proto(const char *s)
+bool
+tct_try_proto(const char *s, uint8_t *proto)
 {
     unsigned int number;
 
     for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
         if (!strcasecmp(protos[i].name, s)) {
-            return protos[i].proto;
+            *proto = protos[i].proto;
+            return true;
         }
     }
     if (!str_to_uint(s, 10, &number) || number > UINT8_MAX) {
+        return false;
+    }
+    *proto = number;
+    return true;
+}
+
+uint8_t
+tct_parse_proto(const char *s)
+{
+    uint8_t proto;
+
+    if (!tct_try_proto(s, &proto)) {
         tct_usage_error("`%s' unsupported protocol", s);
     }
-    return number;
+    return proto;
 }
 
 const char *
@@ -118,11 +131,14 @@ tct_parse_u32(const char *what, const char *s, uint32_t max)
     return value;
 }
 
-void
-tct_parse_addr(const char *s, struct ct_filter_addr *a, bool prefix)
+static const char bad_mask[] = "Invalid netmask";
+
+const char *
+tct_try_addr(const char *s, struct ct_filter_addr *a, bool prefix)
 {
     char *copy = xstrdup(s);
     char *slash = prefix ? strchr(copy, '/') : NULL;
+    const char *wrong = NULL;
 
     if (slash) {
         *slash = '\0';
@@ -135,23 +151,36 @@ tct_parse_addr(const char *s, struct ct_filter_addr *a, bool prefix)
         a->ipv6 = true;
         memset(&a->mask, 0xff, sizeof a->mask.ip6);
     } else {
-        tct_usage_error("Invalid IP address `%s'", s);
+        wrong = "Invalid IP address";
     }
-    if (slash) {
-        set_prefix(a, slash + 1);
+    if (!wrong && slash && !set_prefix(a, slash + 1)) {
+        wrong = bad_mask;
     }
     free(copy);
+    return wrong;
+}
+
+void
+tct_parse_addr(const char *s, struct ct_filter_addr *a, bool prefix)
+{
+    const char *wrong = tct_try_addr(s, a, prefix);
+
+    if (wrong == bad_mask) {
+        tct_usage_error("%s", wrong);
+    } else if (wrong) {
+        tct_usage_error("%s `%s'", wrong, s);
+    }
 }
 
 /* A length, or a mask of the address's own family. */
-static void
+static bool
 set_prefix(struct ct_filter_addr *a, const char *prefix)
 {
     unsigned int max = a->ipv6 ? 128 : 32, len;
 
     if (str_to_uint(prefix, 10, &len)) {
         if (len > max) {
-            tct_usage_error("Invalid netmask");
+            return false;
         }
         if (a->ipv6) {
             a->mask.ip6 = ipv6_create_mask(len);
@@ -160,10 +189,11 @@ set_prefix(struct ct_filter_addr *a, const char *prefix)
         }
     } else if (inet_pton(a->ipv6 ? AF_INET6 : AF_INET, prefix, &a->mask)
                != 1) {
-        tct_usage_error("Invalid netmask");
+        return false;
     }
     a->addr.u64[0] &= a->mask.u64[0];
     a->addr.u64[1] &= a->mask.u64[1];
+    return true;
 }
 
 /* ADDRESS, ADDRESS/PREFIX, ADDRESS:PORT, [ADDRESS]:PORT. */
@@ -415,4 +445,61 @@ static char *
 label_name(int bit)
 {
     return nullable_xstrdup(label_names()[bit]);
+}
+
+/* --top. */
+
+static const char *const sorts[TCT_N_SORTS] = {
+    [TCT_BY_BYTES] = "bytes",
+    [TCT_BY_PACKETS] = "packets",
+    [TCT_BY_CONNECTIONS] = "connections",
+};
+
+static const char *const groups[CT_TOP_N_GROUPS] = {
+    [CT_TOP_SOURCE] = "source",
+    [CT_TOP_DESTINATION] = "destination",
+    [CT_TOP_SERVICE] = "service",
+};
+
+/* In ms, from seconds that may have a fraction. */
+uint32_t
+tct_parse_interval(const char *s)
+{
+    double seconds;
+
+    if (!str_to_double(s, &seconds) || !(seconds >= 0.1)
+        || seconds > 86400) {
+        tct_usage_error("`%s' is not a number of seconds from 0.1 to 86400",
+                        s);
+    }
+    return seconds * 1000;
+}
+
+static int
+parse_word(const char *s, const char *const words[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(words[i], s)) {
+            return i;
+        }
+    }
+    tct_usage_error("Bad parameter `%s'", s);
+}
+
+enum tct_sort
+tct_parse_sort(const char *s)
+{
+    return parse_word(s, sorts, ARRAY_SIZE(sorts));
+}
+
+enum ct_top_group
+tct_parse_group(const char *s)
+{
+    return parse_word(s, groups, ARRAY_SIZE(groups));
+}
+
+const char *
+tct_sort_name(enum tct_sort sort)
+{
+    return sorts[sort];
 }

@@ -72,6 +72,8 @@ tct_run(const struct tct_options *o)
         return tct_run_load(o);
     case TCT_EVENT:
         return o->log ? tct_run_log(o) : tct_run_event(o);
+    case TCT_TOP:
+        return tct_run_top(o);
     case TCT_LIST: case TCT_GET: case TCT_DELETE: case TCT_CREATE:
     case TCT_ADD: case TCT_UPDATE: case TCT_FLUSH:
     case TCT_COUNT: case TCT_STATS: case TCT_N_COMMANDS:

@@ -9,6 +9,7 @@
 #include "compiler.h"
 #include "ct-filter.h"
 #include "ct-netlink.h"
+#include "ct-top.h"
 #include "openvswitch/dynamic-string.h"
 
 /* trackway-ct: what its files share.
@@ -28,6 +29,7 @@
  *    trackway-ct-log.c       events kept in a file or sent to a collector:
  *                            -queue.c, -sink.c, -collector.c, ct-ipfix.h
  *    trackway-ct-signal.c    what ends both
+ *    trackway-ct-top.c       what goes on (trackway-ct-top.h)
  *    trackway-ct-load.c      a file of command lines
  *
  * Exit codes are conntrack(8)'s. */
@@ -51,6 +53,7 @@ enum tct_command {
     TCT_COUNT,                  /* -C */
     TCT_STATS,                  /* -S */
     TCT_LOAD,                   /* -R */
+    TCT_TOP,                    /* --top */
     TCT_HELP,                   /* -h */
     TCT_VERSION,                /* -V */
     TCT_N_COMMANDS
@@ -109,7 +112,12 @@ enum tct_table {
     TCT_OPTION(REPLY_VTAG, "reply-vtag")                                      \
     TCT_OPTION(LOG, "log")                                                    \
     TCT_OPTION(DOMAIN, "observation-domain")                                  \
-    TCT_OPTION(REFRESH, "template-refresh")
+    TCT_OPTION(REFRESH, "template-refresh")                                   \
+    TCT_OPTION(BATCH, "batch")                                                \
+    TCT_OPTION(FRAMES, "frames")                                              \
+    TCT_OPTION(INTERVAL, "interval")                                          \
+    TCT_OPTION(SORT, "sort")                                                  \
+    TCT_OPTION(GROUP, "group")
 
 enum tct_option {
 #define TCT_OPTION(ENUM, NAME) TCT_O_##ENUM,
@@ -133,6 +141,14 @@ enum tct_output {
     TCT_OUT_COUNT = 1 << 8,
     TCT_OUT_USERSPACE = 1 << 9,
     TCT_OUT_IPFIX = 1 << 10
+};
+
+/* --sort: which talkers come first. */
+enum tct_sort {
+    TCT_BY_BYTES,
+    TCT_BY_PACKETS,
+    TCT_BY_CONNECTIONS,
+    TCT_N_SORTS
 };
 
 enum tct_event {
@@ -167,6 +183,12 @@ struct tct_options {
     const char *helper;
     ovs_be16 reply_icmp_id;
     uint32_t orig_vtag, reply_vtag;
+
+    /* --top. */
+    uint32_t interval;          /* ms; 0: the daemon's. */
+    uint32_t n_frames;          /* 0: no end. */
+    enum tct_sort sort;
+    enum ct_top_group group;
 
     const char *load;           /* -R */
     uint32_t events;            /* -e: bits of enum ct_event_type. */
@@ -218,8 +240,15 @@ void tct_set_place(const char *place);
 void tct_parse(int argc, char *argv[], struct tct_options *);
 void tct_print_usage(void);
 
-/* trackway-ct-values.c: all exit on a bad value. */
+/* trackway-ct-values.c: all exit on a bad value, but for those that try:
+ * false, or what is wrong. */
 uint8_t tct_parse_proto(const char *);
+bool tct_try_proto(const char *, uint8_t *);
+const char *tct_try_addr(const char *, struct ct_filter_addr *, bool prefix);
+uint32_t tct_parse_interval(const char *);
+enum tct_sort tct_parse_sort(const char *);
+enum ct_top_group tct_parse_group(const char *);
+const char *tct_sort_name(enum tct_sort);
 const char *tct_proto_name(uint8_t);
 uint8_t tct_parse_family(const char *);
 uint32_t tct_parse_u32(const char *what, const char *, uint32_t max);
@@ -257,6 +286,20 @@ typedef void tct_pause(void *aux);
 void tct_ask_on(const struct tct_options *, struct ofpbuf *request, tct_each *,
                 tct_pause *, void *aux, struct ct_nl_result *);
 
+/* What these are made of: a conversation.  tct_receive() reads once, and does
+ * not wait unless 'waits'; true if the last answer was among what came. */
+struct tct_stream {
+    int fd;
+    bool waits;
+    struct ofpbuf in;
+};
+
+void tct_connect(const struct tct_options *, struct tct_stream *);
+void tct_disconnect(struct tct_stream *);
+void tct_send(struct tct_stream *, const struct ofpbuf *request);
+bool tct_receive(struct tct_stream *, tct_each *, void *aux,
+                 struct ct_nl_result *);
+
 /* Output of a connection: trackway-ct-text.c and others.  Appends a line. */
 typedef void tct_format(const struct tct_options *, const struct ct_nl_conn *,
                         struct ds *);
@@ -290,6 +333,9 @@ void tct_catch_signals(bool hup);
 bool tct_is_stopped(void);
 bool tct_take_hangup(void);
 void tct_signal_wait(void);
+
+/* trackway-ct-top.c */
+int tct_run_top(const struct tct_options *);
 
 /* trackway-ct-load.c */
 int tct_run_load(const struct tct_options *);
