@@ -11,8 +11,8 @@
  * segment, and the segment begins where a line does: behind a segment that
  * ended in a newline.  So text in the middle of a line, or of a file list,
  * passes for no command.  A command that is cut off is dropped: TCP sends it
- * again, whole.  An address that is not the announcing end's own is refused
- * (RFC 2577 section 3). */
+ * again, whole.  EPRT and 229 are whole with their last delimiter.  An address
+ * that is not the announcing end's own is refused (RFC 2577 section 3). */
 
 #include <config.h>
 
@@ -71,19 +71,22 @@ typedef bool read_func(struct ct_cursor *, bool ipv6, struct announcement *);
 
 static read_func read_commas, read_eprt, read_epsv;
 
+#define DELIMITED '|'
+
 static const struct pattern {
     const char *word;           /* Any case. */
     enum ct_dir dir;            /* Who says it. */
     char skip;                  /* What precedes the announcement; 0: anything
                                  * but digits. */
-    char end;                   /* What follows it; 0: anything but digits. */
+    char end;                   /* What follows it; 0: anything but digits;
+                                 * DELIMITED: it has an end of its own. */
     enum ftp_style style;
     read_func *read;
 } patterns[] = {
     { "PORT ", CT_DIR_ORIGINAL, ' ', '\r', FTP_COMMAS, read_commas },
-    { "EPRT ", CT_DIR_ORIGINAL, ' ', '\r', FTP_EPRT, read_eprt },
+    { "EPRT ", CT_DIR_ORIGINAL, ' ', DELIMITED, FTP_EPRT, read_eprt },
     { "227 ", CT_DIR_REPLY, 0, 0, FTP_COMMAS, read_commas },
-    { "229 ", CT_DIR_REPLY, '(', ')', FTP_EPSV, read_epsv },
+    { "229 ", CT_DIR_REPLY, '(', DELIMITED, FTP_EPSV, read_epsv },
 };
 
 static bool at_line_start(const struct lines *, uint32_t seq);
@@ -199,8 +202,9 @@ skip_to_announcement(struct ct_cursor *c, char skip)
 static bool
 ends_well(const struct ct_cursor *c, char end)
 {
-    return (ct_cursor_left(c)
-            && (end ? *c->p == (uint8_t) end : !isdigit(*c->p)));
+    return (end == DELIMITED
+            || (ct_cursor_left(c)
+                && (end ? *c->p == (uint8_t) end : !isdigit(*c->p))));
 }
 
 static enum found

@@ -73,6 +73,13 @@ def drawn_port(packet, outcome):
     return port if port != frame.port_of(packet.conn) else None
 
 
+def without_drawn_port(packet, outcome):
+    """The tuples of its connection but for that port."""
+    original, (src, dst, sport, _, icmp_type) = outcome.conns[0].tuples
+    return original, (src, dst, 0 if packet.conn.proto == "icmp" else sport,
+                      icmp_type)
+
+
 def nat_port_by_chance(case):
     """The port that translation would keep is taken, since the other end has
     opened a connection with it, and each side draws another one: the same
@@ -83,7 +90,9 @@ def nat_port_by_chance(case):
     return (only(case, "packet", "tuples") and case.script.nat != "none"
             and case.theirs.state == case.ours.state
             and case.theirs.state in ("new", "rel")
-            and None not in drawn and min(drawn) >= lowest)
+            and None not in drawn and min(drawn) >= lowest
+            and without_drawn_port(case.packet, case.theirs)
+            == without_drawn_port(case.packet, case.ours))
 
 
 def blank_quoted_crc(data, ip):
@@ -201,20 +210,11 @@ def sent_again_looks_the_same(case):
             in case.sent)
 
 
-def ftp_line_without_end(case):
-    """For EPRT and EPSV the kernel wants the closing delimiter only; a PORT
-    without the end of its line it drops.  Trackway treats all alike."""
-    say = case.packet.get("say", "")
-    return (case.packet.conn.helper == "ftp" and case.ours.state == "dropped"
-            and "|" in say and not say.endswith("\r\n"))
-
-
 RULES = (
     connection_is_just_over,
     fragment_again,
     fragment_overlaps,
     fragment_too_small,
-    ftp_line_without_end,
     gre_shorter_than_of_pptp,
     icmp_error_quotes_too_little,
     icmp_query_with_code,
