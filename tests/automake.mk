@@ -84,7 +84,13 @@ EXTRA_DIST += \
 	tests/helper/snmp.txt \
 	tests/helper/tftp.txt \
 	tests/lsan.supp \
-	tests/oracle/ct-l4-tcp.py
+	tests/tcp/again.txt \
+	tests/tcp/close.txt \
+	tests/tcp/odd.txt \
+	tests/tcp/open.txt \
+	tests/tcp/reset.txt \
+	tests/tcp/switches.txt \
+	tests/tcp/window.txt
 
 DISTCLEANFILES += tests/atconfig tests/atlocal
 CLEANFILES += tests/package.m4 tests/testsuite tests/system-testsuite
@@ -184,6 +190,7 @@ check_PROGRAMS += \
 	tests/test-ct-l4-icmp \
 	tests/test-ct-l4-sctp \
 	tests/test-ct-l4-tcp \
+	tests/test-ct-l4-tcp-script \
 	tests/test-ct-l4-udp \
 	tests/test-ct-tcp-window
 tests_test_ct_icmp_error_SOURCES = \
@@ -201,6 +208,10 @@ tests_test_ct_l4_sctp_SOURCES = \
 tests_test_ct_l4_tcp_SOURCES = \
 	tests/ct-l4-test.h \
 	tests/test-ct-l4-tcp.c
+tests_test_ct_l4_tcp_script_SOURCES = \
+	tests/ct-l4-test.h \
+	tests/tcp-segment-test.h \
+	tests/test-ct-l4-tcp-script.c
 tests_test_ct_l4_udp_SOURCES = \
 	tests/ct-l4-test.h \
 	tests/test-ct-l4-udp.c
@@ -674,6 +685,7 @@ tests_test_ct_oracle_SOURCES = \
 	tests/test-ct-oracle.c
 EXTRA_DIST += \
 	tests/oracle/compare.py \
+	tests/oracle/ctnetlink.py \
 	tests/oracle/forwarded.py \
 	tests/oracle/frame.py \
 	tests/oracle/generate.py \

@@ -5,7 +5,7 @@
  * of each packet and of its connection.
  *
  * Everything is binary, in structs of this machine; tests/oracle/trackway.py
- * is the other end.  A request of zero packet bytes sets timeouts.
+ * is the other end.  A request of zero packet bytes sets timeouts or a switch.
  *
  * usage: test-ct-oracle [--wrong]
  *
@@ -20,6 +20,7 @@
 #include "ct-joint.h"
 #include "ct-l4-tcp.h"
 #include "ct-l4.h"
+#include "ct-switch.h"
 #include "ct-table.h"
 #include "ct-zone.h"
 #include "ct.h"
@@ -46,13 +47,15 @@ BUILD_ASSERT_DECL(sizeof(struct wire_tuple) == 40);
 
 struct wire_request {
     uint32_t size;              /* Of the packet that follows. */
-    uint32_t longer;            /* Seconds that all timeouts are longer. */
+    uint32_t value;             /* Of 'setting', if that is 0. */
     int64_t msec;               /* Since the first. */
     uint8_t from_server;
     uint8_t nat;                /* 0: none, 1: snat, 2: dnat. */
     uint8_t expects;            /* Tell of expectations too. */
     uint8_t pad[5];
     char helper[CT_HELPER_NAME_LEN];        /* "" for none. */
+    char setting[24];           /* A switch; "longer": seconds that all
+                                 * timeouts are longer; "tcp_seq_chk". */
     uint8_t nat_addr[16];
     struct wire_tuple tuples[N_TUPLES];     /* To look for afterwards. */
 };
@@ -110,6 +113,22 @@ set_timeouts(uint32_t longer)
         }
     }
     ct_timeouts_set(ct, -1, CT_SET_BY_COMMAND, &setting);
+}
+
+static void
+set(const struct wire_request *r)
+{
+    enum ct_switch s;
+
+    if (!strcmp(r->setting, "longer")) {
+        set_timeouts(r->value);
+    } else if (!strcmp(r->setting, "tcp_seq_chk")) {
+        ct_set_tcp_seq_chk(ct, r->value);
+    } else if (ct_switch_from_name(r->setting, &s)) {
+        ct_switch_set(ct, s, CT_SET_BY_COMMAND, r->value);
+    } else {
+        ovs_fatal(0, "no switch %s", r->setting);
+    }
 }
 
 static struct dp_packet *
@@ -380,7 +399,7 @@ main(int argc, char *argv[])
     while (fread(&r, sizeof r, 1, stdin) == 1) {
         now = first + r.msec;
         if (!r.size) {
-            set_timeouts(r.longer);
+            set(&r);
             continue;
         }
         if (r.size > sizeof bytes || fread(bytes, r.size, 1, stdin) != 1) {

@@ -10,7 +10,6 @@ when send() returns, or at least before the next.
 """
 
 import ctypes
-import functools
 import os
 import socket
 import struct
@@ -19,17 +18,15 @@ import time
 
 import forwarded
 import frame
-from outcome import Connection, Expectation, NAMES, Outcome
+from ctnetlink import (MSG_DELETE, MSG_GET, NETLINK_NETFILTER, NLM_F_ACK,
+                       NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR,
+                       NFNL_CTNETLINK_EXP, message, parse_connection,
+                       parse_expectation, tuple_attr)
+from outcome import NAMES, Outcome
 
 CLONE_NEWNET = 0x40000000
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
-NETLINK_NETFILTER, NFNL_CTNETLINK, NFNL_CTNETLINK_EXP = 12, 1 << 8, 2 << 8
-MSG_NEW, MSG_GET, MSG_DELETE = range(3)
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 1, 4, 0x300
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-EXPECT_PERMANENT = 1
-NLA_F_NESTED = 0x8000
 FRAGMENT_TIME = 15              # Seconds.
 FRAGMENT_MEMORY = 1 << 26
 SENTINELS = range(0xfff1, 0x10000)     # Numbers of their own.
@@ -49,6 +46,9 @@ TIMEOUTS = {
     "sctp_timeout_shutdown_recd": 3, "sctp_timeout_shutdown_ack_sent": 3,
     "sctp_timeout_heartbeat_sent": 30,
 }
+# Switches, and what they are when nobody sets them.
+SWITCHES = {"tcp_loose": 1, "tcp_be_liberal": 0, "tcp_max_retrans": 3,
+            "tcp_ignore_invalid_rst": 0, "tcp_seq_chk": 1}
 # Helpers: protocol and the server's port that nft tells them by.
 HELPERS = {"ftp": ("tcp", 21), "tftp": ("udp", 69)}
 STATES = dict((number | reply << 3, name + ("-r" if reply else ""))
@@ -76,6 +76,14 @@ def write_sysctl(name, value):
             f.write(str(value))
     except OSError as error:
         raise Unavailable("%s: %s" % (name, error))
+
+
+def write_switch(name, value):
+    if name not in SWITCHES:
+        raise Unavailable("no switch " + name)
+    if name == "tcp_seq_chk":
+        name, value = "tcp_be_liberal", int(not value)
+    write_sysctl("netfilter/nf_conntrack_" + name, value)
 
 
 def helper_rules():
@@ -119,97 +127,19 @@ def nft_rules(ip, nat):
     return "\n".join(lines + ["}"]) + "\n"
 
 
-# Netlink.
-
-def attr(kind, data):
-    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(
-        -len(data) % 4)
-
-
-def attrs(data):
-    out, at = {}, 0
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4:
-            break
-        out[kind & 0x3fff] = data[at + 4:at + length]
-        at += (length + 3) & ~3
-    return out
-
-
-@functools.lru_cache(1 << 16)
-def tuple_attr(ip, proto, t):
-    src, dst, sport, dport = t
-    at = 1 if ip == 4 else 3
-    addresses = attr(at, src) + attr(at + 1, dst)
-    number = frame.proto_number(ip, proto)
-    body = attr(1, bytes((number,)))
-    if proto == "icmp":
-        at = 4 if ip == 4 else 7
-        body += attr(at, struct.pack("!H", sport))
-        body += attr(at + 1, bytes((8 if ip == 4 else 128,)))
-        body += attr(at + 2, b"\0")
-    elif proto != "other":
-        body += attr(2, struct.pack("!H", sport))
-        body += attr(3, struct.pack("!H", dport))
-    return attr(1 | NLA_F_NESTED, attr(1 | NLA_F_NESTED, addresses)
-                + attr(2 | NLA_F_NESTED, body))
-
-
-def message(kind, flags, family, body=b"", subsystem=NFNL_CTNETLINK):
-    return struct.pack("=IHHIIBBH", 20 + len(body), subsystem | kind,
-                       NLM_F_REQUEST | flags, 1, 0, family, 0, 0) + body
-
-
-@functools.lru_cache(1 << 16)
-def parse_tuple(data):
-    t = attrs(data)
-    addresses, proto = attrs(t[1]), attrs(t[2])
-    src, dst = (addresses.get(i) or addresses.get(i + 2) for i in (1, 2))
-    identifier = proto.get(4) or proto.get(7)
-    if identifier:
-        number = int.from_bytes(identifier, "big")
-        return src, dst, number, number, (proto.get(5) or proto.get(8))[0]
-    return (src, dst, int.from_bytes(proto.get(2, b"\0"), "big"),
-            int.from_bytes(proto.get(3, b"\0"), "big"), 0)
-
-
-@functools.lru_cache(1 << 16)
-def parse_protocol(data):
-    """(state, tcp, vtags) of a connection."""
-    info = attrs(data)
-    if 1 in info:
-        t = attrs(info[1])
-        return t[1][0], (t[4][0], t[5][0], t[2][0], t[3][0]), None
-    if 3 in info:
-        t = attrs(info[3])
-        return t[1][0], None, tuple(int.from_bytes(t[i], "big")
-                                    for i in (2, 3))
-    return 0, None, None
-
-
-def parse_connection(data):
-    a = attrs(data)
-    state, tcp, vtags = parse_protocol(a.get(4, b""))
-    return Connection(state, int.from_bytes(a[3], "big"),
-                      int.from_bytes(a.get(7, b"\0"), "big"),
-                      [parse_tuple(a[1]), parse_tuple(a[2])], tcp, vtags)
-
-
-def parse_expectation(data):
-    a = attrs(data)
-    src, dst, _, dport, _ = parse_tuple(a[2])
-    if not any(parse_tuple(a[3])[0]):
-        src = None
-    return Expectation((src, dst, 0, dport), bool(
-        int.from_bytes(a[8], "big") & EXPECT_PERMANENT),
-        int.from_bytes(a[4], "big"))
+def setting(step):
+    """Of a script's "longer" or "set"."""
+    if step[0] == "longer":
+        return {"longer": step[1]}
+    name, value = step[1].split()
+    return {name: int(value)}
 
 
 class Kernel:
     def __init__(self):
         self.rules = None
         self.longer = None
+        self.switches = dict(SWITCHES)
         self.next_number = self.next_sentinel = 0
         self.datagrams = {}
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -394,22 +324,39 @@ class Kernel:
         return sent, Outcome("several" if states else state,
                              forwarded.normalise(out), conns, expects)
 
+    def set_switches(self, switches):
+        """Others are as they are by themselves."""
+        switches = dict(SWITCHES, **switches)
+        for name, value in switches.items():
+            if self.switches.get(name) != value:
+                write_switch(name, value)
+        self.switches = switches
+
+    def set(self, settings):
+        """'settings' are switches, and "longer"."""
+        switches = dict(settings)
+        longer = switches.pop("longer", None)
+        if longer is not None:
+            self.set_longer(longer)
+        self.set_switches(switches)
+
     def play(self, script):
-        """[(packet, frame, outcome, milliseconds, longer)]"""
+        """[(packet, frame, outcome, milliseconds, settings)]"""
         self.prepare(script.ip, script.nat)
+        self.set_switches({})
         self.datagrams = {}
-        start, longer, out = time.monotonic(), 0, []
+        start, settings, out = time.monotonic(), {}, []
         for step in script.steps:
             if isinstance(step, tuple):
                 if step[0] == "wait":
                     time.sleep(step[1])
                 else:
-                    longer = step[1]
-                    self.set_longer(longer)
+                    settings = dict(settings, **setting(step))
+                    self.set(settings)
                 continue
             before = time.monotonic()
             msec = int((before - start) * 1000)
             sent, outcome = self.pass_packet(step, script.ip, script.nat)
             outcome.late = time.monotonic() - before
-            out.append((step, sent, outcome, msec, longer))
+            out.append((step, sent, outcome, msec, settings))
         return out

@@ -14,7 +14,13 @@ A script is lines.  "#" begins a comment.
                           the conversation that announces this one
     1 > S win=100 ws=7    conversation 1, client to server: a SYN
     1 < SA ack=1          ... and back.  seq and ack count from the beginnings
+    1 < SA ack=1 = ok SYN_RECV tcp_syn_recv
+                          behind "=" is what Trackway makes of it: this is for
+                          test-ct-l4-tcp-script, the oracle asks the kernel
+    1 ? assured           likewise, of the connection
     longer 50             all timeouts are 50 seconds longer from now on
+    set tcp_loose 0       a switch, net.netfilter.nf_conntrack_tcp_loose; or
+                          tcp_seq_chk, the kernel's tcp_be_liberal reversed
     wait 2.2              seconds
 
 The third word of a packet is its kind:
@@ -123,7 +129,8 @@ def child(parent, n, cport, sport):
 
 
 class Script:
-    """Steps are packets, ("longer", seconds) and ("wait", seconds)."""
+    """Steps are packets, ("longer", seconds), ("wait", seconds) and ("set",
+    "NAME VALUE")."""
 
     def __init__(self, ip=4, nat="none", steps=None):
         self.ip = ip
@@ -219,7 +226,11 @@ def parse_line(script, conns, words):
         script.steps.append(("longer", int(words[1])))
     elif words[0] == "wait":
         script.steps.append(("wait", float(words[1])))
-    else:
+    elif words[0] == "set":
+        script.steps.append(("set", "%s %d" % (words[1], int(words[2]))))
+    elif words[1] != "?":
+        if "=" in words:
+            words = words[:words.index("=")]
         script.steps.append(parse_packet(
             conns[int(words[0])], {">": False, "<": True}[words[1]],
             words[2:]))

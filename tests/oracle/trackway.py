@@ -11,7 +11,7 @@ import frame
 from outcome import Connection, Expectation, Outcome
 
 NAT = {"none": 0, "snat": 1, "dnat": 2}
-REQUEST = "=IIqBBB5x16s16s"
+REQUEST = "=IIqBBB5x16s24s16s"
 CONN = "=BBBBBBxx4s4sII"
 TUPLE_SIZE = 40
 CONN_SIZE = struct.calcsize(CONN) + 2 * TUPLE_SIZE
@@ -49,13 +49,13 @@ def request(script, step, sent, msec):
     helper = "" if step.reply else step.conn.helper
     return struct.pack(REQUEST, len(sent), 0, msec, step.reply,
                        NAT[script.nat], bool(step.conn.helper),
-                       helper.encode(), to) \
+                       helper.encode(), b"", to) \
         + wire_tuples(step.conn, script.ip, script.nat) + sent
 
 
-def set_longer(longer, msec):
-    return struct.pack(REQUEST, 0, longer, msec, 0, 0, 0, b"", b"") \
-        + bytes(N_TUPLES * TUPLE_SIZE)
+def set_setting(name, value, msec):
+    return struct.pack(REQUEST, 0, value, msec, 0, 0, 0, b"", name.encode(),
+                       b"") + bytes(N_TUPLES * TUPLE_SIZE)
 
 
 def state_of(bits):
@@ -129,11 +129,12 @@ def parse_answer(data, at, step, n_tuples):
 def play(tracker, script, record):
     """The outcomes for what Kernel.play() returned.  'tracker' is a command
     line."""
-    requests, longer = [], 0
-    for step, sent, _, msec, now_longer in record:
-        if now_longer != longer:
-            longer = now_longer
-            requests.append(set_longer(longer, msec))
+    requests, known = [], {}
+    for step, sent, _, msec, settings in record:
+        for name, value in settings.items():
+            if known.get(name) != value:
+                requests.append(set_setting(name, value, msec))
+        known = settings
         requests.append(request(script, step, sent, msec))
     done = subprocess.run(tracker.split(), input=b"".join(requests),
                           stdout=subprocess.PIPE, check=False)
