@@ -59,6 +59,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-feed.h \
 	lib/ct-find.c \
 	lib/ct-find.h \
+	lib/ct-frag-cut.c \
+	lib/ct-frag-cut.h \
 	lib/ct-frag.c \
 	lib/ct-frag.h \
 	lib/ct-metadata.c \

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/ip6.h>
 
+#include "ct-frag-cut.h"
 #include "flow.h"
 #include "ipf.h"
 #include "openvswitch/thread.h"
@@ -26,15 +27,25 @@ struct ct_frag {
     uint32_t hash_basis;
 };
 
+/* What the fragments of a datagram have to become. */
+struct outcome {
+    bool drop;
+    struct dp_packet *whole;    /* If its payload is another: as it is now. */
+    struct dp_packet *first;    /* The first of those that came, then; and */
+    size_t max;                 /* the bytes of the largest. */
+};
+
 static bool is_fragment(const struct dp_packet *, ovs_be16 dl_type);
 static unsigned int count_kept(const struct ct_frag *);
 static unsigned int drop_late(struct ct_frag *, long long now);
 static void execute_one(struct ct_frag *, struct dp_packet *,
                         const struct ct_frag_context *,
                         const struct ct_frag_ops *);
-static void collect(struct ct_frag *, struct dp_packet_batch *, bool drop,
-                    const struct ct_frag_context *,
+static void collect(struct ct_frag *, struct dp_packet_batch *,
+                    struct outcome *, const struct ct_frag_context *,
                     const struct ct_frag_ops *);
+static void emit_cut(struct outcome *, const struct ct_frag_context *,
+                     const struct ct_frag_ops *);
 
 struct ct_frag *
 ct_frag_create(void)
@@ -209,15 +220,43 @@ execute_one(struct ct_frag *frag, struct dp_packet *packet,
 
     /* 'packet' is gone, and with it the datagram is complete.  It belongs to
      * ipf, and so do the fragments, until we collect them. */
-    bool drop = !ops->track(ops->aux, one.packets[0]);
-    collect(frag, &one, drop, context, ops);
+    struct outcome outcome = { .drop = !ops->track(ops->aux, one.packets[0]) };
+    if (!outcome.drop && ops->mangled(ops->aux)) {
+        outcome.whole = dp_packet_clone(one.packets[0]);
+    }
+    collect(frag, &one, &outcome, context, ops);
+    if (outcome.whole) {
+        emit_cut(&outcome, context, ops);
+    }
+}
+
+/* A fragment of the datagram, in order. */
+static void
+collect_one(struct dp_packet *packet, struct outcome *outcome,
+            const struct ct_frag_context *context,
+            const struct ct_frag_ops *ops)
+{
+    if (!outcome->drop && !outcome->whole) {
+        ops->emit(ops->aux, packet);
+        return;
+    }
+    if (outcome->whole) {
+        outcome->max = MAX(outcome->max,
+                           ct_frag_cut_size(packet, context->dl_type));
+    }
+    if (outcome->whole && !outcome->first) {
+        outcome->first = packet;
+    } else {
+        dp_packet_delete(packet);
+    }
 }
 
 /* Takes the fragments of the datagram in 'batch' out of ipf, and with them
  * what has become late. */
 static void
-collect(struct ct_frag *frag, struct dp_packet_batch *batch, bool drop,
-        const struct ct_frag_context *context, const struct ct_frag_ops *ops)
+collect(struct ct_frag *frag, struct dp_packet_batch *batch,
+        struct outcome *outcome, const struct ct_frag_context *context,
+        const struct ct_frag_ops *ops)
 {
     struct dp_packet *packet;
 
@@ -228,19 +267,33 @@ collect(struct ct_frag *frag, struct dp_packet_batch *batch, bool drop,
             return;
         }
         DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-            /* What is late is marked "invalid", without "tracked". */
-            bool late = packet->md.ct_state == CS_INVALID;
-
             packet->md.conn = NULL;
-            if (late) {
+            /* What is late is marked "invalid", without "tracked". */
+            if (packet->md.ct_state == CS_INVALID) {
                 ops->expired(ops->aux);
-            }
-            if (late || drop) {
                 dp_packet_delete(packet);
             } else {
-                ops->emit(ops->aux, packet);
+                collect_one(packet, outcome, context, ops);
             }
         }
         dp_packet_batch_init(batch);
     }
+}
+
+/* All but the last have a multiple of 8 bytes (RFC 791 section 3.2). */
+static void
+emit_cut(struct outcome *outcome, const struct ct_frag_context *context,
+         const struct ct_frag_ops *ops)
+{
+    size_t max = ROUND_DOWN(outcome->max, 8), at = 0;
+    struct dp_packet *cut;
+
+    while (outcome->first
+           && (cut = ct_frag_cut(outcome->whole, outcome->first,
+                                 context->dl_type, at, max))) {
+        ops->emit(ops->aux, cut);
+        at += max;
+    }
+    dp_packet_delete(outcome->first);
+    dp_packet_delete(outcome->whole);
 }

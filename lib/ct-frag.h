@@ -22,6 +22,8 @@
  * - A datagram's fragments leave together, in order, in the ct() of the
  *   fragment that completed them: never in another packet's zone, direction
  *   or port.
+ * - If a helper has changed its payload, which may be longer or shorter now,
+ *   other fragments leave (ct-frag-cut.h).
  * - If the tracker drops the datagram, all its fragments are dropped.
  * - Fragments whose datagram is not complete in time are dropped and counted
  *   (as in Linux), never passed on.
@@ -53,6 +55,8 @@ struct ct_frag_ops {
     /* Takes one packet through the tracker; false if it is to be dropped,
      * but does not free it. */
     bool (*track)(void *aux, struct dp_packet *);
+    /* Has the one before been given another payload? */
+    bool (*mangled)(void *aux);
     /* Takes a packet that has been through. */
     void (*emit)(void *aux, struct dp_packet *);
     /* A fragment has been dropped because its datagram was late. */

@@ -364,6 +364,7 @@ run_replace(struct ct_helper_call *call, size_t ofs, size_t len,
         ct_refuse(run->packet, CT_C_DROP_MANGLE);
         return false;
     }
+    run->packet->mangled = true;
     if (n != len && (!run->changed || ofs < run->first_change)) {
         run->changed = true;
         run->first_change = ofs;

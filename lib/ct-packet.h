@@ -55,10 +55,9 @@ struct ct_packet {
     uint32_t ip_len;            /* What counters add. */
     bool is_icmp_error;         /* 'tuple' is the inner packet's inverse: the
                                  * direction the error itself goes. */
-    bool reassembled;           /* A datagram whose fragments leave as they
-                                 * came: its length is fixed.  Not set by
-                                 * ct_track_begin(), behind which there are
-                                 * no helpers. */
+    bool mangled;               /* A helper has changed the payload.  Not set
+                                 * by ct_track_begin(), behind which there are
+                                 * none. */
     uint8_t *inner_l3;          /* Errors: the packet it is about. */
     struct ct_tcp_segment tcp;  /* Only for TCP. */
 

@@ -31,6 +31,7 @@ struct ct_pass {
     struct ct_overflow *overflow;       /* ... and does not fit. */
     struct ct_overflow **overflow_tail;
     unsigned int n_found;
+    bool mangled;               /* The last datagram of fragments. */
 };
 
 /* The steps for a batch. */
@@ -167,7 +168,7 @@ begin_packet(struct ct_pass *pass, struct dp_packet *pkt,
     packet->zone = ct_zone_get(pass->ct, pass->request->zone);
     packet->now = pass->now;
     packet->is_icmp_error = false;
-    packet->reassembled = false;
+    packet->mangled = false;
     packet->parsed = packet->keyed = false;
     packet->valid = packet->cached = false;
     packet->bucket = NULL;
@@ -212,13 +213,22 @@ track_datagram(void *pass_, struct dp_packet *pkt)
     struct ct_packet packet;
 
     begin_packet(pass, pkt, &packet);
-    packet.reassembled = true;
+    pass->mangled = false;
     if (!track_one(pass, &packet)) {
         /* Its fragments go the same way: they are not late. */
         pkt->md.ct_state = CS_TRACKED | CS_INVALID;
         return false;
     }
+    pass->mangled = packet.mangled;
     return true;
+}
+
+static bool
+datagram_is_mangled(void *pass_)
+{
+    struct ct_pass *pass = pass_;
+
+    return pass->mangled;
 }
 
 static void
@@ -258,6 +268,7 @@ track_fragments(struct ct_pass *pass, struct dp_packet_batch *fragments)
     };
     const struct ct_frag_ops ops = {
         .track = track_datagram,
+        .mangled = datagram_is_mangled,
         .emit = emit_fragment,
         .expired = count_expired,
         .aux = pass,

@@ -376,6 +376,7 @@ check_PROGRAMS += \
 	tests/test-ct-evict \
 	tests/test-ct-flood \
 	tests/test-ct-frag \
+	tests/test-ct-frag-cut \
 	tests/test-ct-fuzz \
 	tests/test-ct-joint \
 	tests/test-ct-life \
@@ -438,8 +439,13 @@ tests_test_ct_fuzz_SOURCES = \
 	tests/ct-packet-test.h \
 	tests/test-ct-fuzz.c
 tests_test_ct_frag_SOURCES = \
+	tests/ct-frag-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-frag.c
+tests_test_ct_frag_cut_SOURCES = \
+	tests/ct-frag-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-frag-cut.c
 TESTSUITE_AT += tests/ct-core.at
 
 # Tuples, records, tables, deadlines.

@@ -4,10 +4,7 @@
 
 #include <config.h>
 
-#include "ct-packet-test.h"
-
-#include <netinet/in.h>
-#include <netinet/ip6.h>
+#include "ct-frag-test.h"
 
 #include "ct-frag.h"
 #include "ipf.h"
@@ -22,13 +19,6 @@ static long long now;
 #define INV (CS_TRACKED | CS_INVALID)
 #define RPL (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR)
 
-#define MAX_FRAGS 256
-
-struct datagram {
-    struct dp_packet *frags[MAX_FRAGS];
-    size_t n;
-};
-
 static struct test_spec
 udp(bool ipv6, uint16_t src, uint16_t dst, uint16_t sport, size_t len)
 {
@@ -38,71 +28,13 @@ udp(bool ipv6, uint16_t src, uint16_t dst, uint16_t sport, size_t len)
     };
 }
 
-/* Fragment 'index' of 'whole', of 'size' bytes of payload each. */
-static struct dp_packet *
-fragment4(const struct dp_packet *whole, uint16_t id, size_t index,
-          size_t size)
-{
-    struct dp_packet *p = dp_packet_new(0);
-    const uint8_t *l4 = dp_packet_l4(whole);
-    size_t at = index * size;
-    size_t left = dp_packet_l4_size(whole) - at;
-    size_t n = MIN(left, size);
-    struct ip_header *ip;
-    struct flow flow;
-
-    dp_packet_put(p, dp_packet_data(whole), ETH_HEADER_LEN);
-    ip = dp_packet_put(p, dp_packet_l3(whole), IP_HEADER_LEN);
-    ip->ip_id = htons(id);
-    ip->ip_tot_len = htons(IP_HEADER_LEN + n);
-    ip->ip_frag_off = htons(at / 8 | (left > size ? IP_MORE_FRAGMENTS : 0));
-    ip->ip_csum = 0;
-    ip->ip_csum = csum(ip, IP_HEADER_LEN);
-    dp_packet_put(p, l4 + at, n);
-    pkt_metadata_init(&p->md, 1);
-    flow_extract(p, &flow);
-    return p;
-}
-
-static struct dp_packet *
-fragment6(const struct dp_packet *whole, uint16_t id, size_t index,
-          size_t size)
-{
-    struct dp_packet *p = dp_packet_new(0);
-    const uint8_t *l4 = dp_packet_l4(whole);
-    size_t at = index * size;
-    size_t left = dp_packet_l4_size(whole) - at;
-    size_t n = MIN(left, size);
-    struct ovs_16aligned_ip6_frag fh = { .ip6f_nxt = IPPROTO_UDP };
-    struct ovs_16aligned_ip6_hdr *ip6;
-    struct flow flow;
-
-    put_16aligned_be32(&fh.ip6f_ident, htonl(id));
-    fh.ip6f_offlg = htons(at) | (left > size ? IP6F_MORE_FRAG : 0);
-    dp_packet_put(p, dp_packet_data(whole), ETH_HEADER_LEN);
-    ip6 = dp_packet_put(p, dp_packet_l3(whole), sizeof *ip6);
-    ip6->ip6_ctlun.ip6_un1.ip6_un1_nxt = IPPROTO_FRAGMENT;
-    ip6->ip6_ctlun.ip6_un1.ip6_un1_plen = htons(sizeof fh + n);
-    dp_packet_put(p, &fh, sizeof fh);
-    dp_packet_put(p, l4 + at, n);
-    pkt_metadata_init(&p->md, 1);
-    flow_extract(p, &flow);
-    return p;
-}
-
 static void
 datagram_init(struct datagram *d, struct test_spec s, uint16_t id,
               size_t frag_size)
 {
     struct dp_packet *whole = test_packet(&s);
-    size_t size = dp_packet_l4_size(whole);
 
-    d->n = DIV_ROUND_UP(size, frag_size);
-    assert(d->n <= MAX_FRAGS);
-    for (size_t i = 0; i < d->n; i++) {
-        d->frags[i] = (s.ipv6 ? fragment6 : fragment4)(whole, id, i,
-                                                       frag_size);
-    }
+    datagram_cut(d, whole, s.ipv6, id, frag_size);
     dp_packet_delete(whole);
 }
 
