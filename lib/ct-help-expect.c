@@ -105,7 +105,8 @@ make(struct ct_help_run *run, const struct ct_helper_expect *ask,
     struct ct_expectation *e = ct_expect_create(run->packet->conn);
     unsigned int timeout = (ask->timeout ? ask->timeout
                             : call->helper->classes[ask->class].timeout);
-    bool is_hidden = memcmp(&comes->dst, &answered->src, sizeof comes->dst);
+    bool is_hidden = !ask->dst_stays && memcmp(&comes->dst, &answered->src,
+                                               sizeof comes->dst);
 
     e->helper = call->helper;
     e->class = ask->class;

@@ -287,27 +287,21 @@ unregistration_request(struct message *m)
     return verdict;
 }
 
-/* The other end is told of an address that need not be that of who speaks.  If
- * who speaks is hidden by translation, only its own one can be replaced; what
- * is behind the same translation, and what is not, cannot be seen here. */
+/* The other end is told of an address that need not be that of who speaks.
+ * That of somebody else stays as it is, and is where the other end will go:
+ * who is behind the same translation as who speaks cannot be seen here. */
 static enum ct_helper_verdict
 expect_elsewhere(struct message *m, const struct ct_h323_addr *to,
                  struct ct_helper_expect ask)
 {
-    const union ct_inet_addr *own = &comes(m)->src;
-
     if (!to->port) {
         return CT_HELPER_ACCEPT;
     }
-    if (ct_h323_is(to, own)) {
+    if (ct_h323_is(to, &comes(m)->src)) {
         return ct_h323_announce(m->call, to, ask);
     }
-    if (memcmp(own, &answered(m)->dst, sizeof *own)) {
-        ct_helper_count(m->call, CT_C_HELPER_REFUSED);
-        return CT_HELPER_ACCEPT;
-    }
     ask.dir = !m->call->dir;
-    ask.has_dst = true;
+    ask.has_dst = ask.dst_stays = true;
     ask.dst = to->ip;
     ask.port = to->port;
     return (ct_helper_expect(m->call, &ask, NULL)

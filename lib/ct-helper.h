@@ -133,6 +133,7 @@ struct ct_helper_expect {
     uint8_t proto;              /* 0: the parent's. */
 
     bool has_dst;               /* To 'dst', not to that end of the parent. */
+    bool dst_stays;             /* It is read as it is: no translation. */
     union ct_inet_addr dst;
     ovs_be16 port;              /* To that port, or with that GRE key. */
     bool pair;                  /* Another one to the port behind it; 'port'

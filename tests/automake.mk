@@ -75,14 +75,22 @@ EXTRA_DIST += \
 	tests/helper/dcc \
 	tests/helper/ftp.txt \
 	tests/helper/ftp6.txt \
+	tests/helper/h323.txt \
 	tests/helper/irc.txt \
 	tests/helper/netbios-ns.txt \
 	tests/helper/play \
+	tests/helper/pptp-ppp \
+	tests/helper/ras.txt \
 	tests/helper/sane.txt \
+	tests/helper/sip-messages.txt \
+	tests/helper/sip-tcp.txt \
+	tests/helper/sip.txt \
 	tests/helper/snmp-broadcast.txt \
 	tests/helper/snmp-trap.txt \
 	tests/helper/snmp.txt \
 	tests/helper/tftp.txt \
+	tests/helper/trackers.py \
+	tests/helper/words.py \
 	tests/lsan.supp \
 	tests/tcp/again.txt \
 	tests/tcp/close.txt \

@@ -36,6 +36,9 @@ helper_host() {
 kernel_helper() {
     case $1 in
         ftp6) echo ftp ;;
+        h323) echo Q.931 ;;
+        ras) echo RAS ;;
+        sip-tcp) echo sip ;;
         *) echo ${1/-/_} ;;
     esac
 }
@@ -43,6 +46,8 @@ kernel_helper() {
 our_helper() {
     case $1 in
         ftp6) echo ftp ;;
+        h323) echo q931 ;;
+        sip-tcp) echo sip ;;
         snmp-*) echo snmp ;;
         *) echo $1 ;;
     esac
@@ -90,14 +95,8 @@ table $ip t {
 END
 }
 
-# make_bridge FAMILY NAT SCRIPT PROTO PORT: the kernel's part is over.
+# make_bridge: the kernel's part is over.
 make_bridge() {
-    local ip=$(ip_of $1 ip ipv6) tp=$4$(ip_of $1 "" 6) nat=
-
-    case $2 in
-        snat) nat=",nat(src=$(ip_of $1 10.9.9.240 fd09::240))" ;;
-        dnat) nat=",nat(dst=$(ip_of $1 10.9.9.2 fd09::2))" ;;
-    esac
     nft flush ruleset
     echo 0 >/proc/sys/net/ipv4/ip_forward
     echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
@@ -107,16 +106,31 @@ make_bridge() {
     attach v-server br0 2
     attach v-other br0 3
     flows br0 <<END
-priority=50,$ip actions=ct(zone=1,nat,table=1)
-table=1,priority=60,in_port=1,ct_state=+trk+new-rel,$tp,tp_dst=$5 actions=ct(commit,zone=1$nat,table=2)
-table=1,priority=50,ct_state=+trk+new+rel,$ip actions=ct(commit,zone=1,nat,table=2)
-table=1,priority=40,ct_state=+trk-new-inv actions=resubmit(,2)
 table=2,ip,nw_dst=10.1.1.1 actions=mod_dl_dst:02:00:00:00:00:01,1
 table=2,ip,nw_dst=10.9.9.2 actions=mod_dl_dst:02:00:00:00:00:02,2
 table=2,ip,nw_dst=10.9.9.3 actions=mod_dl_dst:02:00:00:00:00:03,3
 table=2,ipv6,ipv6_dst=fd01::1 actions=mod_dl_dst:02:00:00:00:00:01,1
 table=2,ipv6,ipv6_dst=fd09::2 actions=mod_dl_dst:02:00:00:00:00:02,2
 table=2,ipv6,ipv6_dst=fd09::3 actions=mod_dl_dst:02:00:00:00:00:03,3
+END
+}
+
+# helper_rules FAMILY NAT SCRIPT PROTO PORT
+helper_rules() {
+    local ip=$(ip_of $1 ip ipv6) tp=$4$(ip_of $1 "" 6) nat= to=
+
+    case $2 in
+        snat) nat=",nat(src=$(ip_of $1 10.9.9.240 fd09::240))" ;;
+        dnat) nat=",nat(dst=$(ip_of $1 10.9.9.2 fd09::2))"
+              to=$(ip_of $1 ,nw_dst=10.9.9.100 ,ipv6_dst=fd09::100) ;;
+    esac
+    flows br0 <<END
+priority=50,$ip actions=ct(zone=1,nat,table=1)
+table=1,priority=60,in_port=1,ct_state=+trk+new-rel,$tp,tp_dst=$5$to actions=ct(commit,zone=1$nat,table=2)
+table=1,priority=60,in_port=1,ct_state=+trk+new-rel,$tp,nw_frag=yes$to actions=ct(commit,zone=1$nat,table=2)
+table=1,priority=55,in_port=1,ct_state=+trk+new-rel,$tp,tp_dst=$5 actions=ct(commit,zone=1,table=2)
+table=1,priority=50,ct_state=+trk+new+rel,$ip actions=ct(commit,zone=1,nat,table=2)
+table=1,priority=40,ct_state=+trk-new-inv actions=resubmit(,2)
 END
     ovs-appctl trackway/helper-add zone=1 proto=$4 port=$5 helper=$(our_helper $3)
 }
@@ -137,9 +151,60 @@ like_the_kernel() {
     helper_hosts
     kernel_router "$@"
     play kernel $1 $2 $3
-    make_bridge "$@"
+    make_bridge
+    helper_rules "$@"
     play trackway $1 $2 $3
     same_as_kernel
+}
+
+# like_ipv4 NAT SCRIPT PROTO PORT: the kernel's helper translates no IPv6, ours
+# does, in the same way as IPv4.
+like_ipv4() {
+    local family
+
+    helper_hosts
+    make_bridge
+    for family in v4 v6; do
+        helper_rules $family "$@"
+        play trackway $family $1 $2
+        by_name <trackway.out >$family.out
+        ovs-appctl trackway/helper-del zone=1 proto=$3 port=$4
+    done
+    diff -u v4.out v6.out || fail "IPv6 is treated in another way"
+}
+
+# by_name: names of hosts instead of addresses.
+by_name() {
+    sed -E 's!/(32|128)\b!!g; s/(10\.1\.1\.1|fd01::1)\b/{client}/g
+        s/(10\.9\.9\.2|fd09::2)\b/{server}/g
+        s/(10\.9\.9\.3|fd09::3)\b/{other}/g
+        s/(10\.9\.9\.240|fd09::240)\b/{public}/g
+        s/(10\.9\.9\.100|fd09::100)\b/{vip}/g'
+}
+
+# Messages in two segments become what they become in one.  The kernel lets
+# these pass as they are; but it knows them in one, where its devices put
+# segments together.
+scenario_sip_cut() {
+    helper_hosts
+    make_bridge
+    helper_rules $1 $2 sip-tcp tcp 5060
+    play trackway $1 $2 sip-tcp
+    mv trackway.out whole.out
+    play trackway $1 $2 sip-tcp --cut 250
+    diff -u whole.out trackway.out || fail "two segments are not as one"
+    counted drop-helper-part 5 30
+    counted drop-mangle 0 0
+    counted drop-helper-payload 0 0
+    counted invalid-tcp-window 0 0
+}
+
+scenario_h323_six() {
+    like_ipv4 $2 h323 tcp 1720
+}
+
+scenario_ras_six() {
+    like_ipv4 $2 ras udp 1719
 }
 
 scenario_ftp_kernel() {
@@ -156,6 +221,22 @@ scenario_irc_kernel() {
 
 scenario_amanda_kernel() {
     like_the_kernel $1 $2 amanda udp 10080
+}
+
+scenario_h323_kernel() {
+    like_the_kernel $1 $2 h323 tcp 1720
+}
+
+scenario_ras_kernel() {
+    like_the_kernel $1 $2 ras udp 1719
+}
+
+scenario_sip_kernel() {
+    like_the_kernel $1 $2 sip udp 5060
+}
+
+scenario_sip_tcp_kernel() {
+    like_the_kernel $1 $2 sip-tcp tcp 5060
 }
 
 scenario_sane_kernel() {
