@@ -118,6 +118,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-helper-pptp.c \
 	lib/ct-helper-sip.c \
 	lib/ct-helper-sip.h \
+	lib/ct-helper-sip-held.c \
+	lib/ct-helper-sip-held.h \
 	lib/ct-helper-sip-message.c \
 	lib/ct-helper-sip-message.h \
 	lib/ct-helper-sip-nat.c \

@@ -8,6 +8,7 @@
 
 #include "ct-conn.h"
 
+#include "ct-helper.h"
 #include "ct-id.h"
 #include "ct-news.h"
 #include "ct-spin.h"
@@ -167,7 +168,7 @@ ct_conn_ext_free(struct ct_conn_ext *ext)
 {
     if (ext) {
         if (ext->kin) {
-            free(ext->kin->help);
+            ct_help_free(ext->kin->help);
             free(ext->kin);
         }
         free(ext);

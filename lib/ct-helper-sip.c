@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "ct-helper-sip-held.h"
 #include "ct-helper-sip-sdp.h"
 #include "ct-switch.h"
 #include "util.h"
@@ -35,7 +36,7 @@ BUILD_ASSERT_DECL(SIP_AUDIO == SDP_AUDIO + 1 && SIP_IMAGE == SDP_IMAGE + 1);
 /* Media do not go to well-known ports. */
 #define MIN_MEDIA_PORT 1024
 
-/* A message of a stream that went on in later segments. */
+/* A message of a stream that went on in later segments; not translated. */
 struct sip_part {
     bool cut;
     uint32_t from, to;          /* Sequence numbers. */
@@ -44,6 +45,7 @@ struct sip_part {
 struct sip_state {
     uint32_t invite_cseq, register_cseq;
     struct sip_part parts[CT_DIR_MAX];
+    struct sip_held *held[CT_DIR_MAX];          /* NULL: nothing yet. */
 };
 
 /* One message, and what has to be written in its packet. */
@@ -51,6 +53,7 @@ struct sip_turn {
     struct ct_helper_call *call;
     struct sip_message message;
     struct sip_edits *edits;
+    bool joined;                /* Of two segments. */
 };
 
 typedef bool sip_func(struct sip_turn *);
@@ -72,11 +75,13 @@ static const struct {
 };
 
 static bool is_stream(const struct ct_helper_call *);
+static enum ct_helper_verdict read_payload(struct ct_helper_call *);
+static enum ct_helper_verdict read_translated_stream(struct ct_helper_call *);
 static struct ct_cursor skip_part(struct ct_helper_call *);
-static bool read_messages(struct ct_helper_call *, struct ct_cursor,
-                          struct sip_edits *);
+static bool read_messages(struct sip_turn *, struct ct_cursor);
 static bool read_message(struct sip_turn *);
 static bool handle(struct sip_turn *);
+static bool hold(struct sip_turn *);
 static bool note_part(struct sip_turn *, const uint8_t *begin);
 static bool expect_media(struct sip_turn *, const struct sdp_media *,
                          const struct sdp_addr *);
@@ -95,20 +100,27 @@ static bool bad(struct sip_turn *);
 static enum ct_helper_verdict
 sip_read(struct ct_helper_call *call)
 {
-    struct sip_edits edits;
-
     if (!call->len) {
         return CT_HELPER_ACCEPT;
     }
     ct_helper_set_timeout(call, ct_helper_setting(call,
                                                   CT_SWITCH_SIP_TIMEOUT));
-    if (is_stream(call) && !call->both) {
-        return CT_HELPER_ACCEPT;
+    if (!is_stream(call)) {
+        return read_payload(call);
     }
-    edits.n = 0;
-    edits.too_many = false;
-    return (read_messages(call, skip_part(call), &edits)
-            ? sip_edits_write(call, &edits) : CT_HELPER_DROP);
+    return (!call->both ? CT_HELPER_ACCEPT
+            : call->nat ? read_translated_stream(call)
+            : read_payload(call));
+}
+
+static void
+sip_uninit(void *state_)
+{
+    struct sip_state *state = state_;
+
+    for (int dir = 0; dir < CT_DIR_MAX; dir++) {
+        sip_held_free(state->held[dir]);
+    }
 }
 
 const struct ct_helper ct_helper_sip = {
@@ -122,7 +134,65 @@ const struct ct_helper ct_helper_sip = {
     },
     .state_size = sizeof(struct sip_state),
     .read = sip_read,
+    .uninit = sip_uninit,
 };
+
+static enum ct_helper_verdict
+read_payload(struct ct_helper_call *call)
+{
+    struct sip_edits edits;
+    struct sip_turn turn = { .call = call, .edits = &edits };
+
+    sip_edits_init(&edits);
+    return (read_messages(&turn, skip_part(call))
+            ? sip_edits_write(call, &edits) : CT_HELPER_DROP);
+}
+
+/* The segment behind the one that is held. */
+static enum ct_helper_verdict
+read_second(struct ct_helper_call *call, struct sip_held *held)
+{
+    const uint8_t *payload = call->payload;
+    const size_t len = call->len;
+    const uint32_t seq = call->seq;
+    struct sip_edits edits;
+    struct sip_turn turn = { .call = call, .edits = &edits, .joined = true };
+    enum ct_helper_verdict verdict = CT_HELPER_DROP;
+    uint8_t *whole;
+    bool ok;
+
+    sip_edits_init(&edits);
+    call->payload = whole = sip_held_join(held, call, &call->len);
+    call->seq = sip_held_seq(held);
+    ok = read_messages(&turn, ct_cursor_init(whole, call->len));
+    call->payload = payload;
+    call->len = len;
+    call->seq = seq;
+    if (ok) {
+        verdict = sip_held_split(held, call, whole, &edits);
+    }
+    free(whole);
+    return verdict;
+}
+
+static enum ct_helper_verdict
+read_translated_stream(struct ct_helper_call *call)
+{
+    struct sip_state *state = call->state;
+    struct sip_held *held = state->held[call->dir];
+
+    switch (sip_held_look(held, call)) {
+    case SIP_HELD_FIRST:
+        return sip_held_write(held, call);
+    case SIP_HELD_SECOND:
+        return read_second(call, held);
+    case SIP_HELD_CROOKED:
+        return ct_helper_drop(call, CT_C_DROP_MANGLE);
+    case SIP_HELD_OTHER:
+    default:
+        return read_payload(call);
+    }
+}
 
 static bool
 is_stream(const struct ct_helper_call *call)
@@ -155,29 +225,42 @@ skip_part(struct ct_helper_call *call)
 
 /* Between the messages of a stream there may be empty lines. */
 static bool
-read_messages(struct ct_helper_call *call, struct ct_cursor c,
-              struct sip_edits *edits)
+read_messages(struct sip_turn *turn, struct ct_cursor c)
 {
-    struct sip_turn turn = { .call = call, .edits = edits };
-
     for (;;) {
         const uint8_t *begin;
 
         sip_skip_space(&c);
         begin = c.p;
-        switch (sip_message_read(&c, is_stream(call), &turn.message)) {
+        switch (sip_message_read(&c, is_stream(turn->call), &turn->message)) {
         case SIP_MESSAGE:
-            if (!note_part(&turn, begin) || !read_message(&turn)) {
+            if (!note_part(turn, begin) || !read_message(turn)) {
                 return false;
             }
             break;
         case SIP_CUT:
-            return !call->nat || bad(&turn);
+            return !turn->call->nat || hold(turn);
         case SIP_ELSE:
         default:
             return true;
         }
     }
+}
+
+/* A message that goes on in the next segment, and cannot be translated without
+ * that: its segment is kept and comes again. */
+static bool
+hold(struct sip_turn *turn)
+{
+    struct ct_helper_call *call = turn->call;
+    struct sip_state *state = call->state;
+
+    if (!is_stream(call) || turn->joined
+        || !sip_held_keep(&state->held[call->dir], call)) {
+        return bad(turn);
+    }
+    ct_helper_drop(call, CT_C_DROP_HELPER_PART);
+    return false;
 }
 
 static bool
@@ -194,8 +277,7 @@ read_message(struct sip_turn *turn)
 }
 
 /* Remembers where a message ends that is not all in this segment, and leaves
- * out the line in which it breaks off.  What the rest of a session description
- * would need when it is translated is not known. */
+ * out the line in which it breaks off. */
 static bool
 note_part(struct sip_turn *turn, const uint8_t *begin)
 {
@@ -207,7 +289,7 @@ note_part(struct sip_turn *turn, const uint8_t *begin)
         return true;
     }
     if (call->nat) {
-        return bad(turn);
+        return hold(turn);
     }
     part->cut = true;
     part->from = call->seq + (begin - call->payload);
@@ -442,7 +524,6 @@ expect_calls(struct sip_turn *turn, const struct sip_place *contact,
         .any_src = !ct_helper_setting(call, CT_SWITCH_SIP_DIRECT_SIGNALLING),
         .permanent = true,
         .inactive = true,
-        .timeout = ct_helper_setting(call, CT_SWITCH_SIP_TIMEOUT),
         .helper = &ct_helper_sip,
     };
     struct ct_tuple place;

@@ -33,6 +33,14 @@ struct sip_edits {
     bool too_many;
 };
 
+/* There are none. */
+static inline void
+sip_edits_init(struct sip_edits *edits)
+{
+    edits->n = 0;
+    edits->too_many = false;
+}
+
 /* Notes that 'span' becomes 'text'.  The first edit of a span holds. */
 void sip_edit(struct sip_edits *, struct ct_cursor span, const char *text);
 void sip_edit_addr(struct sip_edits *, struct ct_cursor span,

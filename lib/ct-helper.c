@@ -38,6 +38,8 @@ static void restore_quoted(struct ct_packet *);
 
 static bool run_replace(struct ct_helper_call *, size_t ofs, size_t len,
                         const char *text, size_t n);
+static bool run_shift(struct ct_helper_call *,
+                      const struct ct_seqadj_segment *);
 static unsigned int run_forget(struct ct_helper_call *,
                                const struct ct_helper_match *);
 static unsigned int run_refresh(struct ct_helper_call *,
@@ -58,6 +60,7 @@ static const struct ct_helper *const helpers[] = {
 static const struct ct_helper_ops run_ops = {
     .expect = ct_help_expect,
     .replace = run_replace,
+    .shift = run_shift,
     .forget = run_forget,
     .refresh = run_refresh,
     .end_other = run_end_other,
@@ -86,6 +89,20 @@ ct_helper_replace(struct ct_helper_call *call, size_t ofs, size_t len,
         return CT_HELPER_ACCEPT;
     }
     return (call->ops->replace(call, ofs, len, text, n)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+enum ct_helper_verdict
+ct_helper_shift(struct ct_helper_call *call, size_t len, size_t ofs, size_t n)
+{
+    const struct ct_seqadj_segment segment = {
+        .seq = call->seq - len,
+        .end = call->seq,
+        .pos = call->seq - len + ofs,
+        .delta = (int32_t) n - (int32_t) len,
+    };
+
+    return (call->ops->shift(call, &segment)
             ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
 }
 
@@ -160,6 +177,15 @@ ct_help_create(const struct ct_helper *helper)
 
     help->helper = helper;
     return help;
+}
+
+void
+ct_help_free(struct ct_help *help)
+{
+    if (help && help->helper->uninit) {
+        help->helper->uninit(help->state);
+    }
+    free(help);
 }
 
 bool
@@ -306,16 +332,9 @@ record_change(struct ct_help_run *run)
         .pos = run->call.seq + MIN(run->first_change, run->len - 1),
         .delta = (int32_t) run->call.len - (int32_t) run->len,
     };
-    struct ct_help *help = ct_conn_help(packet->conn);
 
-    if (packet->tuple.proto != IPPROTO_TCP) {
-        return true;
-    }
-    if (!ct_seqadj_set(&help->seqadj[packet->dir], &segment)) {
-        ct_refuse(packet, CT_C_DROP_MANGLE);
-        return false;
-    }
-    return true;
+    return (packet->tuple.proto != IPPROTO_TCP
+            || run_shift(&run->call, &segment));
 }
 
 /* The numbers of a segment of which the other end has seen another length. */
@@ -359,8 +378,7 @@ run_replace(struct ct_helper_call *call, size_t ofs, size_t len,
     struct ct_help_run *run = ct_help_run_cast(call);
 
     ovs_assert(ofs <= call->len && len <= call->len - ofs);
-    if (run->packet->reassembled
-        || !ct_mangle(run->packet, ofs, len, text, n)) {
+    if (!ct_mangle(run->packet, ofs, len, text, n)) {
         ct_refuse(run->packet, CT_C_DROP_MANGLE);
         return false;
     }
@@ -371,6 +389,19 @@ run_replace(struct ct_helper_call *call, size_t ofs, size_t len,
     }
     ct_mangle_payload(run->packet, &call->payload, &call->len);
     ct_count(call->ct, CT_C_MANGLED, 1);
+    return true;
+}
+
+static bool
+run_shift(struct ct_helper_call *call, const struct ct_seqadj_segment *segment)
+{
+    struct ct_packet *packet = ct_help_run_cast(call)->packet;
+    struct ct_help *help = ct_conn_help(packet->conn);
+
+    if (!ct_seqadj_set(&help->seqadj[packet->dir], segment)) {
+        ct_refuse(packet, CT_C_DROP_MANGLE);
+        return false;
+    }
     return true;
 }
 

@@ -32,6 +32,8 @@ struct ct_zone;
  *                             where they will go in front of the translation
  *    ct_helper_replace()      puts other text into the payload (ct-mangle.h);
  *                             TCP's sequence numbers follow (ct-seqadj.h)
+ *    ct_helper_shift()        bytes that were dropped will be longer when they
+ *                             come again
  *    ct_helper_refresh(),     change or end what this connection has
  *    ct_helper_forget()       announced
  *    ct_helper_set_timeout()  gives the connection itself another time
@@ -186,6 +188,11 @@ enum ct_helper_verdict ct_helper_replace(struct ct_helper_call *, size_t ofs,
                                          size_t len, const char *text,
                                          size_t n);
 
+/* TCP: the 'len' bytes in front of this payload, which were dropped, will be
+ * 'n' bytes when they are sent again, and change at 'ofs' at first. */
+enum ct_helper_verdict ct_helper_shift(struct ct_helper_call *, size_t len,
+                                       size_t ofs, size_t n);
+
 /* Ends matching expectations of the connection; gives them 'seconds' from now
  * on, and makes them active.  Both return how many there are. */
 unsigned int ct_helper_forget(struct ct_helper_call *,
@@ -215,6 +222,7 @@ struct ct_helper_ops {
                    struct ct_tuple *place);
     bool (*replace)(struct ct_helper_call *, size_t ofs, size_t len,
                     const char *text, size_t n);
+    bool (*shift)(struct ct_helper_call *, const struct ct_seqadj_segment *);
     unsigned int (*forget)(struct ct_helper_call *,
                            const struct ct_helper_match *);
     unsigned int (*refresh)(struct ct_helper_call *,
@@ -251,6 +259,9 @@ struct ct_helper {
 
     /* NULL: nothing to be done.  A connection of the helper has ended. */
     void (*end)(struct ct *, const struct ct_conn *, void *state);
+
+    /* NULL: nothing to be done.  'state' is about to be freed. */
+    void (*uninit)(void *state);
 };
 
 #define CT_HELPER(NAME) extern const struct ct_helper ct_helper_##NAME;
@@ -271,6 +282,7 @@ struct ct_help {
 };
 
 struct ct_help *ct_help_create(const struct ct_helper *);
+void ct_help_free(struct ct_help *);
 
 /* What 'conn' has; NULL if it has no helper. */
 static inline struct ct_help *

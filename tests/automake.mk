@@ -322,6 +322,7 @@ check_PROGRAMS += \
 	tests/test-ct-helper-ftp \
 	tests/test-ct-helper-pptp \
 	tests/test-ct-helper-sip \
+	tests/test-ct-helper-sip-held \
 	tests/test-ct-helper-nat \
 	tests/test-ct-helper-small \
 	tests/test-ct-helper-h323 \
@@ -353,6 +354,10 @@ tests_test_ct_helper_sip_SOURCES = \
 	tests/ct-test-addr.h \
 	tests/ct-test.h \
 	tests/test-ct-helper-sip.c
+tests_test_ct_helper_sip_held_SOURCES = \
+	tests/ct-helper-test.h \
+	tests/ct-test.h \
+	tests/test-ct-helper-sip-held.c
 tests_test_ct_helper_nat_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-expect-test.h \

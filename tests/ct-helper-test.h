@@ -40,6 +40,7 @@ struct test_helper {
     struct ct_helper_expect asks[TEST_HELPER_MAX_ASKS];
     unsigned int n_asks;
     unsigned int n_replaced;
+    struct ct_seqadj_segment shift;     /* The last one. */
     struct ct_helper_match match;       /* The last one. */
     unsigned int n_forgotten, n_refreshed;      /* Calls. */
     unsigned int n_ended;       /* Other connections. */
@@ -107,6 +108,14 @@ test_helper_replace(struct ct_helper_call *call, size_t ofs, size_t len,
     return true;
 }
 
+static inline bool
+test_helper_shift(struct ct_helper_call *call,
+                  const struct ct_seqadj_segment *segment)
+{
+    test_helper_cast(call)->shift = *segment;
+    return true;
+}
+
 static inline unsigned int
 test_helper_forget(struct ct_helper_call *call,
                    const struct ct_helper_match *match)
@@ -162,6 +171,7 @@ test_helper_init(struct test_helper *t, const struct ct_helper *helper,
     static const struct ct_helper_ops ops = {
         .expect = test_helper_expect,
         .replace = test_helper_replace,
+        .shift = test_helper_shift,
         .forget = test_helper_forget,
         .refresh = test_helper_refresh,
         .end_other = test_helper_end_other,
@@ -232,6 +242,9 @@ static inline void
 test_helper_uninit(struct test_helper *t)
 {
     free(t->copy);
+    if (t->call.helper->uninit) {
+        t->call.helper->uninit(t->call.state);
+    }
     free(t->call.state);
 }
 

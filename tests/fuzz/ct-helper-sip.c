@@ -80,6 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(t.call.nat || !t.n_replaced);
         assert(verdict != CT_HELPER_DROP
                || t.counts[CT_C_DROP_HELPER_PAYLOAD]
+               || t.counts[CT_C_DROP_HELPER_PART]
                || t.counts[CT_C_DROP_MANGLE]);
         if (verdict == CT_HELPER_ACCEPT && t.n_replaced
             && t.call.tuples[0].proto == IPPROTO_UDP) {
