@@ -214,3 +214,79 @@ scenario_pptp_dnat() {
     pptp_flows ",nat(dst=10.9.9.2)" ",nat(dst=fd09::2)"
     pptp_scenario dnat $1 $client $client $server $vip
 }
+
+# Real peers: pptpd(8) and pptp(8), with somebody else in the place of pppd(8).
+
+# serve_pptp NAMESPACE ADDRESS
+serve_pptp() {
+    local pptpd=$(PATH=$PATH:/usr/sbin command -v pptpd)
+
+    test -x "$pptpd" || skip "no pptpd"
+    PATH=$PATH:/usr/sbin command -v pptp >/dev/null || skip "no pptp-linux"
+    echo >"$NS_DIR/ppp-options"
+    cat >"$NS_DIR/pptpd.conf" <<END
+ppp $tests/helper/pptp-ppp
+option $NS_DIR/ppp-options
+listen $2
+localip 10.99.0.1
+remoteip 10.99.0.2-20
+pidfile $NS_DIR/pptpd.pid
+END
+    ip netns exec "$1" "$pptpd" -f -c "$NS_DIR/pptpd.conf" \
+        >"$NS_DIR/pptpd.log" 2>&1 </dev/null &
+    poll 10 listens "$1" tcp 1723
+}
+
+# pptp_calls NAMESPACE ADDRESS: frames go through the call and come back.
+pptp_calls() {
+    in_ns "$1" env PATH="$PATH:/usr/sbin" \
+        python3 "$tests/helper/pptp-ppp" call "$2" 50 >"$NS_DIR/$1-call.log" \
+        2>&1 || fail "$1: $(cat "$NS_DIR/$1-call.log")"
+}
+
+# pptp_peers SERVER-ADDRESS PUBLIC-ADDRESS: two clients, one after the other;
+# the server speaks first.
+pptp_peers() {
+    local name address
+
+    # pptp(8) keeps a socket there.
+    mkdir -p /run/pptp
+    mount -t tmpfs none /run/pptp
+    serve_pptp server 10.9.9.2
+    for name in client client2; do
+        address=$(case $name in client) echo 10.1.1.1 ;; *) echo 10.1.1.3 ;; esac)
+        pptp_calls $name $1
+        poll 5 ct_has "^47,orig=\(src=10.9.9.2,dst=${2:-$address},sport=[0-9]*,dport=[0-9]+\),reply=\(src=$address,dst=$1,sport=[0-9]+,dport="
+    done
+    counted expected 2 2
+    counted drop-helper-payload 0 0
+    counted helper-refused 0 0
+    counted invalid-tcp-window 0 0
+}
+
+# pptp_peer_flows NAT: from both clients.
+pptp_peer_flows() {
+    pptp_flows "$1" ""
+    flows br0 <<END
+table=1,priority=60,in_port=3,ct_state=+trk+new-rel,tcp,tp_dst=1723 actions=ct(commit,zone=1$1),resubmit(,2)
+table=2,in_port=3 actions=mod_dl_dst:02:00:00:00:00:02,2
+table=2,priority=40000,ip,nw_dst=10.1.1.3 actions=mod_dl_dst:02:00:00:00:00:03,3
+END
+}
+
+scenario_pptpd_snat() {
+    private_and_public
+    pptp_peer_flows ",nat(src=10.9.9.240)"
+    pptp_peers 10.9.9.2 10.9.9.240
+}
+
+scenario_pptpd_dnat() {
+    local name
+
+    private_and_public
+    for name in client client2; do
+        ip -n $name neigh replace 10.1.1.100 lladdr 02:00:00:00:00:02 dev eth0
+    done
+    pptp_peer_flows ",nat(dst=10.9.9.2)"
+    pptp_peers 10.1.1.100
+}
