@@ -27,6 +27,9 @@
 #include "packets.h"
 #include "util.h"
 
+/* Longest text: "|2|", an IPv6 address, "|65535|". */
+#define MAX_TEXT 64
+
 /* What is remembered for each direction: the sequence numbers behind the last
  * newlines.  Two, as in the kernel: one may be of a segment that is sent
  * again. */
@@ -36,9 +39,23 @@ struct lines {
     uint16_t n;
     uint16_t last;              /* The newer of the two. */
 };
+
+/* Announcements that have been replaced: one that is sent again, when others
+ * have come behind it, is not read again, but must look the same. */
+#define N_REPLACED 4
+struct replaced {
+    uint32_t seq;               /* Of the segment. */
+    uint16_t ofs;
+    uint8_t len, n;
+    char was[MAX_TEXT], is[MAX_TEXT];
+};
+
 struct ftp_state {
     struct lines lines[CT_DIR_MAX];
+    struct replaced replaced[CT_DIR_MAX][N_REPLACED];
+    unsigned int n_replaced[CT_DIR_MAX];        /* All that ever were. */
 };
+
 enum ftp_style {
     FTP_COMMAS,                 /* h1,h2,h3,h4,p1,p2 */
     FTP_EPRT,                   /* |family|address|port| */
@@ -54,9 +71,6 @@ struct announcement {
     size_t ofs, len;
     enum ftp_style style;
 };
-
-/* Longest text: "|2|", an IPv6 address, "|65535|". */
-#define MAX_TEXT 64
 
 /* What is said of a line. */
 enum found {
@@ -98,6 +112,10 @@ static enum found try_pattern(const struct pattern *,
                               struct announcement *);
 static enum ct_helper_verdict announce(struct ct_helper_call *,
                                        const struct announcement *);
+static enum ct_helper_verdict replace(struct ct_helper_call *,
+                                      const struct announcement *,
+                                      const char *text, size_t n);
+static enum ct_helper_verdict replace_again(struct ct_helper_call *);
 static size_t write_text(const struct announcement *,
                          const struct ct_tuple *place, char text[MAX_TEXT]);
 
@@ -121,7 +139,7 @@ ftp_read(struct ct_helper_call *call)
     if (call->payload[call->len - 1] == '\n') {
         remember_newline(lines, call->seq + call->len);
     }
-    return found == FOUND ? announce(call, &a) : CT_HELPER_ACCEPT;
+    return found == FOUND ? announce(call, &a) : replace_again(call);
 }
 
 const struct ct_helper ct_helper_ftp = {
@@ -254,8 +272,55 @@ announce(struct ct_helper_call *call, const struct announcement *a)
         return CT_HELPER_DROP;
     }
     return (call->nat
-            ? ct_helper_replace(call, a->ofs, a->len, text,
-                                write_text(a, &place, text))
+            ? replace(call, a, text, write_text(a, &place, text))
+            : CT_HELPER_ACCEPT);
+}
+
+static struct replaced *
+find_replaced(struct ct_helper_call *call)
+{
+    struct ftp_state *state = call->state;
+
+    for (unsigned int i = 0;
+         i < MIN(state->n_replaced[call->dir], N_REPLACED); i++) {
+        if (state->replaced[call->dir][i].seq == call->seq) {
+            return &state->replaced[call->dir][i];
+        }
+    }
+    return NULL;
+}
+
+static enum ct_helper_verdict
+replace(struct ct_helper_call *call, const struct announcement *a,
+        const char *text, size_t n)
+{
+    struct ftp_state *state = call->state;
+    struct replaced *r = find_replaced(call);
+
+    if (a->len <= MAX_TEXT && n <= MAX_TEXT && a->ofs <= UINT16_MAX) {
+        if (!r) {
+            unsigned int i = state->n_replaced[call->dir]++ % N_REPLACED;
+
+            r = &state->replaced[call->dir][i];
+        }
+        r->seq = call->seq;
+        r->ofs = a->ofs;
+        r->len = a->len;
+        r->n = n;
+        memcpy(r->was, call->payload + a->ofs, a->len);
+        memcpy(r->is, text, n);
+    }
+    return ct_helper_replace(call, a->ofs, a->len, text, n);
+}
+
+static enum ct_helper_verdict
+replace_again(struct ct_helper_call *call)
+{
+    const struct replaced *r = find_replaced(call);
+
+    return (r && call->nat && call->len >= r->ofs + r->len
+            && !memcmp(call->payload + r->ofs, r->was, r->len)
+            ? ct_helper_replace(call, r->ofs, r->len, r->is, r->n)
             : CT_HELPER_ACCEPT);
 }
 

@@ -188,6 +188,21 @@ test_lines(void)
     CHECK(say_line(&t, 106 + 4 * len, port) == FOUND);
     test_helper_uninit(&t);
 
+    /* Translated: what is sent again long after is not read, but replaced. */
+    init(&t, CLIENT, false);
+    test_helper_set_nat(&t, false);
+    CHECK(say_line(&t, 90, "NOOP    \r\n") == NOTHING);
+    CHECK(say_line(&t, 100, port) == FOUND && t.n_replaced == 1);
+    for (int i = 0; i < 4; i++) {
+        CHECK(say_line(&t, 100 + len + 6 * i, "NOOP\r\n") == NOTHING);
+    }
+    CHECK(say_line(&t, 100, port) == NOTHING && t.n_replaced == 1);
+    CHECK(test_helper_payload_is(&t, "PORT 10,0,0,101,4,1\r\n"));
+    CHECK(say_line(&t, 100, "PORT 10,0,0,1,4,2\r\n") == NOTHING
+          && !t.n_replaced);
+    CHECK(say_line(&t, 100, "PORT 10,0,0,1,") == NOTHING && !t.n_replaced);
+    test_helper_uninit(&t);
+
     /* Cut in two: the first half is dropped, the second one is nothing; then
      * the whole comes. */
     init(&t, CLIENT, false);

@@ -204,7 +204,9 @@ def udp_is_just_two_seconds_old(case):
 def sent_again_looks_the_same(case):
     """Behind two changes of length the kernel knows how much the last two have
     shifted.  What was sent before both and is sent again is shifted by the
-    first.  Trackway remembers more: it is as it was."""
+    first.  Nor does it know an announcement of FTP again when two lines have
+    come behind it, and lets it pass untranslated.  Trackway remembers more: it
+    is as it was."""
     return (only(case, "packet")
             and forwarded.without_number(case.ours.data, case.script.ip)
             in case.sent)
