@@ -65,11 +65,22 @@ no_feed() {
     ! feed_runs
 }
 
+# Nanoseconds that the packet threads have worked, as the kernel counts.
+packet_thread_ns() {
+    local task
+
+    for task in $(grep -l '^tw-c' /proc/"$daemon_pid"/task/*/comm); do
+        cat "${task%comm}schedstat"
+    done | awk '{ n += $1 } END { printf "%.0f\n", n }'
+}
+
 # rate_turn KIND SUBSCRIBERS DEVICE...: the devices work for a while, with one
 # who is told of all new connections or without.  Appends a line to `rates':
-# packets that arrived, and connections that were opened, a second.
+# packets that arrived and connections that were opened, a second, and packets
+# for each second that the packet thread worked.
 rate_turn() {
     local kind=$1 subscribers=$2 pid before created delivered micros device
+    local worked
 
     shift 2
     trackway-ct -F -w 2 2>/dev/null
@@ -81,18 +92,21 @@ rate_turn() {
     fi
     before=$(counter created)
     ovs-appctl netdev-traffic/reset c s f g
-    lap >/dev/null
     ovs-appctl netdev-traffic/start "$@"
+    worked=$(packet_thread_ns)
+    lap >/dev/null
     sleep $rate_seconds
-    ovs-appctl netdev-traffic/stop "$@"
     micros=$(lap | tr -d .)000
+    worked=$((($(packet_thread_ns) - worked) / 1000))
+    ovs-appctl netdev-traffic/stop "$@"
     created=$(($(counter created) - before))
     delivered=0
     for device in c s g; do
         delivered=$((delivered + $(shown $device delivered)))
     done
     echo "$kind $subscribers $((delivered * 1000000 / 10#$micros))" \
-        "$((created * 1000000 / 10#$micros))" >>rates
+        "$((created * 1000000 / 10#$micros))" \
+        "$((delivered * 1000000 / worked))" >>rates
     if test $subscribers = 1; then
         poll 300 all_told $before
         created=$(($(counter created) - before))
@@ -115,33 +129,37 @@ for line in open(sys.argv[1]):
     kind, subscribers, *rates = line.split()
     turns.setdefault((kind, int(subscribers)), []).append(
         [int(rate) for rate in rates])
-print('%-10s %-12s %12s %12s %8s %9s' % (
-    'traffic', 'subscribers', 'packets/s', 'new/s', 'packets', 'spread'))
+print('%-8s %-12s %10s %10s %8s %12s %8s %8s' % (
+    'traffic', 'subscribers', 'new/s', 'packets/s', 'change',
+    'by CPU time', 'change', 'spread'))
 for (kind, subscribers), rates in sorted(turns.items()):
-    packets = [rate[0] for rate in rates]
-    median = statistics.median(packets)
-    none = statistics.median(r[0] for r in turns[kind, 0])
-    print('%-10s %-12d %12d %12d %+7.1f%% %8.1f%%' % (
-        kind, subscribers, median, statistics.median(r[1] for r in rates),
-        100 * (median / none - 1),
-        100 * (max(packets) - min(packets)) / median))
+    packets, new, worked = (statistics.median(column)
+                            for column in zip(*rates))
+    none = [statistics.median(column) for column in zip(*turns[kind, 0])]
+    by_cpu = [rate[2] for rate in rates]
+    print('%-8s %-12d %10d %10d %+7.1f%% %12d %+7.1f%% %7.1f%%' % (
+        kind, subscribers, new, packets, 100 * (packets / none[0] - 1),
+        worked, 100 * (worked / none[2] - 1),
+        100 * (max(by_cpu) - min(by_cpu)) / worked))
 END
 }
 
-# ct_events_rate [SECONDS [NEW-CONNECTIONS-PER-SECOND [ROUNDS]]]: packets with
-# one who is told of all new connections, and with nobody, in turns: `paced', as
-# many connections as were asked for, beside established ones that have the
-# rest of the packet thread; and `flood', new connections only, as many as there
-# can be.  The figures of Documentation/performance.rst are those of
-#     tests/ns-run -t 900 ct_events_rate 3 200000 7
+# ct_events_rate [SECONDS [NEW-CONNECTIONS-PER-SECOND [ROUNDS [KIND...]]]]:
+# packets with one who is told of all new connections, and with nobody, in
+# turns: `paced', as many connections as were asked for, beside established ones
+# that have the rest of the packet thread; and `flood', new connections only, as
+# many as there can be.  The figures of Documentation/performance.rst are those
+# of
+#     tests/ns-run -t 900 ct_events_rate 2 200000 15
 scenario_ct_events_rate() {
     local rate=${2:-20000} rounds=${3:-1} round kind turn devices
+    local kinds=${4:-paced flood}
 
     stock_lacks "events"
     rate_seconds=${1:-1}
     rate_bridge "$rate"
     for ((round = 0; round < rounds; round++)); do
-        for kind in paced flood; do
+        for kind in $kinds; do
             devices=f
             if test $kind = paced; then
                 devices="c s f"
