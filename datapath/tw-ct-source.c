@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "ct.h"
 #include "ct-dump.h"
@@ -37,6 +38,8 @@ static struct vlog_rate_limit gone_rl = VLOG_RATE_LIMIT_INIT(20, 20);
 #define CHUNK (64 * 1024)
 /* What of it is heard in a turn. */
 #define HEAR 1024
+/* Who cannot be accepted, for want of a descriptor, would wake us at once. */
+#define ACCEPT_PAUSE_MS 1000
 
 struct client {
     struct ovs_list node;           /* In source->clients. */
@@ -66,10 +69,13 @@ struct tw_ct_source {
     struct pstream *pstream;
     struct ovs_list clients;
     size_t n_clients;
+    long long next_accept;          /* time_msec(): not before. */
     struct latch wake;              /* There are events. */
 };
 
 static void accept_clients(struct tw_ct_source *);
+static struct client *oldest_stranger(const struct tw_ct_source *);
+static void client_gone(struct client *, const char *why);
 static void client_create(struct tw_ct_source *, struct stream *);
 static void client_destroy(struct client *);
 static int client_run(struct client *);
@@ -140,10 +146,7 @@ tw_ct_source_run(struct tw_ct_source *source)
         int error = client_run(client);
 
         if (error) {
-            VLOG_INFO_RL(&gone_rl, "%s: standby is gone (%s)",
-                         stream_get_name(client->stream),
-                         ovs_retval_to_string(error));
-            client_destroy(client);
+            client_gone(client, ovs_retval_to_string(error));
         }
     }
 }
@@ -153,7 +156,10 @@ tw_ct_source_wait(struct tw_ct_source *source)
 {
     struct client *client;
 
-    if (source->n_clients < TW_CT_SOURCE_MAX_CLIENTS) {
+    if (time_msec() < source->next_accept) {
+        poll_timer_wait_until(source->next_accept);
+    } else if (source->n_clients < TW_CT_SOURCE_MAX_CLIENTS
+               || oldest_stranger(source)) {
         pstream_wait(source->pstream);
     }
     latch_wait(&source->wake);
@@ -185,22 +191,52 @@ tw_ct_source_format(const struct tw_ct_source *source, struct ds *ds)
     }
 }
 
+/* When all places are taken, who has not shown a certificate yet makes room
+ * for another: places can be taken by anybody, and cost him nothing. */
 static void
 accept_clients(struct tw_ct_source *source)
 {
-    while (source->n_clients < TW_CT_SOURCE_MAX_CLIENTS) {
+    for (int i = 0; i < TW_CT_SOURCE_MAX_CLIENTS; i++) {
+        bool full = source->n_clients >= TW_CT_SOURCE_MAX_CLIENTS;
+        struct client *stranger = full ? oldest_stranger(source) : NULL;
         struct stream *stream;
-        int error = pstream_accept(source->pstream, &stream);
+        int error = (full && !stranger ? EAGAIN
+                     : pstream_accept(source->pstream, &stream));
 
         if (error) {
             if (error != EAGAIN) {
                 VLOG_WARN_RL(&rl, "%s: %s", source->name,
                              ovs_strerror(error));
+                source->next_accept = time_msec() + ACCEPT_PAUSE_MS;
             }
             return;
         }
+        if (stranger) {
+            client_gone(stranger, "another one needs its place");
+        }
         client_create(source, stream);
     }
+}
+
+static struct client *
+oldest_stranger(const struct tw_ct_source *source)
+{
+    struct client *client;
+
+    LIST_FOR_EACH (client, node, &source->clients) {
+        if (!client->subscriber) {
+            return client;
+        }
+    }
+    return NULL;
+}
+
+static void
+client_gone(struct client *client, const char *why)
+{
+    VLOG_INFO_RL(&gone_rl, "%s: standby is gone (%s)",
+                 stream_get_name(client->stream), why);
+    client_destroy(client);
 }
 
 /* Standbys. */
@@ -279,6 +315,22 @@ client_run(struct client *client)
     return 0;
 }
 
+/* With "none" as the authority of ovs-vsctl set-ssl, OVS asks nobody for a
+ * certificate: connections are not told to whoever comes.  (OVS knows the
+ * common name of who had to show one, and was verified.) */
+static bool
+is_verified(const struct client *client)
+{
+    if (strncmp(client->source->name, "pssl:", strlen("pssl:"))
+        || stream_get_peer_id(client->stream)) {
+        return true;
+    }
+    VLOG_ERR_RL(&rl, "%s: a standby without a verified certificate, or one "
+                "without a common name, is told nothing",
+                stream_get_name(client->stream));
+    return false;
+}
+
 /* Until its handshake is over, and with TLS its certificate verified, nothing
  * is kept for it.  Whoever lets it hang loses his place to others.  0 when it
  * is over, EAGAIN before, else why it goes. */
@@ -295,6 +347,9 @@ greet(struct client *client)
         return (error == EAGAIN
                 && time_msec() - client->last_heard > TW_SYNC_SILENCE_MS
                 ? ETIMEDOUT : error);
+    }
+    if (!is_verified(client)) {
+        return EACCES;
     }
     VLOG_INFO("%s: a standby has connected", stream_get_name(client->stream));
     client->last_heard = time_msec();

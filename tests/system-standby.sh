@@ -255,19 +255,20 @@ scenario_standby_strangers() {
     listen_for_tls
     allow_log "SSL_"
 
-    # As many as there are places, silent, and some that talk nonsense.
+    # Some that talk nonsense, and twice as many as there are places, silent.
     serve second strangers.log python3 -u -c '
 import socket, time
-socks = [socket.create_connection(("10.77.0.1", 6700)) for _ in range(4)]
-print("ready", flush=True)
 noise = [socket.create_connection(("10.77.0.1", 6700)) for _ in range(4)]
 for s in noise:
     s.sendall(b"nonsense, and more of it" * 100)
+socks = [socket.create_connection(("10.77.0.1", 6700)) for _ in range(8)]
+print("ready", flush=True)
 time.sleep(1000)'
-    poll 10 listed "not yet verified"
+    poll 10 first_said 1 "standby is gone .another one needs its place"
     # The main thread does not spin meanwhile.
     before=$(ticks_of_main)
-    poll 30 first_said 4 "standby is gone .Connection timed out"
+    poll 30 first_said 1 "standby is gone .Connection timed out"
+    poll 30 listed ", 0 standby"
     log "ticks of the main thread meanwhile: $(($(ticks_of_main) - before))"
 
     # Of another authority.
@@ -293,6 +294,27 @@ listed() {
 
 ticks_of_main() {
     awk '{ print $14 + $15 }' "/proc/$daemon_pid/task/$daemon_pid/stat"
+}
+
+# With nobody's word for a certificate, nothing is told over a network.
+scenario_standby_unverified() {
+    stock_lacks "other_config:ct-sync"
+    two_daemons
+    serve_echo server
+    ask client udp 10.9.9.2 7 --sport 4000
+    listen_for_tls
+    allow_log "security risk|without a verified certificate"
+    ovs-vsctl set-ssl "$NS_DIR/one-privkey.pem" "$NS_DIR/one-cert.pem" none
+    poll 10 first_said 1 "certificate validation disabled"
+    identity pki two
+    second_shows two-
+    on_second ovs-vsctl set open_vswitch . \
+        other_config:ct-sync=ssl:10.77.0.1:6700
+    poll 20 first_said 1 "without a verified certificate"
+    second_lacks "sport=4000"
+    matches "told nothing" "$(on_second ovs-appctl trackway/ct-sync-show)" \
+        "messages: 0, made: 0"
+    kill "$second_pid"
 }
 
 # Roles and addresses that make no sense.
