@@ -31,6 +31,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-ct-sink.h \
 	datapath/tw-ct-source.c \
 	datapath/tw-ct-source.h \
+	datapath/tw-ct-standby.c \
+	datapath/tw-ct-standby.h \
 	datapath/tw-ct-sync.c \
 	datapath/tw-ct-sync.h \
 	datapath/tw-ct.h \
