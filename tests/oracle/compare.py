@@ -121,8 +121,8 @@ class Past:
 
 
 class Judge:
-    """After a difference the rest of its conversation is skipped: it would
-    differ for that reason alone."""
+    """After a difference the rest of its conversation is skipped, and what
+    that one announces: it would differ for that reason alone."""
 
     def __init__(self, script):
         self.script = script
@@ -144,7 +144,7 @@ class Judge:
         if theirs.late > LATE and number not in self.over:
             self.over.add(number)
             self.verdict.late += 1
-        if number in self.over:
+        if number in self.over or packet.conn.parent in self.over:
             self.verdict.skipped += 1
             self.leave_owners_of_drawn_ports(packet, theirs, ours)
             return

@@ -212,11 +212,30 @@ def sent_again_looks_the_same(case):
             in case.sent)
 
 
+def without_port(expectation):
+    """All that its key says but for the port."""
+    src, dst, sport, _, permanent = expectation.key()
+    return src, dst, sport, permanent
+
+
+def ftp_port_is_taken(case):
+    """The kernel announces a port, in front of the translation, which a
+    connection has that was opened before: who comes there meets that one.
+    Trackway announces another."""
+    theirs, ours = case.theirs, case.ours
+    return (case.packet.conn.helper == "ftp" and case.script.nat != "none"
+            and only(case, "packet", "expectations")
+            and theirs.expects and theirs.state == ours.state
+            and list(map(without_port, theirs.expects))
+            == list(map(without_port, ours.expects)))
+
+
 RULES = (
     connection_is_just_over,
     fragment_again,
     fragment_overlaps,
     fragment_too_small,
+    ftp_port_is_taken,
     gre_shorter_than_of_pptp,
     icmp_error_quotes_too_little,
     icmp_query_with_code,
