@@ -51,7 +51,8 @@ struct sdp {
 enum sdp_found {
     SDP_FOUND,
     SDP_NONE,
-    SDP_BAD                     /* With more than SDP_MAX_MEDIA. */
+    SDP_BAD                     /* With more than SDP_MAX_MEDIA: behind these
+                                 * nothing was read. */
 };
 
 /* Reads what stands in the body of a message. */

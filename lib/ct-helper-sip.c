@@ -390,7 +390,10 @@ read_sdp(struct sip_turn *turn)
     case SDP_FOUND:
         break;
     case SDP_BAD:
-        return bad(turn);
+        if (call->nat) {
+            return bad(turn);
+        }
+        break;                  /* The first ones are read. */
     case SDP_NONE:
     default:
         return true;
