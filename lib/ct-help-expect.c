@@ -22,9 +22,6 @@
 #define MIN_PORT 1024
 #define MAX_PORT 65535
 
-/* Free ports looked at for a pair: of most, the next one is free as well. */
-#define MAX_PAIRS 256
-
 /* The one or two expectations of one announcement. */
 struct asked {
     struct ct_help_run *run;
@@ -260,22 +257,14 @@ static bool
 reserve_pair(struct asked *asked, const struct ct_nat_pool_key *key)
 {
     uint16_t port = MAX(ntohs(asked->e[0]->to_dst_port), MIN_PORT);
+    struct ct_nat_pool *pool = ct_nat_port_reserve_pair(
+        pools(asked), key, port, MIN_PORT, MAX_PORT, &port);
 
-    for (int i = 0; i < MAX_PAIRS; i++) {
-        struct ct_nat_pool *pool = ct_nat_port_reserve_next(
-            pools(asked), key, port, MIN_PORT, MAX_PORT, &port);
-
-        if (!pool) {
-            return false;
-        }
-        ct_nat_port_release(pool, port);
-        port &= ~1;
-        if (reserve_from(asked, key, port)) {
-            return true;
-        }
-        port = port >= MAX_PORT - 1 ? MIN_PORT : port + 2;
+    for (unsigned int i = 0; pool && i < asked->n; i++) {
+        asked->e[i]->pool = pool;
+        asked->e[i]->tuple.dst_port = htons(port + i);
     }
-    return false;
+    return pool;
 }
 
 static struct ct_expectation *

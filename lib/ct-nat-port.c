@@ -160,6 +160,26 @@ ct_port_map_next_clear(struct ct_port_map *map, uint16_t from)
     return open ? first_clear_in_leaf(map, raw_ctz(open), 0) : -1;
 }
 
+/* Both bits of an even pair are in one word. */
+int
+ct_port_map_next_clear_pair(const struct ct_port_map *map, uint16_t from)
+{
+    const unsigned int n_words = CT_PORT_MAP_N_LEAVES * CT_PORT_MAP_LEAF_WORDS;
+    uint64_t wanted = UINT64_C(0x5555555555555555) & UINT64_MAX << (from & 63);
+
+    for (unsigned int word = from >> 6; word < n_words; word++) {
+        const uint64_t *leaf = map->leaves[word >> 6];
+        uint64_t clear = leaf ? ~leaf[word & 63] : UINT64_MAX;
+        uint64_t pairs = clear & clear >> 1 & wanted;
+
+        if (pairs) {
+            return (word << 6) + raw_ctz(pairs);
+        }
+        wanted = UINT64_C(0x5555555555555555);
+    }
+    return -1;
+}
+
 /* The pools. */
 
 void
@@ -283,6 +303,30 @@ ct_nat_port_reserve_next(struct ct_nat_pools *pools,
     }
     if (found >= 0) {
         pool_take(pool, found);
+        *port = found;
+    }
+    ct_spin_unlock(&pool->lock);
+    return found >= 0 ? pool : NULL;
+}
+
+struct ct_nat_pool *
+ct_nat_port_reserve_pair(struct ct_nat_pools *pools,
+                         const struct ct_nat_pool_key *key,
+                         uint16_t start, uint16_t min, uint16_t max,
+                         uint16_t *port)
+{
+    struct ct_nat_pool *pool = pool_lock_or_create(pools, key);
+    int found = ct_port_map_next_clear_pair(&pool->map, start);
+
+    if (found < 0 || found >= max) {
+        found = ct_port_map_next_clear_pair(&pool->map, min);
+        if (found >= MIN(start, max)) {
+            found = -1;
+        }
+    }
+    if (found >= 0) {
+        pool_take(pool, found);
+        pool_take(pool, found + 1);
         *port = found;
     }
     ct_spin_unlock(&pool->lock);

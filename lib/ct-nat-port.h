@@ -62,6 +62,8 @@ void ct_port_map_set(struct ct_port_map *, uint16_t port);
 void ct_port_map_clear(struct ct_port_map *, uint16_t port);
 /* The first clear bit at or behind 'from', -1 if there is none. */
 int ct_port_map_next_clear(struct ct_port_map *, uint16_t from);
+/* The same for an even one with a clear one behind it. */
+int ct_port_map_next_clear_pair(const struct ct_port_map *, uint16_t from);
 
 /* Pools. */
 
@@ -108,6 +110,13 @@ struct ct_nat_pool *ct_nat_port_reserve(struct ct_nat_pools *,
  * 'min' + 1, ... 'start' - 1 and stores it in '*port'.  NULL if all are
  * reserved.  'start' must lie between 'min' and 'max', both inclusive. */
 struct ct_nat_pool *ct_nat_port_reserve_next(struct ct_nat_pools *,
+                                             const struct ct_nat_pool_key *,
+                                             uint16_t start, uint16_t min,
+                                             uint16_t max, uint16_t *port);
+
+/* The same for an even port and the one behind it, each of which is released
+ * by itself.  Looks at all words of the map, if need be. */
+struct ct_nat_pool *ct_nat_port_reserve_pair(struct ct_nat_pools *,
                                              const struct ct_nat_pool_key *,
                                              uint16_t start, uint16_t min,
                                              uint16_t max, uint16_t *port);

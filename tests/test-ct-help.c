@@ -10,6 +10,9 @@
 #include "ct-expect-test.h"
 
 #include "ct-conn.h"
+#include "ct-nat.h"
+#include "ct-nat-port.h"
+#include "ct-nat-search.h"
 #include "flow.h"
 
 #define CLIENT CT_DIR_ORIGINAL
@@ -245,6 +248,25 @@ test_pair(void)
     asked_port = 6002;
     assert(state_with(udp, "x", 1, &r) == (NEW | CS_SRC_NAT));
     assert(place.dst_port == htons(6002));
+}
+
+/* The only one that is free, among many ports that are. */
+static void
+test_pair_far(void)
+{
+    struct ct_nat_pools *pools = ct_get_nat(ct)->pools;
+    struct ct_request r = snat(100, 0);
+    struct ct_tuple seen = { .proto = IPPROTO_UDP, .src.ip = test_ip(100) };
+    struct ct_nat_pool_key key;
+
+    ct_nat_pool_key_init(&key, r.zone, &seen);
+    for (unsigned int port = 1025; port <= UINT16_MAX; port += 2) {
+        assert(port == 5001 || ct_nat_port_reserve(pools, &key, port));
+    }
+    use(ask_pair);
+    asked_port = 6000;
+    assert(state_with(udp, "x", 1, &r) & CS_SRC_NAT);
+    assert(place.dst_port == htons(5000) && n_expectations() == 2);
 }
 
 /* Another address than the announcing end's. */
@@ -817,6 +839,7 @@ static const struct test tests[] = {
     { "several", test_several },
     { "dropped", test_dropped },
     { "pair", test_pair },
+    { "pair-far", test_pair_far },
     { "elsewhere", test_elsewhere },
     { "own-port", test_own_port },
     { "replace", test_replace },

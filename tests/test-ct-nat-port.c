@@ -32,6 +32,17 @@ model_next_clear(const bool *used, unsigned int from)
     return -1;
 }
 
+static int
+model_next_pair(const bool *used, unsigned int from)
+{
+    for (from += from & 1; from < N_PORTS; from += 2) {
+        if (!used[from] && !used[from + 1]) {
+            return from;
+        }
+    }
+    return -1;
+}
+
 /* Random fill and drain: the map agrees with the array, and no search looks
  * at more words than promised. */
 static void
@@ -64,6 +75,8 @@ test_map_model(void)
 
             ovs_assert(ct_port_map_next_clear(&map, from)
                        == model_next_clear(used, from));
+            ovs_assert(ct_port_map_next_clear_pair(&map, from)
+                       == model_next_pair(used, from));
             ovs_assert(map.n_examined - before <= CT_PORT_MAP_MAX_WORDS);
             ovs_assert(ct_port_map_is_set(&map, from) == used[from]);
         }
@@ -195,6 +208,39 @@ test_pool_exhaustion(void)
         ct_nat_pools_destroy(pools);
         ovsrcu_quiesce();
     }
+}
+
+/* An even port and the one behind it. */
+static void
+test_pairs(void)
+{
+    struct ct_nat_pools *pools = ct_nat_pools_create();
+    struct ct_nat_pool *pool;
+    uint16_t port;
+
+    /* All odd ports but 5001 are taken. */
+    for (unsigned int p = 1; p < N_PORTS; p += 2) {
+        ovs_assert(p == 5001 || ct_nat_port_reserve(pools, &key, p));
+    }
+    ovs_assert(!ct_nat_port_reserve_pair(pools, &key, 1024, 1024, 5000,
+                                         &port));
+    ovs_assert(!ct_nat_port_reserve_pair(pools, &key, 6000, 5001, 65535,
+                                         &port));
+    pool = ct_nat_port_reserve_pair(pools, &key, 6000, 1024, 65535, &port);
+    ovs_assert(pool && port == 5000);
+    ovs_assert(!ct_nat_port_reserve(pools, &key, 5000)
+               && !ct_nat_port_reserve(pools, &key, 5001));
+    ovs_assert(!ct_nat_port_reserve_pair(pools, &key, 1024, 1024, 65535,
+                                         &port));
+
+    /* Each is released by itself. */
+    ct_nat_port_release(pool, 5001);
+    ovs_assert(!ct_nat_port_reserve_pair(pools, &key, 1024, 1024, 65535,
+                                         &port));
+    ct_nat_port_release(pool, 5000);
+    ovs_assert(ct_nat_port_reserve_pair(pools, &key, 1024, 1024, 5001, &port)
+               && port == 5000);
+    ct_nat_pools_destroy(pools);
 }
 
 /* Address, zone, protocol and family each have ports of their own. */
@@ -343,6 +389,7 @@ main(int argc OVS_UNUSED, char *argv[])
     test_map_last_port();
     test_pool_model();
     test_pool_exhaustion();
+    test_pairs();
     test_pool_keys();
     test_exhausted();
     test_threads();
