@@ -216,9 +216,13 @@ class Switch:
         ran = waited = 0
         tasks = '/proc/%d/task' % self.pid
         for task in os.listdir(tasks):
-            with open('%s/%s/comm' % (tasks, task)) as stream:
-                if not stream.read().startswith(THREAD_NAMES[datapath]):
-                    continue
+            try:
+                with open('%s/%s/comm' % (tasks, task)) as stream:
+                    name = stream.read()
+            except FileNotFoundError:
+                continue            # A thread that has ended meanwhile.
+            if not name.startswith(THREAD_NAMES[datapath]):
+                continue
             with open('%s/%s/schedstat' % (tasks, task)) as stream:
                 numbers = stream.read().split()
             ran += int(numbers[0])
