@@ -28,19 +28,22 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 /* Of standbys that go: whoever can connect can go, too. */
 static struct vlog_rate_limit gone_rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
-/* Who cannot be accepted, for want of a descriptor, would wake us at once. */
-#define ACCEPT_PAUSE_MS 1000
+/* Until it is tried again to accept somebody, for whom there was no
+ * descriptor, or to listen on an address that this host did not have. */
+#define PAUSE_MS 1000
 
 struct tw_ct_source {
     struct ct *ct;
     char *name;
-    struct pstream *pstream;
+    struct pstream *pstream;        /* NULL: 'error' is why. */
+    int error;
     struct ovs_list standbys;
     size_t n_standbys;
-    long long next_accept;          /* time_msec(): not before. */
+    long long next_try;             /* time_msec(): not before. */
     struct latch wake;              /* There are events. */
 };
 
+static void listen_again(struct tw_ct_source *);
 static void accept_standbys(struct tw_ct_source *);
 static void add(struct tw_ct_source *, struct stream *);
 static struct tw_ct_standby *oldest_stranger(const struct tw_ct_source *);
@@ -53,16 +56,22 @@ tw_ct_source_create(struct ct *ct, const char *listen,
                     struct tw_ct_source **sourcep)
 {
     struct tw_ct_source *source;
-    struct pstream *pstream;
+    struct pstream *pstream = NULL;
     int error = pstream_open(listen, &pstream, 0);
 
-    if (error) {
+    if (error && error != EADDRNOTAVAIL) {
         return xasprintf("%s: %s", listen, ovs_strerror(error));
     }
     source = xzalloc(sizeof *source);
     source->ct = ct;
     source->name = xstrdup(listen);
     source->pstream = pstream;
+    source->error = error;
+    if (error) {
+        VLOG_WARN("%s: %s; listens as soon as there is that address", listen,
+                  ovs_strerror(error));
+        source->next_try = time_msec() + PAUSE_MS;
+    }
     ovs_list_init(&source->standbys);
     latch_init(&source->wake);
     *sourcep = source;
@@ -97,7 +106,12 @@ tw_ct_source_run(struct tw_ct_source *source)
     struct tw_ct_standby *standby, *next;
 
     latch_poll(&source->wake);
-    accept_standbys(source);
+    if (OVS_UNLIKELY(!source->pstream)) {
+        listen_again(source);
+    }
+    if (source->pstream) {
+        accept_standbys(source);
+    }
     LIST_FOR_EACH_SAFE (standby, next, node, &source->standbys) {
         int error = tw_ct_standby_run(standby);
 
@@ -112,8 +126,8 @@ tw_ct_source_wait(struct tw_ct_source *source)
 {
     struct tw_ct_standby *standby;
 
-    if (time_msec() < source->next_accept) {
-        poll_timer_wait_until(source->next_accept);
+    if (time_msec() < source->next_try) {
+        poll_timer_wait_until(source->next_try);
     } else if (source->n_standbys < TW_CT_SOURCE_MAX_CLIENTS
                || oldest_stranger(source)) {
         pstream_wait(source->pstream);
@@ -129,10 +143,26 @@ tw_ct_source_format(const struct tw_ct_source *source, struct ds *ds)
 {
     struct tw_ct_standby *standby;
 
-    ds_put_format(ds, "  active, listens on %s, %"PRIuSIZE" standby\n",
-                  source->name, source->n_standbys);
+    ds_put_format(ds, "  active, listens on %s%s%s, %"PRIuSIZE" standby\n",
+                  source->name, source->error ? " in vain: " : "",
+                  source->error ? ovs_strerror(source->error) : "",
+                  source->n_standbys);
     LIST_FOR_EACH (standby, node, &source->standbys) {
         tw_ct_standby_format(standby, ds);
+    }
+}
+
+static void
+listen_again(struct tw_ct_source *source)
+{
+    if (time_msec() >= source->next_try) {
+        source->error = pstream_open(source->name, &source->pstream, 0);
+        if (source->error) {
+            source->pstream = NULL;
+            source->next_try = time_msec() + PAUSE_MS;
+        } else {
+            VLOG_INFO("%s: listening", source->name);
+        }
     }
 }
 
@@ -152,7 +182,7 @@ accept_standbys(struct tw_ct_source *source)
             if (error != EAGAIN) {
                 VLOG_WARN_RL(&rl, "%s: %s", source->name,
                              ovs_strerror(error));
-                source->next_accept = time_msec() + ACCEPT_PAUSE_MS;
+                source->next_try = time_msec() + PAUSE_MS;
             }
             return;
         }

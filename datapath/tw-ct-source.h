@@ -19,7 +19,8 @@ struct tw_ct_source;
 #define TW_CT_SOURCE_ROOM (16 * 1024 * 1024)
 #define TW_CT_SOURCE_MAX_CLIENTS 4
 
-/* Returns NULL, or what is wrong, which the caller frees. */
+/* Returns NULL, or what is wrong, which the caller frees.  If this host does
+ * not have the address 'listen' yet, it is tried again until it has. */
 char *tw_ct_source_create(struct ct *, const char *listen,
                           struct tw_ct_source **);
 void tw_ct_source_destroy(struct tw_ct_source *);       /* Accepts NULL. */

@@ -85,11 +85,19 @@ sync_over() {
 
 # The first one listens, with a certificate of its own.
 listen_for_tls() {
-    ip link add to-second type veth peer name to-first netns second
+    link_of_daemons
     ip addr add 10.77.0.1/24 dev to-second
+    set_listener
+}
+
+link_of_daemons() {
+    ip link add to-second type veth peer name to-first netns second
     ip link set to-second up
     ip -n second addr add 10.77.0.2/24 dev to-first
     ip -n second link set to-first up
+}
+
+set_listener() {
     identity pki one
     ovs-vsctl set-ssl "$NS_DIR/one-privkey.pem" "$NS_DIR/one-cert.pem" \
         "$NS_DIR/pki/switchca/cacert.pem" -- set open_vswitch . \
@@ -314,6 +322,25 @@ scenario_standby_unverified() {
     second_lacks "sport=4000"
     matches "told nothing" "$(on_second ovs-appctl trackway/ct-sync-show)" \
         "messages: 0, made: 0"
+    kill "$second_pid"
+}
+
+# The address to listen on comes later than the setting, as with VRRP.
+scenario_standby_late_address() {
+    stock_lacks "other_config:ct-sync"
+    two_daemons
+    link_of_daemons
+    allow_log "6700:10.77.0.1: .*Cannot assign requested address"
+    set_listener
+    matches "in vain" "$(ovs-appctl trackway/ct-sync-show)" \
+        "listens on pssl:6700:10.77.0.1 in vain: Cannot assign requested"
+    identity pki two
+    second_shows two-
+    on_second ovs-vsctl set open_vswitch . \
+        other_config:ct-sync=ssl:10.77.0.1:6700
+    ip addr add 10.77.0.1/24 dev to-second
+    poll 20 in_step
+    lacks "listens" "$(ovs-appctl trackway/ct-sync-show)" "in vain"
     kill "$second_pid"
 }
 
