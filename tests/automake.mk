@@ -203,28 +203,36 @@ check_PROGRAMS += \
 	tests/test-ct-tcp-window
 tests_test_ct_icmp_error_SOURCES = \
 	tests/ct-l4-test.h \
+	tests/ct-test-addr.h \
 	tests/test-ct-icmp-error.c
 tests_test_ct_l4_gre_SOURCES = \
 	tests/ct-l4-test.h \
+	tests/ct-test-addr.h \
 	tests/test-ct-l4-gre.c
 tests_test_ct_l4_icmp_SOURCES = \
 	tests/ct-l4-test.h \
+	tests/ct-test-addr.h \
 	tests/test-ct-l4-icmp.c
 tests_test_ct_l4_sctp_SOURCES = \
 	tests/ct-l4-test.h \
+	tests/ct-test-addr.h \
 	tests/test-ct-l4-sctp.c
 tests_test_ct_l4_tcp_SOURCES = \
 	tests/ct-l4-test.h \
+	tests/ct-test-addr.h \
 	tests/test-ct-l4-tcp.c
 tests_test_ct_l4_tcp_script_SOURCES = \
 	tests/ct-l4-test.h \
+	tests/ct-test-addr.h \
 	tests/tcp-segment-test.h \
 	tests/test-ct-l4-tcp-script.c
 tests_test_ct_l4_udp_SOURCES = \
 	tests/ct-l4-test.h \
+	tests/ct-test-addr.h \
 	tests/test-ct-l4-udp.c
 tests_test_ct_tcp_window_SOURCES = \
 	tests/ct-l4-test.h \
+	tests/ct-test-addr.h \
 	tests/test-ct-tcp-window.c
 
 # Address translation.

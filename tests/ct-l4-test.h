@@ -19,6 +19,7 @@
 #include "ct-l4.h"
 #include "ct-refuse.h"
 #include "ct-switch.h"
+#include "ct-test-addr.h"
 #include "ct.h"
 #include "dp-packet.h"
 #include "packets.h"
@@ -108,22 +109,6 @@ struct test_packet {
     uint8_t *data;
 };
 
-/* 10.0.0.1 and 10.0.0.2, or fd00::1 and fd00::2. */
-static inline union ct_inet_addr
-test_addr(bool ipv6, int host)
-{
-    union ct_inet_addr addr;
-
-    memset(&addr, 0, sizeof addr);
-    if (ipv6) {
-        addr.ip6.s6_addr[0] = 0xfd;
-        addr.ip6.s6_addr[15] = host;
-    } else {
-        addr.ip = htonl(0x0a000000 | host);
-    }
-    return addr;
-}
-
 /* A packet of protocol 'proto' with 'l4' behind its IP header, from host 1 to
  * host 2, or back if 'reply'. */
 static inline void
@@ -140,8 +125,8 @@ test_packet_init(struct test_packet *p, bool ipv6, bool reply, uint8_t proto,
     p->ct.packet = &p->dp;
     p->ct.l4_header = p->data;
     p->ct.l4_len = len;
-    p->ct.tuple.src = test_addr(ipv6, reply ? 2 : 1);
-    p->ct.tuple.dst = test_addr(ipv6, reply ? 1 : 2);
+    p->ct.tuple.src = ct_test_addr(ipv6, reply ? 2 : 1);
+    p->ct.tuple.dst = ct_test_addr(ipv6, reply ? 1 : 2);
     p->ct.tuple.proto = proto;
     p->ct.tuple.kind = ipv6 ? CT_KIND_IPV6 : 0;
     p->ct.dir = reply ? CT_DIR_REPLY : CT_DIR_ORIGINAL;

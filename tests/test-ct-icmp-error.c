@@ -13,7 +13,7 @@
 struct quoted {
     const char *name;
     bool ipv6;
-    int src, dst;               /* Hosts, see test_addr(). */
+    int src, dst;               /* Hosts, see ct_test_addr(). */
     uint8_t proto;
     const char *ext;            /* Extension headers or options, in hex. */
     uint8_t next;               /* IPv6: first next header, if 'ext'. */
@@ -105,8 +105,8 @@ put_hex(uint8_t *p, const char *hex)
 static size_t
 put_ipv4(uint8_t *p, const struct quoted *q)
 {
-    union ct_inet_addr src = test_addr(false, q->src);
-    union ct_inet_addr dst = test_addr(false, q->dst);
+    union ct_inet_addr src = ct_test_addr(false, q->src);
+    union ct_inet_addr dst = ct_test_addr(false, q->dst);
     size_t options = put_hex(p + 20, q->ext);
 
     p[0] = 0x40 | (20 + options) / 4;
@@ -122,8 +122,8 @@ put_ipv4(uint8_t *p, const struct quoted *q)
 static size_t
 put_ipv6(uint8_t *p, const struct quoted *q)
 {
-    union ct_inet_addr src = test_addr(true, q->src);
-    union ct_inet_addr dst = test_addr(true, q->dst);
+    union ct_inet_addr src = ct_test_addr(true, q->src);
+    union ct_inet_addr dst = ct_test_addr(true, q->dst);
 
     p[0] = 0x60;
     test_put16(p + 4, 200);
@@ -176,8 +176,8 @@ test_vectors(void)
             continue;
         }
         memset(&expected, 0, sizeof expected);
-        expected.src = test_addr(q->ipv6, q->src);
-        expected.dst = test_addr(q->ipv6, q->dst);
+        expected.src = ct_test_addr(q->ipv6, q->src);
+        expected.dst = ct_test_addr(q->ipv6, q->dst);
         expected.src_port = htons(q->sport);
         expected.dst_port = htons(q->dport);
         expected.proto = q->proto;

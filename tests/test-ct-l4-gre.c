@@ -37,8 +37,8 @@ static struct ct_tuple
 call(bool ipv6, int src, uint16_t src_id, int dst, uint16_t dst_id)
 {
     struct ct_tuple t = {
-        .src = test_addr(ipv6, src),
-        .dst = test_addr(ipv6, dst),
+        .src = ct_test_addr(ipv6, src),
+        .dst = ct_test_addr(ipv6, dst),
         .src_port = htons(src_id),
         .dst_port = htons(dst_id),
         .proto = IPPROTO_GRE,
