@@ -33,6 +33,11 @@ talking() {
     done
 }
 
+# The last acknowledgment may be late.
+all_acknowledged() {
+    ! ct_has DATA_UNACKNOWLEDGED -m
+}
+
 there="tcp,nw_src=10.1.1.1,nw_dst=10.1.1.2,tp_src=4000,tp_dst=7"
 back="tcp,nw_src=10.1.1.2,nw_dst=10.1.1.1,tp_src=7,tp_dst=4000"
 
@@ -42,6 +47,7 @@ scenario_why_live() {
 
     why_hosts
     talking
+    poll 10 all_acknowledged
     before=$(dump_conntrack -m)
     answer=$(why $there zone=5)
     matches "connection" "$answer" \
