@@ -608,6 +608,7 @@ test_many(void)
     struct test_spec s = udp;
 
     use(say_nothing);
+    asked_class = 0;
     assert(state_with(udp, "x", 1, &r) & CS_SRC_NAT);
     zone = ct_zone_get(ct, r.zone);
     fill_expectations(&(struct ct_request) { .zone = r.zone, .commit = true });
