@@ -30,14 +30,13 @@
 /* Longest text: "|2|", an IPv6 address, "|65535|". */
 #define MAX_TEXT 64
 
-/* What is remembered for each direction: the sequence numbers behind the last
+/* What is remembered for each direction: the highest sequence numbers behind
  * newlines.  Two, as in the kernel: one may be of a segment that is sent
- * again. */
+ * again, or of one that has come before its turn. */
 #define N_LINES 2
 struct lines {
     uint32_t at[N_LINES];
-    uint16_t n;
-    uint16_t last;              /* The newer of the two. */
+    uint32_t n;
 };
 
 /* Announcements that have been replaced: one that is sent again, when others
@@ -164,15 +163,15 @@ at_line_start(const struct lines *lines, uint32_t seq)
 static void
 remember_newline(struct lines *lines, uint32_t seq)
 {
+    uint32_t *lower = &lines->at[(int32_t) (lines->at[1] - lines->at[0]) < 0];
+
     if (at_line_start(lines, seq)) {
         return;
     }
     if (lines->n < N_LINES) {
-        lines->last = lines->n++;
-        lines->at[lines->last] = seq;
-    } else if ((int32_t) (seq - lines->at[lines->last]) > 0) {
-        lines->last = !lines->last;
-        lines->at[lines->last] = seq;
+        lines->at[lines->n++] = seq;
+    } else if ((int32_t) (seq - *lower) > 0) {
+        *lower = seq;
     }
 }
 

@@ -188,6 +188,14 @@ test_lines(void)
     CHECK(say_line(&t, 106 + 4 * len, port) == FOUND);
     test_helper_uninit(&t);
 
+    /* Before its turn; the line that was missing; and again. */
+    init(&t, CLIENT, false);
+    CHECK(say_line(&t, 90, "NOOP\r\n") == NOTHING);
+    CHECK(say_line(&t, 102, port) == NOTHING);
+    CHECK(say_line(&t, 96, "NOOP\r\n") == NOTHING);
+    CHECK(say_line(&t, 102, port) == FOUND);
+    test_helper_uninit(&t);
+
     /* Translated: what is sent again long after is not read, but replaced. */
     init(&t, CLIENT, false);
     test_helper_set_nat(&t, false);

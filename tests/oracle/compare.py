@@ -109,6 +109,7 @@ class Past:
         self.parts = {}         # Fragments by datagram.
         self.times = []         # In milliseconds.
         self.refused = []       # Kinds of invalid packets.
+        self.child_refused = False
         self.sent = set()       # As Case has it.
 
     def parts_before(self, packet):
@@ -122,7 +123,8 @@ class Past:
 
 class Judge:
     """After a difference the rest of its conversation is skipped, and what
-    that one announces: it would differ for that reason alone."""
+    that one announces, and what announced it, which may still expect it: they
+    would differ for that reason alone."""
 
     def __init__(self, script):
         self.script = script
@@ -130,19 +132,30 @@ class Judge:
         self.over = set()       # Numbers of conversations.
         self.past = {}
         self.owners = {}
+        self.parents = {}
         for packet in script.packets():
-            port = frame.port_of(packet.conn)
-            self.owners.setdefault(port, set()).add(packet.conn.number)
+            conn = packet.conn
+            self.owners.setdefault(frame.port_of(conn), set()).add(conn.number)
+            if conn.parent:
+                self.parents[conn.number] = conn.parent
+
+    def past_of(self, number):
+        return self.past.setdefault(number, Past())
+
+    def leave(self, numbers):
+        self.over |= numbers
+        self.over.update(self.parents[n] for n in numbers
+                         if n in self.parents)
 
     def packet(self, packet, theirs, ours, msec):
         number = packet.conn.number
-        past = self.past.setdefault(number, Past())
+        past = self.past_of(number)
         late, parts = (Lateness(past.late, theirs.late),
                        past.parts_before(packet))
         past.late = max(past.late, theirs.late)
         self.verdict.fast += ours.fast
         if theirs.late > LATE and number not in self.over:
-            self.over.add(number)
+            self.leave({number})
             self.verdict.late += 1
         if number in self.over or packet.conn.parent in self.over:
             self.verdict.skipped += 1
@@ -154,6 +167,7 @@ class Judge:
             case.parts = parts
             case.ages = [msec - t for t in past.times]
             case.refused, case.sent = past.refused, past.sent
+            case.child_refused = past.child_refused
             case.slack = CLOCK + 1000 * (late.before + late.now)
             self.difference(case)
         else:
@@ -163,6 +177,7 @@ class Judge:
             past.sent.add(forwarded.without_number(ours.data, self.script.ip))
         if theirs.state == "inv":
             past.refused.append(packet.kind)
+            self.past_of(packet.conn.parent).child_refused = True
         if number in self.over:
             self.leave_owners_of_drawn_ports(packet, theirs, ours)
 
@@ -172,11 +187,11 @@ class Judge:
         if self.script.nat != "none":
             for outcome in theirs, ours:
                 port = rules.drawn_port(packet, outcome)
-                self.over |= self.owners.get(port, set())
+                self.leave(self.owners.get(port, set()))
 
     def difference(self, case):
         rule = rules.explains(case)
-        self.over |= rules.over(rule, case)
+        self.leave(rules.over(rule, case))
         if rule:
             n = self.verdict.by_rule.get(rule, 0)
             self.verdict.by_rule[rule] = n + 1

@@ -16,7 +16,8 @@ class Case:
     """'what' are the words of compare.py; 'parts' the fragments that came
     before the packet, of the same datagram; 'ages' the milliseconds since the
     packets before it, which may be wrong by 'slack'; 'refused' the kinds of
-    those that were invalid; 'sent' what we have forwarded of a conversation
+    those that were invalid, 'child_refused' whether one of a conversation was
+    that this one announces; 'sent' what we have forwarded of a conversation
     with a helper, without numbers."""
 
     def __init__(self, script, packet, what, theirs, ours):
@@ -29,6 +30,7 @@ class Case:
         self.ages = []
         self.slack = 0
         self.refused = []
+        self.child_refused = False
         self.sent = set()
 
 
@@ -230,8 +232,35 @@ def ftp_port_is_taken(case):
             == list(map(without_port, ours.expects)))
 
 
+def expected_for_invalid_packet(case):
+    """To the kernel the first packet of what is expected ends the expectation,
+    also if it is invalid: a stray FIN, and the connection itself is not
+    expected any more.  Trackway keeps the expectation until there is a
+    connection."""
+    theirs, ours = case.theirs, case.ours
+    return (case.packet.conn.parent and case.refused
+            and (theirs.state, ours.state) == ("new", "rel")
+            and only(case, "state", "packet", "status", "tuples")
+            or case.child_refused and only(case, "expectations")
+            and not theirs.expects and ours.expects)
+
+
+def expected_from_a_taken_port(case):
+    """The other end has opened a connection with the very ports of the one
+    that is expected.  The kernel chooses the source's port before it knows
+    where the connection goes, finds it taken later, and drops the packet.
+    Trackway draws a port, as both do without a helper."""
+    theirs, ours = case.theirs, case.ours
+    return (case.packet.conn.parent and case.script.nat == "dnat"
+            and (theirs.state, ours.state) == ("dropped", "rel")
+            and theirs.conns[0] is None and theirs.conns[1] is not None
+            and drawn_port(case.packet, ours) is not None)
+
+
 RULES = (
     connection_is_just_over,
+    expected_for_invalid_packet,
+    expected_from_a_taken_port,
     fragment_again,
     fragment_overlaps,
     fragment_too_small,
