@@ -327,6 +327,8 @@ EXTRA_DIST += tests/ipfix.py
 check_PROGRAMS += \
 	tests/test-ct-expect \
 	tests/test-ct-help \
+	tests/test-ct-help-expect \
+	tests/test-ct-help-replace \
 	tests/test-ct-helper-ftp \
 	tests/test-ct-helper-pptp \
 	tests/test-ct-helper-sip \
@@ -344,8 +346,21 @@ tests_test_ct_expect_SOURCES = \
 tests_test_ct_help_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-expect-test.h \
+	tests/ct-help-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-help.c
+tests_test_ct_help_expect_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-expect-test.h \
+	tests/ct-help-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-help-expect.c
+tests_test_ct_help_replace_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-expect-test.h \
+	tests/ct-help-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-help-replace.c
 tests_test_ct_helper_ftp_SOURCES = \
 	tests/ct-helper-test.h \
 	tests/ct-test-addr.h \

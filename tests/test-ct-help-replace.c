@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Helpers that put other text into payloads, in a whole tracker: lengths,
+ * sequence numbers, and what is sent again. */
+
+#include <config.h>
+
+#include "ct-help-test.h"
+
+/* Each 'a' becomes "AAA", each 'b' nothing, each 'c' "C", from the end on. */
+static enum ct_helper_verdict
+replace_letters(struct ct_helper_call *call)
+{
+    for (size_t i = call->len; i-- > 0; ) {
+        char c = call->payload[i];
+        const char *text = c == 'a' ? "AAA" : c == 'b' ? "" : "C";
+
+        if (c >= 'a' && c <= 'c'
+            && ct_helper_replace(call, i, 1, text, strlen(text))) {
+            return CT_HELPER_DROP;
+        }
+    }
+    return CT_HELPER_ACCEPT;
+}
+
+static void
+open_mine(void)
+{
+    struct ct_request r = snat(100, 0);
+
+    use(say_nothing);
+    open_control(&r, false, 100, 2);
+}
+
+static void
+test_replace(void)
+{
+    open_mine();
+    script = replace_letters;
+    for (int i = 0; i < 2; i++) {
+        /* 8 bytes become 8 + 2 + 2 - 1. */
+        check_pass(segment(to_server, TCP_ACK, 108, 508), "xabxacxx",
+                   "xAAAxAAACxx", 108, 508);
+    }
+    assert(ct_counter_get(ct, CT_C_MANGLED) == 8);
+    check_pass(segment(to_server, TCP_ACK, 116, 508), "abab", "AAAAAA", 119,
+               508);
+    check_pass(segment(to_server, TCP_ACK, 120, 508), "xyz", "xyz", 125, 508);
+
+    /* Acknowledgments. */
+    check_pass(segment(to_client, TCP_ACK, 508, 108), "", "", 508, 108);
+    check_pass(segment(to_client, TCP_ACK, 508, 119), "", "", 508, 116);
+    check_pass(segment(to_client, TCP_ACK, 508, 125), "", "", 508, 120);
+    check_pass(segment(to_client, TCP_ACK, 508, 128), "", "", 508, 123);
+
+    /* Sent again: both together, and cut where nothing changes. */
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xabxacxxabab",
+               "xAAAxAAACxxAAAAAA", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "x", "x", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 109, 508), "abxacxx",
+               "AAAxAAACxx", 109, 508);
+
+    /* Sent again as something else. */
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), "xabxxxxx", 8,
+                      &any) == DROPPED);
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), "xxxxxxxx", 8,
+                      &any) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_MANGLE) == 2);
+
+    /* The other direction has numbers of its own. */
+    check_pass(segment(to_client, TCP_ACK, 508, 128), "bb", "", 508, 123);
+    check_pass(segment(to_client, TCP_ACK, 510, 128), "y", "y", 508, 123);
+    check_pass(segment(to_server, TCP_ACK, 123, 509), "q", "q", 128, 511);
+}
+
+static enum ct_helper_verdict
+ask_and_replace(struct ct_helper_call *call)
+{
+    ask_several(call);
+    return replace_letters(call);
+}
+
+/* The other end has not seen the length of a segment that is dropped: when it
+ * is sent again it may become another one. */
+static void
+test_replace_dropped(void)
+{
+    struct ct_request r = commit;
+
+    open_mine();
+    r.zone = any.zone;
+    fill_expectations(&r);
+    script = ask_and_replace;
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), "xa", 2, &any)
+           == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_EXPECT) == 1);
+
+    ct_expects_delete(ct, -1, 0);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xb", "x", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 110, 508), "y", "y", 109, 508);
+    check_pass(segment(to_client, TCP_ACK, 508, 110), "", "", 508, 111);
+}
+
+/* An error about a segment that was sent as 116 and left as 119. */
+static void
+test_icmp_error(void)
+{
+    uint32_t seq, ack;
+
+    open_mine();
+    script = replace_letters;
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xabxacxx",
+               "xAAAxAAACxx", 108, 508);
+    for (size_t n = 28; n <= 41; n += 13) {
+        struct dp_packet *about = pass(segment(to_server, TCP_ACK, 116, 508),
+                                       "z", "z", &seq, &ack);
+        struct dp_packet *p = test_icmp_error_packet(9, 100, about, n);
+        struct icmp_header *icmp;
+        struct ip_header *ip;
+        struct tcp_header *th;
+
+        assert(seq == 119);
+        p = test_ct(ct, p, false, &any, now);
+        assert(p->md.ct_state == (REL | CS_REPLY_DIR | CS_DST_NAT));
+        icmp = dp_packet_l4(p);
+        assert(!csum(icmp, dp_packet_l4_size(p)));
+        ip = (struct ip_header *) (icmp + 1);
+        th = (struct tcp_header *) (ip + 1);
+        assert(ntohl(get_16aligned_be32(&th->tcp_seq)) == 116);
+        if (n == 41) {
+            /* The whole segment: it is the one that was sent. */
+            assert(!csum_finish(csum_continue(
+                packet_csum_pseudoheader(ip), th, 21)));
+        }
+        dp_packet_delete(p);
+        dp_packet_delete(about);
+    }
+}
+
+static const struct test tests[] = {
+    { "replace", test_replace },
+    { "replace-dropped", test_replace_dropped },
+    { "icmp-error", test_icmp_error },
+};
+
+int
+main(int argc, char *argv[])
+{
+    return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
+}
