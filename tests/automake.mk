@@ -311,7 +311,9 @@ TESTSUITE_AT += tests/tw-track.at
 check_PROGRAMS += \
 	tests/test-ct-ipfix \
 	tests/test-ct-netlink \
-	tests/test-ct-query
+	tests/test-ct-query \
+	tests/test-ct-query-change \
+	tests/test-ct-query-expect
 tests_test_ct_ipfix_SOURCES = \
 	tests/test-ct-ipfix.c
 tests_test_ct_netlink_SOURCES = \
@@ -319,7 +321,18 @@ tests_test_ct_netlink_SOURCES = \
 tests_test_ct_query_SOURCES = \
 	tests/ct-core-test.h \
 	tests/ct-packet-test.h \
+	tests/ct-query-test.h \
 	tests/test-ct-query.c
+tests_test_ct_query_change_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/ct-query-test.h \
+	tests/test-ct-query-change.c
+tests_test_ct_query_expect_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-packet-test.h \
+	tests/ct-query-test.h \
+	tests/test-ct-query-expect.c
 TESTSUITE_AT += tests/ct-query.at tests/trackway-ct.at
 EXTRA_DIST += tests/ipfix.py
 
