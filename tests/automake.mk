@@ -746,6 +746,7 @@ EXTRA_DIST += \
 	tests/oracle/generate.py \
 	tests/oracle/kernel.py \
 	tests/oracle/network.py \
+	tests/oracle/nfnetlink.py \
 	tests/oracle/outcome.py \
 	tests/oracle/rules.py \
 	tests/oracle/run \

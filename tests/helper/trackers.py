@@ -10,11 +10,11 @@ import socket
 import struct
 import subprocess
 
+from nfnetlink import (MSG_DELETE, MSG_GET, NETLINK_NETFILTER, NFNL_CTNETLINK,
+                       NFNL_CTNETLINK_EXP, NLM_F_ACK, NLM_F_DUMP, NLMSG_DONE,
+                       NLMSG_ERROR, attrs, message)
+
 CLONE_NEWNET = 0x40000000
-NETLINK_NETFILTER, CT, EXPECT = 12, 1, 2
-MSG_GET, MSG_DELETE = 1, 2
-NLM_F_REQUEST, NLM_F_DUMP, NLM_F_ACK = 1, 0x300, 4
-NLMSG_ERROR, NLMSG_DONE = 2, 3
 PROTOS = {6: "tcp", 17: "udp"}
 
 
@@ -33,17 +33,6 @@ def inside(namespace, function, *args):
         libc.setns(own, CLONE_NEWNET)
         os.close(own)
         os.close(other)
-
-
-def attrs(data):
-    out, at = {}, 0
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4:
-            break
-        out[kind & 0x3fff] = data[at + 4:at + length]
-        at += (length + 3) & ~3
-    return out
 
 
 def number(data):
@@ -70,8 +59,7 @@ class Kernel:
         self.netlink.settimeout(5)
 
     def send(self, subsystem, kind, flags):
-        self.netlink.send(struct.pack("=IHHIIBBH", 20, subsystem << 8 | kind,
-                                      NLM_F_REQUEST | flags, 1, 0, 0, 0, 0))
+        self.netlink.send(message(kind, flags, 0, subsystem=subsystem))
 
     def dump(self, subsystem):
         self.send(subsystem, MSG_GET, NLM_F_DUMP)
@@ -85,12 +73,12 @@ class Kernel:
                 data = data[(length + 3) & ~3:]
 
     def flush(self):
-        for subsystem in (EXPECT, CT):
+        for subsystem in (NFNL_CTNETLINK_EXP, NFNL_CTNETLINK):
             self.send(subsystem, MSG_DELETE, NLM_F_ACK)
             self.netlink.recv(65536)
 
     def expectations(self):
-        for a in self.dump(EXPECT):
+        for a in self.dump(NFNL_CTNETLINK_EXP):
             proto, src, dst, sport, dport = tuple_of(a[2])
             _, src_mask, _, sport_mask, _ = tuple_of(a[3])
             bits = bin(int(ipaddress.ip_address(src_mask))).count("1")
@@ -100,7 +88,7 @@ class Kernel:
                    number(a[4]), bool(flags & 1))
 
     def timeouts(self):
-        for a in self.dump(CT):
+        for a in self.dump(NFNL_CTNETLINK):
             proto, src, _, _, dport = tuple_of(a[1])
             yield proto, src, dport, number(a[7])
 

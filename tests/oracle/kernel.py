@@ -18,10 +18,10 @@ import time
 
 import forwarded
 import frame
-from ctnetlink import (MSG_DELETE, MSG_GET, NETLINK_NETFILTER, NLM_F_ACK,
-                       NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR,
-                       NFNL_CTNETLINK_EXP, message, parse_connection,
-                       parse_expectation, tuple_attr)
+from ctnetlink import parse_connection, parse_expectation, tuple_attr
+from nfnetlink import (MSG_DELETE, MSG_GET, NETLINK_NETFILTER,
+                       NFNL_CTNETLINK_EXP, NLM_F_ACK, NLM_F_DUMP, NLMSG_DONE,
+                       NLMSG_ERROR, message)
 from outcome import NAMES, Outcome
 
 CLONE_NEWNET = 0x40000000
