@@ -99,12 +99,14 @@ make(struct ct_help_run *run, const struct ct_helper_expect *ask,
     const struct ct_helper_call *call = &run->call;
     const struct ct_tuple *comes = &call->tuples[ask->dir];
     const struct ct_tuple *answered = &call->tuples[!ask->dir];
+    const struct ct_helper_class *class = &call->helper->classes[ask->class];
     struct ct_expectation *e = ct_expect_create(run->packet->conn);
-    unsigned int timeout = (ask->timeout ? ask->timeout
-                            : call->helper->classes[ask->class].timeout);
+    unsigned int timeout = ask->timeout ? ask->timeout : class->timeout;
     bool is_hidden = !ask->dst_stays && memcmp(&comes->dst, &answered->src,
                                                sizeof comes->dst);
 
+    /* Else add_pending() has none that could give way. */
+    ovs_assert(class->max_expected);
     e->helper = call->helper;
     e->class = ask->class;
     e->dir = ask->dir;

@@ -240,7 +240,8 @@ struct ct_helper_ops {
 
 struct ct_helper_class {
     const char *name;           /* NULL if it is the only one. */
-    unsigned int max_expected;  /* Of one connection at a time. */
+    unsigned int max_expected;  /* Of one connection at a time.  0: no such
+                                 * class, nothing may be announced in it. */
     unsigned int timeout;       /* In seconds. */
 };
 

@@ -1,13 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A connection and its helper: of what is expected, of one that had none, and
- * its timeout. */
+/* The helpers that there are, and a connection and its helper: of what is
+ * expected, of one that had none, and its timeout. */
 
 #include <config.h>
 
 #include "ct-track.h"
 
 #include "ct-help-test.h"
+
+/* Each helper has a class to announce in, and leaves none out. */
+static void
+test_registered(void)
+{
+    static const struct ct_helper *const helpers[] = {
+#define CT_HELPER(NAME) &ct_helper_##NAME,
+        CT_HELPERS
+#undef CT_HELPER
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(helpers); i++) {
+        const struct ct_helper_class *classes = helpers[i]->classes;
+
+        assert(classes[0].max_expected);
+        for (size_t j = 0; j < CT_HELPER_MAX_CLASSES; j++) {
+            assert(!classes[j].max_expected == !classes[j].timeout);
+            assert(!j || classes[j - 1].max_expected
+                   || !classes[j].max_expected);
+        }
+    }
+}
 
 /* Children with helpers. */
 
@@ -158,6 +180,7 @@ test_timeout(void)
 }
 
 static const struct test tests[] = {
+    { "registered", test_registered },
     { "child", test_child },
     { "late", test_late },
     { "timeout", test_timeout },
