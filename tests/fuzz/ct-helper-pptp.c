@@ -16,6 +16,7 @@
 #include "ct-hash.h"
 #include "ct-pptp-message.h"
 #include "ct-zone.h"
+#include "ovs-rcu.h"
 #include "tests/ct-helper-test.h"
 #include "tests/ct-pptp-test.h"
 
@@ -137,5 +138,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ct_gre_keys_uninit(&zone.gre_keys);
     ct_expects_uninit(&zone.expects);
     test_helper_uninit(&t);
+    /* What was removed may be freed. */
+    ovsrcu_quiesce();
     return 0;
 }
