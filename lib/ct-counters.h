@@ -81,7 +81,7 @@
     CT_COUNTER(DROP_HELPER_PAYLOAD, "drop-helper-payload",                   \
                "a command for a helper that is cut off or makes no sense")   \
     CT_COUNTER(DROP_HELPER_PART, "drop-helper-part",                         \
-               "the first part of a message, which the rest has to follow")  \
+               "a part of a message, which the rest has to follow")          \
     CT_COUNTER(DROP_EXPECT, "drop-expect-full",                              \
                "no room for an expectation in the zone")                     \
     CT_COUNTER(DROP_MANGLE, "drop-mangle",                                   \

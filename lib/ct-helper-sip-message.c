@@ -59,6 +59,17 @@ sip_message_read(struct ct_cursor *c, bool stream,
 }
 
 bool
+sip_may_begin(struct ct_cursor c)
+{
+    for (const uint8_t *p = c.p; p < c.end; p++) {
+        if (!isprint(*p)) {
+            return false;
+        }
+    }
+    return ct_cursor_left(&c);
+}
+
+bool
 sip_field_next(struct ct_cursor *fields, struct sip_field *field)
 {
     struct ct_cursor line, more, next, name;

@@ -65,6 +65,9 @@ enum sip_found {
 enum sip_found sip_message_read(struct ct_cursor *, bool stream,
                                 struct sip_message *);
 
+/* Is it text without the end of a line, as the beginning of a message is? */
+bool sip_may_begin(struct ct_cursor);
+
 /* The next header field; false if there is none. */
 bool sip_field_next(struct ct_cursor *fields, struct sip_field *);
 

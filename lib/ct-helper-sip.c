@@ -53,7 +53,8 @@ struct sip_turn {
     struct ct_helper_call *call;
     struct sip_message message;
     struct sip_edits *edits;
-    bool joined;                /* Of two segments. */
+    bool cut;                   /* It goes on in the next segment, with at */
+    size_t missing;             /* least as many bytes. */
 };
 
 typedef bool sip_func(struct sip_turn *);
@@ -75,13 +76,15 @@ static const struct {
 };
 
 static bool is_stream(const struct ct_helper_call *);
+static struct sip_held **held_of(struct ct_helper_call *);
+static enum ct_helper_verdict drop_part(struct ct_helper_call *, bool kept);
 static enum ct_helper_verdict read_payload(struct ct_helper_call *);
 static enum ct_helper_verdict read_translated_stream(struct ct_helper_call *);
 static struct ct_cursor skip_part(struct ct_helper_call *);
 static bool read_messages(struct sip_turn *, struct ct_cursor);
 static bool read_message(struct sip_turn *);
 static bool handle(struct sip_turn *);
-static bool hold(struct sip_turn *);
+static bool hold(struct sip_turn *, size_t missing);
 static bool note_part(struct sip_turn *, const uint8_t *begin);
 static bool expect_media(struct sip_turn *, const struct sdp_media *,
                          const struct sdp_addr *);
@@ -144,48 +147,75 @@ read_payload(struct ct_helper_call *call)
     struct sip_turn turn = { .call = call, .edits = &edits };
 
     sip_edits_init(&edits);
-    return (read_messages(&turn, skip_part(call))
-            ? sip_edits_write(call, &edits) : CT_HELPER_DROP);
+    if (read_messages(&turn, skip_part(call))) {
+        return sip_edits_write(call, &edits);
+    }
+    return (!turn.cut ? CT_HELPER_DROP
+            : drop_part(call, sip_held_keep(held_of(call), call,
+                                            turn.missing)));
 }
 
-/* The segment behind the one that is held. */
-static enum ct_helper_verdict
-read_second(struct ct_helper_call *call, struct sip_held *held)
+/* What is held, with the segment behind it. */
+static bool
+read_joined(struct sip_turn *turn, struct ct_cursor whole)
 {
+    struct ct_helper_call *call = turn->call;
     const uint8_t *payload = call->payload;
     const size_t len = call->len;
     const uint32_t seq = call->seq;
-    struct sip_edits edits;
-    struct sip_turn turn = { .call = call, .edits = &edits, .joined = true };
-    enum ct_helper_verdict verdict = CT_HELPER_DROP;
-    uint8_t *whole;
     bool ok;
 
-    sip_edits_init(&edits);
-    call->payload = whole = sip_held_join(held, call, &call->len);
-    call->seq = sip_held_seq(held);
-    ok = read_messages(&turn, ct_cursor_init(whole, call->len));
+    call->payload = whole.p;
+    call->len = ct_cursor_left(&whole);
+    call->seq = sip_held_seq(*held_of(call));
+    ok = read_messages(turn, whole);
     call->payload = payload;
     call->len = len;
     call->seq = seq;
-    if (ok) {
-        verdict = sip_held_split(held, call, whole, &edits);
+    return ok;
+}
+
+/* The segment behind those that are held: the last one, or to be held, too. */
+static enum ct_helper_verdict
+read_next(struct ct_helper_call *call)
+{
+    struct sip_held *held = *held_of(call);
+    size_t missing = sip_held_missing(held, call);
+    struct sip_edits edits;
+    struct sip_turn turn = { .call = call, .edits = &edits };
+    enum ct_helper_verdict verdict = CT_HELPER_DROP;
+    struct ct_cursor whole;
+    uint8_t *bytes;
+    size_t len;
+
+    if (missing) {
+        return drop_part(call, sip_held_add(held, call, missing));
     }
-    free(whole);
+    sip_edits_init(&edits);
+    bytes = sip_held_join(held, call, &len);
+    whole = ct_cursor_init(bytes, len);
+    if (read_joined(&turn, whole)) {
+        verdict = sip_held_split(held, call, whole, &edits);
+    } else if (turn.cut) {
+        verdict = drop_part(call, sip_held_add(held, call, turn.missing));
+    }
+    free(bytes);
     return verdict;
 }
 
 static enum ct_helper_verdict
 read_translated_stream(struct ct_helper_call *call)
 {
-    struct sip_state *state = call->state;
-    struct sip_held *held = state->held[call->dir];
+    struct sip_held **held = held_of(call);
 
-    switch (sip_held_look(held, call)) {
-    case SIP_HELD_FIRST:
-        return sip_held_write(held, call);
-    case SIP_HELD_SECOND:
-        return read_second(call, held);
+    sip_held_forget_old(held, call->seq);
+    switch (sip_held_look(*held, call)) {
+    case SIP_HELD_NEXT:
+        return read_next(call);
+    case SIP_HELD_EARLY:
+        return drop_part(call, true);
+    case SIP_HELD_AGAIN:
+        return sip_held_write(*held, call);
     case SIP_HELD_CROOKED:
         return ct_helper_drop(call, CT_C_DROP_MANGLE);
     case SIP_HELD_OTHER:
@@ -208,6 +238,22 @@ part_of(struct ct_helper_call *call)
     return &state->parts[call->dir];
 }
 
+static struct sip_held **
+held_of(struct ct_helper_call *call)
+{
+    struct sip_state *state = call->state;
+
+    return &state->held[call->dir];
+}
+
+/* A part of a message, which comes again if it is 'kept'. */
+static enum ct_helper_verdict
+drop_part(struct ct_helper_call *call, bool kept)
+{
+    return ct_helper_drop(call, kept ? CT_C_DROP_HELPER_PART
+                          : CT_C_DROP_HELPER_PAYLOAD);
+}
+
 /* The payload, without the rest of a message that began before it. */
 static struct ct_cursor
 skip_part(struct ct_helper_call *call)
@@ -223,11 +269,12 @@ skip_part(struct ct_helper_call *call)
     return c;
 }
 
-/* Between the messages of a stream there may be empty lines. */
+/* Between the messages of a stream there may be empty lines.  Behind one there
+ * is another one, of which the first line may be cut. */
 static bool
 read_messages(struct sip_turn *turn, struct ct_cursor c)
 {
-    for (;;) {
+    for (bool behind = false; ; behind = true) {
         const uint8_t *begin;
 
         sip_skip_space(&c);
@@ -239,27 +286,25 @@ read_messages(struct sip_turn *turn, struct ct_cursor c)
             }
             break;
         case SIP_CUT:
-            return !turn->call->nat || hold(turn);
+            return !turn->call->nat || hold(turn, 1);
         case SIP_ELSE:
         default:
-            return true;
+            return (!behind || !turn->call->nat || !is_stream(turn->call)
+                    || !sip_may_begin(c) || hold(turn, 1));
         }
     }
 }
 
 /* A message that goes on in the next segment, and cannot be translated without
- * that: its segment is kept and comes again. */
+ * that: its segment is to be kept, and comes again. */
 static bool
-hold(struct sip_turn *turn)
+hold(struct sip_turn *turn, size_t missing)
 {
-    struct ct_helper_call *call = turn->call;
-    struct sip_state *state = call->state;
-
-    if (!is_stream(call) || turn->joined
-        || !sip_held_keep(&state->held[call->dir], call)) {
+    if (!is_stream(turn->call)) {
         return bad(turn);
     }
-    ct_helper_drop(call, CT_C_DROP_HELPER_PART);
+    turn->cut = true;
+    turn->missing = missing;
     return false;
 }
 
@@ -289,7 +334,7 @@ note_part(struct sip_turn *turn, const uint8_t *begin)
         return true;
     }
     if (call->nat) {
-        return hold(turn);
+        return hold(turn, turn->message.body_missing);
     }
     part->cut = true;
     part->from = call->seq + (begin - call->payload);

@@ -16,6 +16,7 @@
 #include "ct-help.h"
 #include "ct-icmp-error.h"
 #include "ct-joint.h"
+#include "ct-l4-tcp.h"
 #include "ct-mangle.h"
 #include "ct-packet.h"
 #include "ct-refuse.h"
@@ -27,9 +28,13 @@
 #include "packets.h"
 #include "util.h"
 
+/* The largest one (RFC 7323 section 2.3). */
+#define MAX_WINDOW (UINT32_C(1) << 30)
+
 static void begin(struct ct_help_run *, struct ct_packet *);
 static void end_others(struct ct_help_run *);
 static bool is_broadcast(const struct ct_packet *);
+static uint32_t acknowledged(const struct ct_packet *);
 static bool read_payload(struct ct_help_run *);
 static bool settle(struct ct_help_run *, bool accepted);
 static bool record_change(struct ct_help_run *);
@@ -93,16 +98,10 @@ ct_helper_replace(struct ct_helper_call *call, size_t ofs, size_t len,
 }
 
 enum ct_helper_verdict
-ct_helper_shift(struct ct_helper_call *call, size_t len, size_t ofs, size_t n)
+ct_helper_shift(struct ct_helper_call *call,
+                const struct ct_seqadj_segment *segment)
 {
-    const struct ct_seqadj_segment segment = {
-        .seq = call->seq - len,
-        .end = call->seq,
-        .pos = call->seq - len + ofs,
-        .delta = (int32_t) n - (int32_t) len,
-    };
-
-    return (call->ops->shift(call, &segment)
+    return (call->ops->shift(call, segment)
             ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
 }
 
@@ -254,6 +253,7 @@ begin(struct ct_help_run *run, struct ct_packet *packet)
     call->zone = packet->zone;
     call->conn = packet->conn;
     call->seq = packet->tcp.seq;
+    call->acked = acknowledged(packet);
     call->dir = packet->dir;
     call->broadcast = is_broadcast(packet);
     call->both = ct_conn_status(packet->conn) & CT_DPIF_STATUS_SEEN_REPLY;
@@ -265,6 +265,16 @@ begin(struct ct_help_run *run, struct ct_packet *packet)
     for (int dir = 0; dir < CT_DIR_MAX; dir++) {
         ct_conn_tuple(packet->conn, dir, &call->tuples[dir]);
     }
+}
+
+static uint32_t
+acknowledged(const struct ct_packet *packet)
+{
+    const struct ct_conn *conn = packet->conn;
+
+    return (conn->l4_flags[!packet->dir] & CT_TCPF_MAXACK_SET
+            ? conn->tcp[!packet->dir].max_ack
+            : packet->tcp.seq - MAX_WINDOW);
 }
 
 static void

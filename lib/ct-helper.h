@@ -32,8 +32,8 @@ struct ct_zone;
  *                             where they will go in front of the translation
  *    ct_helper_replace()      puts other text into the payload (ct-mangle.h);
  *                             TCP's sequence numbers follow (ct-seqadj.h)
- *    ct_helper_shift()        bytes that were dropped will be longer when they
- *                             come again
+ *    ct_helper_shift()        bytes that were dropped will be more or fewer
+ *                             when they come again
  *    ct_helper_refresh(),     change or end what this connection has
  *    ct_helper_forget()       announced
  *    ct_helper_set_timeout()  gives the connection itself another time
@@ -111,6 +111,9 @@ struct ct_helper_call {
     const uint8_t *payload;
     size_t len;
     uint32_t seq;               /* TCP: of the payload's first byte. */
+    uint32_t acked;             /* TCP: what lies before it has been
+                                 * acknowledged.  If nobody knows, it is
+                                 * older than what may be under way. */
     enum ct_dir dir;
     bool broadcast;             /* To everybody on the link. */
 
@@ -188,10 +191,10 @@ enum ct_helper_verdict ct_helper_replace(struct ct_helper_call *, size_t ofs,
                                          size_t len, const char *text,
                                          size_t n);
 
-/* TCP: the 'len' bytes in front of this payload, which were dropped, will be
- * 'n' bytes when they are sent again, and change at 'ofs' at first. */
-enum ct_helper_verdict ct_helper_shift(struct ct_helper_call *, size_t len,
-                                       size_t ofs, size_t n);
+/* TCP: what lies in front of this payload and was dropped will have another
+ * length when it is sent again. */
+enum ct_helper_verdict ct_helper_shift(struct ct_helper_call *,
+                                       const struct ct_seqadj_segment *);
 
 /* Ends matching expectations of the connection; gives them 'seconds' from now
  * on, and makes them active.  Both return how many there are. */

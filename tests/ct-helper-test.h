@@ -40,7 +40,10 @@ struct test_helper {
     struct ct_helper_expect asks[TEST_HELPER_MAX_ASKS];
     unsigned int n_asks;
     unsigned int n_replaced;
+    bool changed;               /* Its length. */
+    size_t first_change;
     struct ct_seqadj_segment shift;     /* The last one. */
+    unsigned int n_shifted;
     struct ct_helper_match match;       /* The last one. */
     unsigned int n_forgotten, n_refreshed;      /* Calls. */
     unsigned int n_ended;       /* Other connections. */
@@ -103,6 +106,10 @@ test_helper_replace(struct ct_helper_call *call, size_t ofs, size_t len,
     free(t->copy);
     t->copy = new;
     t->n_replaced++;
+    if (n != len && (!t->changed || ofs < t->first_change)) {
+        t->changed = true;
+        t->first_change = ofs;
+    }
     call->payload = new;
     call->len = new_len;
     return true;
@@ -113,6 +120,7 @@ test_helper_shift(struct ct_helper_call *call,
                   const struct ct_seqadj_segment *segment)
 {
     test_helper_cast(call)->shift = *segment;
+    test_helper_cast(call)->n_shifted++;
     return true;
 }
 
@@ -216,7 +224,8 @@ test_helper_read(struct test_helper *t, uint32_t seq, const char *bytes,
     t->copy = xmalloc(n ? n : 1);
     memcpy(t->copy, bytes, n);
     t->n_asks = t->n_replaced = t->n_forgotten = t->n_refreshed = 0;
-    t->n_ended = 0;
+    t->n_ended = t->n_shifted = 0;
+    t->changed = false;
     t->seconds = 0;
     memset(t->counts, 0, sizeof t->counts);
     call->payload = t->copy;
