@@ -182,18 +182,18 @@ by_name() {
         s/(10\.9\.9\.100|fd09::100)\b/{vip}/g'
 }
 
-# Messages in two segments become what they become in one.  The kernel lets
-# these pass as they are; but it knows them in one, where its devices put
-# segments together.
+# sip_cut FAMILY NAT SEGMENTS N: messages in as many segments, all but the last
+# of N bytes, become what they become in one.  The kernel lets these pass as
+# they are; but it knows them in one, where its devices put segments together.
 scenario_sip_cut() {
     helper_hosts
     make_bridge
     helper_rules $1 $2 sip-tcp tcp 5060
     play trackway $1 $2 sip-tcp
     mv trackway.out whole.out
-    play trackway $1 $2 sip-tcp --cut 250
-    diff -u whole.out trackway.out || fail "two segments are not as one"
-    counted drop-helper-part 5 30
+    play trackway $1 $2 sip-tcp --segments $3 --cut $4
+    diff -u whole.out trackway.out || fail "$3 segments are not as one"
+    counted drop-helper-part $((5 * ($3 - 1))) $((30 * ($3 - 1)))
     counted drop-mangle 0 0
     counted drop-helper-payload 0 0
     counted invalid-tcp-window 0 0
