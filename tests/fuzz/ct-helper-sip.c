@@ -3,10 +3,12 @@
 /* Fuzz target: the SIP helper.
  *
  * Input: a byte of flags (1: TCP, 2: IPv6, 4: translated, 8: media of anybody,
- * 16: ports change), then packets: a byte whose lowest bit is the direction,
- * two of length, the payload.  Whatever it reads, the helper keeps to what
- * ct-helper.h asks of it, which the operations of tests/ct-helper-test.h
- * check, and what it has written has the length that it says. */
+ * 16: ports change), then packets: a byte (1: the direction, 2: sent again, 4:
+ * all that was sent before has been acknowledged), two of length, the payload;
+ * of what is sent again, instead of a payload, two of how far back it begins.
+ * Whatever it reads, the helper keeps to what ct-helper.h asks of it, which
+ * the operations of tests/ct-helper-test.h check, and what it has written has
+ * the length that it says. */
 
 #include <config.h>
 
@@ -16,6 +18,36 @@
 
 #include "ct-helper-sip-message.h"
 #include "tests/ct-helper-test.h"
+
+/* What a direction has sent. */
+struct stream {
+    uint8_t *bytes;
+    size_t n;
+    uint32_t acked;
+};
+
+/* The next packet's payload, in the stream: '*n' bytes of it. */
+static const uint8_t *
+send_next(struct fuzz_input *in, struct stream *stream, uint8_t flags,
+          size_t *n)
+{
+    size_t from = stream->n;
+
+    stream->acked = flags & 4 ? stream->n : stream->acked;
+    *n = fuzz_u16(in);
+    if (flags & 2) {
+        size_t back = fuzz_u16(in);
+
+        from -= MIN(back, stream->n);
+        *n = MIN(*n, stream->n - from);
+    } else {
+        *n = MIN(*n, fuzz_left(in));
+        memcpy(stream->bytes + from, in->p, *n);
+        in->p += *n;
+        stream->n += *n;
+    }
+    return stream->bytes + from;
+}
 
 static void
 init(struct test_helper *t, uint8_t flags)
@@ -66,16 +98,23 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = fuzz_input_init(data, size);
+    struct stream streams[CT_DIR_MAX] = { { NULL, 0, 0 } };
     struct test_helper t;
-    uint32_t seq = 1;
 
+    for (int dir = 0; dir < CT_DIR_MAX; dir++) {
+        streams[dir].bytes = xmalloc(size + 1);
+    }
     init(&t, fuzz_u8(&in));
     while (fuzz_left(&in)) {
-        t.call.dir = fuzz_u8(&in) & 1;
-        size_t n = fuzz_u16(&in);
-        n = MIN(n, fuzz_left(&in));
+        uint8_t packet = fuzz_u8(&in);
+        struct stream *stream = &streams[packet & 1];
+        size_t n;
+        const uint8_t *payload = send_next(&in, stream, packet, &n);
+
+        t.call.dir = packet & 1;
+        t.call.acked = stream->acked;
         enum ct_helper_verdict verdict = test_helper_read(
-            &t, seq, (const char *) in.p, n);
+            &t, payload - stream->bytes, (const char *) payload, n);
 
         assert(t.call.nat || !t.n_replaced);
         assert(verdict != CT_HELPER_DROP
@@ -84,10 +123,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                || t.counts[CT_C_DROP_MANGLE]);
         if (verdict == CT_HELPER_ACCEPT && t.n_replaced
             && t.call.tuples[0].proto == IPPROTO_UDP) {
-            check_length(in.p, n, &t);
+            check_length(payload, n, &t);
         }
-        in.p += n;
-        seq += n;
+        assert(t.n_shifted <= 1 && (!t.changed || t.first_change < n));
+    }
+    for (int dir = 0; dir < CT_DIR_MAX; dir++) {
+        free(streams[dir].bytes);
     }
     test_helper_uninit(&t);
     return 0;
