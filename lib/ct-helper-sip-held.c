@@ -170,6 +170,20 @@ sip_held_forget_old(struct sip_held **heldp, uint32_t seq)
     }
 }
 
+struct sip_held *
+sip_held_clone(const struct sip_held *held)
+{
+    struct sip_held *clone;
+
+    if (!held) {
+        return NULL;
+    }
+    clone = xmemdup(held, sizeof *held);
+    ds_clone(&clone->bytes, CONST_CAST(struct ds *, &held->bytes));
+    ds_clone(&clone->text, CONST_CAST(struct ds *, &held->text));
+    return clone;
+}
+
 void
 sip_held_free(struct sip_held *held)
 {

@@ -113,6 +113,9 @@ enum ct_helper_verdict sip_held_write(struct sip_held *,
  * bytes. */
 void sip_held_forget_old(struct sip_held **, uint32_t seq);
 
+/* NULL of NULL. */
+struct sip_held *sip_held_clone(const struct sip_held *);
+
 void sip_held_free(struct sip_held *);
 
 #endif /* ct-helper-sip-held.h */

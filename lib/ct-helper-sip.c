@@ -126,6 +126,16 @@ sip_uninit(void *state_)
     }
 }
 
+static void
+sip_copy(void *state_)
+{
+    struct sip_state *state = state_;
+
+    for (int dir = 0; dir < CT_DIR_MAX; dir++) {
+        state->held[dir] = sip_held_clone(state->held[dir]);
+    }
+}
+
 const struct ct_helper ct_helper_sip = {
     .name = "sip",
     .protos = { IPPROTO_UDP, IPPROTO_TCP },
@@ -138,6 +148,7 @@ const struct ct_helper ct_helper_sip = {
     .state_size = sizeof(struct sip_state),
     .read = sip_read,
     .uninit = sip_uninit,
+    .copy = sip_copy,
 };
 
 static enum ct_helper_verdict

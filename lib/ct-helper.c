@@ -187,6 +187,15 @@ ct_help_free(struct ct_help *help)
     free(help);
 }
 
+void
+ct_help_copy(struct ct_help *help, const struct ct_help *from)
+{
+    memcpy(help, from, sizeof *help + from->helper->state_size);
+    if (help->helper->copy) {
+        help->helper->copy(help->state);
+    }
+}
+
 bool
 ct_helper_run__(struct ct_packet *packet)
 {

@@ -266,6 +266,10 @@ struct ct_helper {
 
     /* NULL: nothing to be done.  'state' is about to be freed. */
     void (*uninit)(void *state);
+
+    /* NULL if 'uninit' is.  'state' has the bytes of another, which stays:
+     * what they point to is copied, too. */
+    void (*copy)(void *state);
 };
 
 #define CT_HELPER(NAME) extern const struct ct_helper ct_helper_##NAME;
@@ -287,6 +291,10 @@ struct ct_help {
 
 struct ct_help *ct_help_create(const struct ct_helper *);
 void ct_help_free(struct ct_help *);
+
+/* Makes 'help', which is new, what 'from' is, of the same helper.  The caller
+ * holds the lock of the connection that has 'from'. */
+void ct_help_copy(struct ct_help *help, const struct ct_help *from);
 
 /* What 'conn' has; NULL if it has no helper. */
 static inline struct ct_help *

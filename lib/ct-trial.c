@@ -515,7 +515,7 @@ copy_help(struct ct_conn *from, struct ct_conn *to)
         ct_conn_lock(from);
         old = ct_conn_help(from);
         if (old && old->helper == help->helper) {
-            memcpy(help, old, sizeof *help + old->helper->state_size);
+            ct_help_copy(help, old);
         }
         ct_conn_unlock(from);
     }

@@ -465,6 +465,7 @@ tests_test_ct_top_SOURCES = \
 	tests/test-ct-top.c
 tests_test_ct_why_SOURCES = \
 	tests/ct-core-test.h \
+	tests/ct-expect-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-why.c
 tests_test_ct_evict_SOURCES = \

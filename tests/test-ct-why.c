@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include "ct-core-test.h"
+#include "ct-expect-test.h"
 
 #include "ct-dump.h"
 #include "ct-switch.h"
@@ -453,6 +454,48 @@ test_random(void)
     assert(ct_counter_get(ct, CT_C_DROP_NAT_EXHAUSTED));
 }
 
+/* A helper keeps the beginning of a message: what it keeps stays the
+ * connection's own. */
+static void
+test_held(void)
+{
+    static const char invite[] =
+        "INVITE sip:b@10.0.0.2 SIP/2.0\r\n"
+        "Via: SIP/2.0/TCP 10.0.0.1:1000;branch=1\r\n"
+        "CSeq: 1 INVITE\r\n"
+        "Contact: <sip:a@10.0.0.1:1000>\r\n"
+        "Content-Length: 0\r\n"
+        "\r\n";
+    const size_t cut = 60, len = sizeof invite - 1;
+    struct ct_request request = snat(100, 0);
+    const struct ct_request known = {
+        .zone = 1, .nat = { .kind = CT_NAT_EXISTING },
+    };
+    struct test_spec s = {
+        .proto = IPPROTO_TCP, .src = 1, .dst = 2, .sport = 1000, .dport = 5060,
+    };
+    struct test_spec reply = back(s);
+
+    reply.dst = 100;
+    ovs_strlcpy(request.helper, "sip", sizeof request.helper);
+    assert(state(segment(s, TCP_SYN, 99, 0), &request) & CS_NEW);
+    assert(state(segment(reply, TCP_SYN | TCP_ACK, 499, 100), &known)
+           & CS_ESTABLISHED);
+    s = segment(s, TCP_ACK, 100, 500);
+    assert(state(s, &known) & CS_ESTABLISHED);
+
+    assert(state_with(s, invite, cut, &known) == DROPPED);
+    for (int i = 0; i < 2; i++) {
+        s.seq = 100 + cut;
+        ask(s, &known, 0);
+        SAYS("est");
+        ovsrcu_quiesce();
+    }
+    assert(state_with(s, invite + cut, len - cut, &known) & CS_ESTABLISHED);
+    s.seq = 100;
+    assert(state_with(s, invite, cut, &known) & CS_ESTABLISHED);
+}
+
 static const struct test tests[] = {
     { "live", test_live },
     { "hypothetical", test_hypothetical },
@@ -463,6 +506,7 @@ static const struct test tests[] = {
     { "nat", test_nat },
     { "related", test_related },
     { "icmp", test_icmp },
+    { "held", test_held },
     { "random", test_random },
 };
 
