@@ -22,6 +22,9 @@
 
 VLOG_DEFINE_THIS_MODULE(tw_ct_config);
 
+/* Between parts of a value that are words. */
+#define SEPARATORS ", \t\r\n"
+
 #define PREFIX "ct-"
 #define TIMEOUTS "ct-timeouts"
 #define TIMEOUTS_ZONE TIMEOUTS "-zone-"
@@ -117,22 +120,55 @@ timeouts_zone(const char *key, int *zone)
             && *zone <= UINT16_MAX);
 }
 
+/* Of a value of several parts. */
+static void
+log_bad_part(const struct tw_datapath *dp, const char *key, const char *error)
+{
+    VLOG_ERR("%s: other_config:%s: %s; only the rest of the value is taken",
+             dp->name, key, error);
+}
+
+/* If a part is bad, all that was set before stays under the good ones. */
+static void
+parse_timeouts(struct tw_datapath *dp, const char *key, const char *value,
+               int zone, struct ct_timeout_setting *setting)
+{
+    struct ct_timeout_setting old, good = { .present = 0 };
+    char *copy = xstrdup(value), *save = NULL;
+    bool bad = false;
+
+    ct_timeouts_get_setting(dp->ct, zone, CT_SET_BY_CONFIG, &old);
+    for (char *s = strtok_r(copy, SEPARATORS, &save); s;
+         s = strtok_r(NULL, SEPARATORS, &save)) {
+        char *error = ct_timeouts_parse(s, &good);
+
+        if (error) {
+            log_bad_part(dp, key, error);
+            free(error);
+            bad = true;
+        }
+    }
+    free(copy);
+    *setting = good;
+    for (int i = 0; bad && i < CT_N_TIMEOUTS; i++) {
+        if (old.present & ~good.present & (UINT64_C(1) << i)) {
+            setting->present |= UINT64_C(1) << i;
+            setting->seconds[i] = old.seconds[i];
+        }
+    }
+}
+
 static bool
 set_timeouts(struct tw_datapath *dp, const char *key, const char *value)
 {
     struct ct_timeout_setting setting = { .present = 0 };
-    char *error;
     int zone;
 
     if (!timeouts_zone(key, &zone)) {
         return false;
     }
-    error = value ? ct_timeouts_parse(value, &setting) : NULL;
-    if (error) {
-        VLOG_ERR("%s: other_config:%s: %s; nothing changed", dp->name, key,
-                 error);
-        free(error);
-        return true;
+    if (value) {
+        parse_timeouts(dp, key, value, zone, &setting);
     }
     ct_timeouts_set(dp->ct, zone, CT_SET_BY_CONFIG, &setting);
     VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
@@ -180,19 +216,18 @@ set_switch(struct tw_datapath *dp, const char *key, const char *value)
 static bool
 set_helpers(struct tw_datapath *dp, const char *key, const char *value)
 {
-    char *error;
+    char *errors, *save = NULL;
 
     if (strcmp(key, HELPERS)) {
         return false;
     }
-    error = ct_helper_policies_set(dp->ct, value);
-    if (error) {
-        VLOG_ERR("%s: other_config:%s: %s; nothing changed", dp->name, key,
-                 error);
-        free(error);
-    } else {
-        VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
+    errors = ct_helper_policies_set(dp->ct, value);
+    for (char *s = errors ? strtok_r(errors, "\n", &save) : NULL; s;
+         s = strtok_r(NULL, "\n", &save)) {
+        log_bad_part(dp, key, s);
     }
+    free(errors);
+    VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
     return true;
 }
 

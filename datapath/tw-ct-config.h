@@ -21,8 +21,10 @@ struct tw_datapath;
  *                            dashes
  *
  * A value that cannot be understood is logged as an error, and what was in
- * force before stays.  A key that is taken away is as if it had never been
- * there.
+ * force before stays.  In a list each part stands alone: the good ones are
+ * taken, each bad one is logged, and as long as there is one, nothing that was
+ * in force before is taken away.  A key that is taken away is as if it had
+ * never been there.
  *
  * Threads: the main thread. */
 

@@ -20,6 +20,18 @@
 #include "ovs-rcu.h"
 #include "util.h"
 
+/* Between policies of a text. */
+#define SEPARATORS "; \t\r\n"
+
+/* What a policy says. */
+enum field {
+    FIELD_ZONE = 1 << 0,
+    FIELD_PROTO = 1 << 1,
+    FIELD_PORT = 1 << 2,
+    FIELD_HELPER = 1 << 3,
+    FIELDS_KEY = FIELD_ZONE | FIELD_PROTO | FIELD_PORT,
+};
+
 /* All of them, never changed once they are published. */
 struct ct_helper_policies {
     size_t n;
@@ -32,9 +44,11 @@ static bool is_same(const struct ct_helper_policy *,
                     const struct ct_helper_policy *);
 static struct ct_helper_policy *find_same(struct ct_helper_policies *,
                                           const struct ct_helper_policy *);
-static char *parse_all(const char *text, struct ct_helper_policies *);
+static void parse_all(const char *text, struct ct_helper_policies *,
+                      struct ds *errors);
 static char *parse_field(char *key, const char *value,
-                         struct ct_helper_policy *);
+                         struct ct_helper_policy *, unsigned int *given);
+static void keep_configured(const struct ct *, struct ct_helper_policies *);
 static void publish(struct ct *, struct ct_helper_policies *);
 static void format_policy(const struct ct_helper_policy *, struct ds *);
 
@@ -85,19 +99,20 @@ ct_helper_policy_parse(const char *text, bool is_key,
                        struct ct_helper_policy *policy)
 {
     char *copy = xstrdup(text), *rest = copy, *key, *value;
-    bool have_zone = false, have_port = false;
+    unsigned int needed = FIELDS_KEY | (is_key ? 0 : FIELD_HELPER);
+    unsigned int given = 0;
     char *error = NULL;
 
     memset(policy, 0, sizeof *policy);
     while (!error && ofputil_parse_key_value(&rest, &key, &value)) {
-        error = parse_field(key, value, policy);
-        have_zone |= !strcmp(key, "zone");
-        have_port |= !strcmp(key, "port");
+        error = parse_field(key, value, policy, &given);
     }
     if (error) {
-        /* It says what is wrong. */
-    } else if (!have_zone || !policy->proto || !have_port
-               || (!is_key && !policy->helper)) {
+        char *what = error;
+
+        error = xasprintf("\"%s\": %s", text, what);
+        free(what);
+    } else if ((given & needed) != needed) {
         error = xasprintf("\"%s\": zone, proto, port%s must be given", text,
                           is_key ? "" : " and helper");
     } else if (policy->helper
@@ -113,20 +128,26 @@ ct_helper_policy_parse(const char *text, bool is_key,
 char *
 ct_helper_policies_set(struct ct *ct, const char *text)
 {
+    struct ds errors = DS_EMPTY_INITIALIZER;
+
     ovs_mutex_lock(&ct->mutex);
     struct ct_helper_policies *new = copy_some(ct, false);
-    char *error = text ? parse_all(text, new) : NULL;
-
-    if (error) {
-        free(new);
-    } else {
-        publish(ct, new);
+    if (text) {
+        parse_all(text, new, &errors);
     }
+    if (errors.length) {
+        keep_configured(ct, new);
+    }
+    publish(ct, new);
     ovs_mutex_unlock(&ct->mutex);
-    if (error) {
-        ct_count(ct, CT_C_HELPER_SETTING_BAD, 1);
+
+    for (size_t i = 0; i < errors.length; i++) {
+        if (errors.string[i] == '\n') {
+            ct_count(ct, CT_C_HELPER_SETTING_BAD, 1);
+        }
     }
-    return error;
+    ds_chomp(&errors, '\n');
+    return errors.length ? ds_steal_cstr(&errors) : NULL;
 }
 
 int
@@ -161,7 +182,7 @@ ct_helper_policy_del(struct ct *ct, const struct ct_helper_policy *policy)
     struct ct_helper_policies *new = copy_some(ct, true);
     struct ct_helper_policy *same = find_same(new, policy);
 
-    if (same) {
+    if (same && (!policy->helper || policy->helper == same->helper)) {
         struct ct_helper_policy *end = &new->policies[new->n--];
 
         memmove(same, same + 1, (end - same - 1) * sizeof *same);
@@ -235,31 +256,48 @@ find_same(struct ct_helper_policies *all,
     return NULL;
 }
 
-/* Adds the policies in 'text' behind those that are there. */
-static char *
-parse_all(const char *text, struct ct_helper_policies *all)
+/* Adds the policies in 'text' behind those that are there, and for each that
+ * is none, a line to 'errors'. */
+static void
+parse_all(const char *text, struct ct_helper_policies *all, struct ds *errors)
 {
-    char *copy = xstrdup(text), *save = NULL, *error = NULL;
+    char *copy = xstrdup(text), *save = NULL;
 
-    for (char *s = strtok_r(copy, "; ", &save); s && !error;
-         s = strtok_r(NULL, "; ", &save)) {
+    for (char *s = strtok_r(copy, SEPARATORS, &save); s;
+         s = strtok_r(NULL, SEPARATORS, &save)) {
         struct ct_helper_policy policy;
+        char *error = ct_helper_policy_parse(s, false, &policy);
 
-        error = ct_helper_policy_parse(s, false, &policy);
         policy.configured = true;
         if (error) {
-            break;
+            ds_put_format(errors, "%s\n", error);
+            free(error);
         } else if (find_same(all, &policy)) {
-            error = xasprintf("\"%s\": given twice", s);
+            ds_put_format(errors, "\"%s\": given twice\n", s);
         } else if (all->n >= CT_HELPER_MAX_POLICIES) {
-            error = xasprintf("more than %d policies",
-                              CT_HELPER_MAX_POLICIES);
+            ds_put_format(errors, "\"%s\": more than %d policies\n", s,
+                          CT_HELPER_MAX_POLICIES);
         } else {
             all->policies[all->n++] = policy;
         }
     }
     free(copy);
-    return error;
+}
+
+/* Adds those configured before, but where 'all' says otherwise. */
+static void
+keep_configured(const struct ct *ct, struct ct_helper_policies *all)
+{
+    const struct ct_helper_policies *old = current(ct);
+
+    for (size_t i = 0; old && i < old->n; i++) {
+        const struct ct_helper_policy *p = &old->policies[i];
+
+        if (p->configured && !find_same(all, p)
+            && all->n < CT_HELPER_MAX_POLICIES) {
+            all->policies[all->n++] = *p;
+        }
+    }
 }
 
 /* A decimal number from 'min' to 'max', and nothing else. */
@@ -270,8 +308,20 @@ parse_number(const char *s, int min, int max, int *number)
             && *number >= min && *number <= max);
 }
 
+/* Notes in '*given' that the field is there, once. */
 static char *
-parse_field(char *key, const char *value, struct ct_helper_policy *policy)
+give(const char *key, enum field field, unsigned int *given)
+{
+    if (*given & field) {
+        return xasprintf("%s is given twice", key);
+    }
+    *given |= field;
+    return NULL;
+}
+
+static char *
+parse_field(char *key, const char *value, struct ct_helper_policy *policy,
+            unsigned int *given)
 {
     int number;
 
@@ -283,26 +333,28 @@ parse_field(char *key, const char *value, struct ct_helper_policy *policy)
         } else {
             return xasprintf("zone=%s: neither 0 to 65535 nor *", value);
         }
+        return give(key, FIELD_ZONE, given);
     } else if (!strcmp(key, "proto")) {
         policy->proto = (!strcmp(value, "tcp") ? IPPROTO_TCP
                          : !strcmp(value, "udp") ? IPPROTO_UDP : 0);
         if (!policy->proto) {
             return xasprintf("proto=%s: neither tcp nor udp", value);
         }
+        return give(key, FIELD_PROTO, given);
     } else if (!strcmp(key, "port")) {
         if (!parse_number(value, 1, UINT16_MAX, &number)) {
             return xasprintf("port=%s: not 1 to 65535", value);
         }
         policy->port = number;
+        return give(key, FIELD_PORT, given);
     } else if (!strcmp(key, "helper")) {
         policy->helper = ct_helper_find(value);
         if (!policy->helper) {
             return xasprintf("helper=%s: there is no such helper", value);
         }
-    } else {
-        return xasprintf("\"%s\": neither zone, proto, port nor helper", key);
+        return give(key, FIELD_HELPER, given);
     }
-    return NULL;
+    return xasprintf("%s is neither zone, proto, port nor helper", key);
 }
 
 static void

@@ -30,9 +30,9 @@ struct ds;
  * ----
  *     zone=ZONE,proto=PROTO,port=PORT,helper=HELPER
  *
- * in any order, with '*' for any zone; 'proto' is tcp or udp, and must be
- * one that the helper reads.  Policies of the configuration stand behind each
- * other with ';' in between.
+ * in any order, each once, with '*' for any zone; 'proto' is tcp or udp, and
+ * must be one that the helper reads.  Policies of the configuration stand
+ * behind each other with ';', blanks or newlines in between.
  *
  * Threads: any.  Looking up takes no lock; it is in an RCU read-side section.
  *
@@ -64,14 +64,16 @@ const struct ct_helper *ct_helper_policy_find(const struct ct *,
 char *ct_helper_policy_parse(const char *, bool is_key,
                              struct ct_helper_policy *);
 
-/* Replaces the configured policies by those in 'text' (NULL: none).  On error
- * nothing changes; the error is counted and returned, to be freed by the
- * caller. */
+/* Replaces the configured policies by those in 'text' (NULL: none).  A part
+ * of it that is no policy is counted, and a line of what is returned, to be
+ * freed by the caller (NULL: all are good); then those before stay, but for
+ * the same connections as a good one. */
 char *ct_helper_policies_set(struct ct *, const char *text);
 
 /* Adds one, in the place of one for the same connections.  ENOSPC. */
 int ct_helper_policy_add(struct ct *, const struct ct_helper_policy *);
-/* Deletes one that was added.  ENOENT. */
+/* Deletes one that was added, if it has the helper that is named, or none is
+ * named.  ENOENT. */
 int ct_helper_policy_del(struct ct *, const struct ct_helper_policy *);
 
 void ct_helper_policies_format(struct ct *, struct ds *);

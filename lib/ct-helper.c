@@ -62,6 +62,16 @@ static const struct ct_helper *const helpers[] = {
 #undef CT_HELPER
 };
 
+/* The kernel's names where ours are others. */
+static const struct {
+    const char *alias, *name;
+} aliases[] = {
+    { "RAS", "ras" },
+    { "Q.931", "q931" },
+    { "H.245", "h245" },
+    { "netbios_ns", "netbios-ns" },
+};
+
 static const struct ct_helper_ops run_ops = {
     .expect = ct_help_expect,
     .replace = run_replace,
@@ -155,6 +165,11 @@ ct_helper_drop(struct ct_helper_call *call, enum ct_counter why)
 const struct ct_helper *
 ct_helper_find(const char *name)
 {
+    for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+        if (!strcmp(aliases[i].alias, name)) {
+            name = aliases[i].name;
+        }
+    }
     for (size_t i = 0; i < ARRAY_SIZE(helpers); i++) {
         if (!strcmp(helpers[i]->name, name)) {
             return helpers[i];

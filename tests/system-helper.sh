@@ -247,12 +247,28 @@ scenario_helper_policy() {
     get client tftp://10.1.1.2/big -o got.big
     cmp got.big files/big
 
-    # What is wrong is said, and changes nothing.
-    allow_log "other_config:ct-helpers: port=x: not 1 to 65535"
-    ovs-vsctl set open_vswitch . \
-        'other_config:ct-helpers="zone=1,proto=udp,port=x,helper=tftp"'
+    # What is wrong is said, and loses nothing; what is right beside it is
+    # taken, and there after a restart.
+    allow_log "other_config:ct-helpers: .*(port=x: not 1 to 65535|zone is given twice)"
+    ovs-vsctl set open_vswitch . 'other_config:ct-helpers="zone=2,proto=tcp,port=21,helper=ftp\nzone=3,proto=tcp,port=21,helper=ftp;zone=1,proto=udp,port=x,helper=tftp"'
     poll 5 counted helper-setting-bad 1 1
     policy_is "zone=1,proto=udp,port=69,helper=tftp .configured."
+    policy_is "zone=2,proto=tcp,port=21,helper=ftp .configured."
+    stop_vswitchd
+    start_vswitchd
+    poll 10 policy_is "zone=2,proto=tcp,port=21,helper=ftp .configured."
+    policy_is "zone=3,proto=tcp,port=21,helper=ftp .configured."
+    refute policy_is "zone=1,.*"
+    ovs-vsctl set open_vswitch . 'other_config:ct-helpers="zone=5,proto=tcp,port=21,helper=ftp,zone=6,proto=tcp,port=22,helper=irc"'
+    poll 5 counted helper-setting-bad 2 2
+    refute policy_is "zone=6,.*"
+
+    # Only the one that is named is deleted.
+    ovs-appctl trackway/helper-add zone=1 proto=tcp port=22 helper=ftp
+    refute ovs-appctl trackway/helper-del zone=1 proto=tcp port=22 helper=irc
+    policy_is "zone=1,proto=tcp,port=22,helper=ftp"
+    ovs-appctl trackway/helper-del zone=1 proto=tcp port=22 helper=ftp
+    refute ovs-appctl trackway/helper-add zone=1 zone=2 proto=tcp port=22 helper=ftp
     ovs-vsctl remove open_vswitch . other_config ct-helpers
     poll 5 no_policy
     refute ovs-appctl trackway/helper-add zone=1 proto=udp port=69

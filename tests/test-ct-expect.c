@@ -566,8 +566,41 @@ static const char *const bad_policies[] = {
     "zone=5,proto=udp,port=69,helper=tftp,more=1",
     "zone=5,proto=udp,port=69,helper=tftp;zone=5,proto=udp,port=69,"
         "helper=tftp",
-    "zone=6,proto=udp,port=69,helper=tftp;nonsense",
+    /* A comma between policies, and each field twice. */
+    "zone=5,proto=udp,port=69,helper=tftp,zone=6,proto=udp,port=69,"
+        "helper=tftp",
+    "zone=5,proto=udp,port=69,helper=tftp,zone=5",
+    "zone=5,proto=udp,port=69,helper=tftp,proto=udp",
+    "zone=5,proto=udp,port=69,helper=tftp,port=70",
+    "helper=tftp,zone=5,proto=udp,port=69,helper=tftp",
 };
+
+/* What is wrong loses nothing; what is right beside it is taken. */
+static void
+check_parts(void)
+{
+    const uint64_t n_bad = ct_counter_get(ct, CT_C_HELPER_SETTING_BAD);
+    char *error = ct_helper_policies_set(
+        ct, "zone=7,proto=tcp,port=21,helper=ftp\n"
+            "zone=5,proto=udp,port=69,helper=fttp; "
+            "zone=*,proto=tcp,port=21,helper=irc\r\nnonsense");
+
+    assert(!strcmp(error,
+                   "\"zone=5,proto=udp,port=69,helper=fttp\": "
+                   "helper=fttp: there is no such helper\n"
+                   "\"nonsense\": "
+                   "nonsense is neither zone, proto, port nor helper"));
+    free(error);
+    assert(ct_counter_get(ct, CT_C_HELPER_SETTING_BAD) == n_bad + 2);
+    assert(policy_shows(
+        "  zone=7,proto=tcp,port=21,helper=ftp (configured)\n"
+        "  zone=*,proto=tcp,port=21,helper=irc (configured)\n"
+        "  zone=5,proto=udp,port=69,helper=tftp (configured)\n"));
+    assert(!ct_helper_policies_set(ct,
+                                   "zone=7,proto=tcp,port=21,helper=ftp"));
+    assert(policy_shows(
+        "  zone=7,proto=tcp,port=21,helper=ftp (configured)\n"));
+}
 
 static void
 test_policy(void)
@@ -604,6 +637,8 @@ test_policy(void)
         "  zone=5,proto=udp,port=69,helper=tftp (configured)\n"
         "  zone=*,proto=tcp,port=21,helper=ftp (configured)\n"));
 
+    check_parts();
+
     /* One by one; the configuration does not touch them. */
     assert(!ct_helper_policy_parse("zone=*,proto=udp,port=70,helper=tftp",
                                    false, &policy));
@@ -615,11 +650,20 @@ test_policy(void)
     assert(read_request(s, &in_zone5) == NEW && n_expectations() == 2);
     assert(!ct_helper_policy_parse("zone=*,proto=udp,port=70", true,
                                    &policy));
+    policy.helper = &ct_helper_sip;
+    assert(ct_helper_policy_del(ct, &policy) == ENOENT);
+    policy.helper = NULL;
     assert(!ct_helper_policy_del(ct, &policy));
     assert(ct_helper_policy_del(ct, &policy) == ENOENT);
     assert(policy_shows(""));
     s.sport = 4;
     assert(read_request(s, &in_zone5) == NEW && n_expectations() == 2);
+
+    /* The kernel's names. */
+    assert(ct_helper_find("RAS") == &ct_helper_ras
+           && ct_helper_find("Q.931") == &ct_helper_q931
+           && ct_helper_find("netbios_ns") == &ct_helper_netbios_ns
+           && !ct_helper_find("Q931"));
 
     /* Full. */
     for (int i = 0; i < CT_HELPER_MAX_POLICIES; i++) {
