@@ -80,6 +80,7 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-step.h \
 	lib/ct-switch.c \
 	lib/ct-switch.h \
+	lib/ct-sysctl.h \
 	lib/ct-timeout.c \
 	lib/ct-timeout.h \
 	lib/ct-timeout-set.c \

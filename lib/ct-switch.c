@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "ct-sysctl.h"
 #include "ct-tracker.h"
 #include "util.h"
 
@@ -37,6 +38,7 @@ ct_switch_help(enum ct_switch s)
 bool
 ct_switch_from_name(const char *name, enum ct_switch *s)
 {
+    name = ct_sysctl_base(name);
     for (int i = 0; i < CT_N_SWITCHES; i++) {
         if (!strcmp(name, switches[i].name)) {
             *s = i;

@@ -15,9 +15,9 @@
  * ----
  * What the tracker does otherwise if it is told to.  But for half_open_drop
  * they are the kernel's sysctls net.netfilter.nf_conntrack_* of the same
- * names, and parameters of its module nf_conntrack_sip, with their
- * defaults.  A command's value is over that of the
- * configuration, and that over the default.
+ * names, and parameters of its module nf_conntrack_sip, with their defaults.
+ * A command's value is over that of the configuration, and that over the
+ * default.
  *
  * CT_SWITCH(ENUM, "name", default, least, most, "a sentence")
  *
@@ -55,6 +55,7 @@ struct ct;
 
 const char *ct_switch_name(enum ct_switch);
 const char *ct_switch_help(enum ct_switch);
+/* By that name, or that of the kernel's sysctl. */
 bool ct_switch_from_name(const char *name, enum ct_switch *);
 
 /* A number, or on, off, true or false for those that are only that.  Returns

@@ -16,7 +16,11 @@
 #include "ct-tracker.h"
 #include "ct-zone.h"
 #include "hash.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
 #include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ct_timeout_set);
 
 static struct ct_policy *policy_find(const struct ct *, uint32_t id)
     OVS_REQUIRES(ct->mutex);
@@ -26,6 +30,7 @@ static void make_base(const struct ct *, const struct ct_policy *,
 static void apply_settings(const struct ct_timeout_settings *,
                            enum ct_layer first, struct ct_timeouts *,
                            enum ct_layer[]);
+static void warn_of_zeros(const struct ct_dpif_timeout_policy *);
 static void renew_all(struct ct *) OVS_REQUIRES(ct->mutex);
 static void renew_policy(struct ct *, struct ct_policy *)
     OVS_REQUIRES(ct->mutex);
@@ -162,6 +167,7 @@ ct_timeouts_zone_is_set(const struct ct *ct, uint16_t zone_id)
 int
 ct_timeout_policy_set(struct ct *ct, const struct ct_dpif_timeout_policy *tp)
 {
+    warn_of_zeros(tp);
     ovs_mutex_lock(&ct->mutex);
     struct ct_policy *policy = policy_find(ct, tp->id);
     if (!policy) {
@@ -289,6 +295,26 @@ apply_settings(const struct ct_timeout_settings *settings,
     for (int by = 0; by < CT_N_SET_BY; by++) {
         ct_timeouts_apply(&settings->by[by], first + by, set, layers);
     }
+}
+
+static void
+warn_of_zeros(const struct ct_dpif_timeout_policy *tp)
+{
+    struct ds names = DS_EMPTY_INITIALIZER;
+
+    for (int i = 0; i < CT_N_TIMEOUTS; i++) {
+        int attr = ct_timeout_attr(i);
+
+        if (attr >= 0 && tp->present & (1u << attr) && !tp->attrs[attr]) {
+            ds_put_format(&names, "%s%s", names.length ? ", " : "",
+                          ct_timeout_name(i));
+        }
+    }
+    if (names.length) {
+        VLOG_WARN("timeout policy %"PRIu32": 0 seconds for %s are taken for "
+                  "not set", tp->id, ds_cstr(&names));
+    }
+    ds_destroy(&names);
 }
 
 static void

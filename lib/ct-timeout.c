@@ -13,12 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ct-switch.h"
+#include "ct-sysctl.h"
 #include "util.h"
 
 static char *parse_one(const char *word, struct ct_timeout_setting *);
 static bool has(const struct ct_timeout_setting *, enum ct_timeout);
 
 #define MS_PER_SECOND 1000
+
+/* What the kernel's sysctls have within their names. */
+#define INFIX "_timeout"
 
 const struct ct_timeouts ct_timeouts_default = {
     .ms = {
@@ -53,8 +58,14 @@ ct_timeout_name(enum ct_timeout timeout)
     return timeout < CT_N_TIMEOUTS ? timeouts[timeout].name : "none";
 }
 
-bool
-ct_timeout_from_name(const char *name, enum ct_timeout *timeout)
+int
+ct_timeout_attr(enum ct_timeout timeout)
+{
+    return timeouts[timeout].attr;
+}
+
+static bool
+find_name(const char *name, enum ct_timeout *timeout)
 {
     for (int i = 0; i < CT_N_TIMEOUTS; i++) {
         if (!strcmp(name, timeouts[i].name)) {
@@ -63,6 +74,24 @@ ct_timeout_from_name(const char *name, enum ct_timeout *timeout)
         }
     }
     return false;
+}
+
+bool
+ct_timeout_from_name(const char *name, enum ct_timeout *timeout)
+{
+    const char *base = ct_sysctl_base(name);
+    const char *infix = strstr(base, INFIX);
+
+    if (infix) {
+        const char *rest = infix + strlen(INFIX);
+        char *ours = xasprintf("%.*s%s", (int) (infix - base), base, rest);
+        bool found = find_name(ours, timeout);
+
+        free(ours);
+        return found;
+    }
+    /* The sysctl tcp_max_retrans is a number of packets. */
+    return base == name && find_name(name, timeout);
 }
 
 const char *
@@ -104,7 +133,7 @@ ct_timeouts_of_tp(const struct ct_dpif_timeout_policy *tp,
     for (int i = 0; i < CT_N_TIMEOUTS; i++) {
         int attr = timeouts[i].attr;
 
-        if (attr >= 0 && tp->present & (1u << attr)) {
+        if (attr >= 0 && tp->present & (1u << attr) && tp->attrs[attr]) {
             setting->present |= UINT64_C(1) << i;
             setting->seconds[i] = tp->attrs[attr];
         }
@@ -145,6 +174,7 @@ parse_one(const char *word, struct ct_timeout_setting *setting)
     const char *value = strchr(word, '=');
     unsigned long long seconds;
     enum ct_timeout timeout;
+    enum ct_switch s;
     char *end;
 
     if (!value) {
@@ -153,9 +183,13 @@ parse_one(const char *word, struct ct_timeout_setting *setting)
 
     char *name = xmemdup0(word, value - word);
     bool known = ct_timeout_from_name(name, &timeout);
+    bool is_switch = !known && ct_switch_from_name(name, &s);
     free(name);
     if (!known) {
-        return xasprintf("%s: no timeout has this name", word);
+        return xasprintf(is_switch
+                         ? "%s: this is a switch (trackway/ct-set), "
+                           "no timeout has this name"
+                         : "%s: no timeout has this name", word);
     }
 
     errno = 0;

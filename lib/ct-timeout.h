@@ -100,6 +100,11 @@ extern const struct ct_timeouts ct_timeouts_default;
 
 const char *ct_timeout_name(enum ct_timeout);
 
+/* Its CT_DPIF_TP_ATTR_*, or -1. */
+int ct_timeout_attr(enum ct_timeout);
+
+/* By that name, or by that of the kernel's sysctl, whole or from behind
+ * "nf_conntrack_" on: tcp_timeout_established is tcp_established. */
 bool ct_timeout_from_name(const char *name, enum ct_timeout *);
 
 /* Where a timeout in force comes from. */
@@ -139,7 +144,7 @@ BUILD_ASSERT_DECL(CT_N_TIMEOUTS <= 64);
  * frees; then '*setting' is as before.  A timeout is at least one second. */
 char *ct_timeouts_parse(const char *text, struct ct_timeout_setting *);
 
-/* What 'policy' sets. */
+/* What the policy sets.  No timeout is of 0 seconds: such a one is not set. */
 void ct_timeouts_of_tp(const struct ct_dpif_timeout_policy *,
                        struct ct_timeout_setting *);
 

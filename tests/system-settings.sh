@@ -61,7 +61,11 @@ scenario_timeout_names() {
         sctp_heartbeat_acked) continue ;;   # Gone since Linux 6.
         esac
         same "$name" "$(timeout_of $name)" "$(cat $file) (default)"
+        ovs-appctl trackway/timeout-set net.netfilter.${file##*/}=7
+        same "$name" "$(timeout_of $name)" "7 (datapath, command)"
     done
+    complains "this is a switch" \
+        ovs-appctl trackway/timeout-set nf_conntrack_tcp_max_retrans=3
 }
 
 scenario_timeouts() {
@@ -121,12 +125,18 @@ scenario_timeouts_config() {
     same "zone 5" "$(timeout_of udp_stream zone=5)" \
         "99 (datapath, other_config)"
 
-    # Bad input: what was there stays, and the log says why.
+    # Bad input: what was there stays, what is good beside it is taken, and
+    # the log says why, once.
     allow_log 'other_config:ct-'
     set_config ct-timeouts=udp=20,icmp=never ct-timeouts-zone-5=udp \
         ct-timeouts-zone-66000=udp=1
-    same "datapath" "$(timeout_of udp)" "70 (datapath, other_config)"
+    same "datapath" "$(timeout_of udp)" "20 (datapath, other_config)"
+    same "datapath" "$(timeout_of udp_stream)" "99 (datapath, other_config)"
+    same "datapath" "$(timeout_of icmp)" "30 (default)"
     same "zone 5" "$(timeout_of udp zone=5)" "50 (zone, other_config)"
+    set_config ct-tcp-loose=on
+    same "complaints" \
+        "$(grep -c 'ct-timeouts: icmp=never' "$NS_DIR"/ovs-vswitchd.log)" 1
     matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
         "ERR.*other_config:ct-timeouts: icmp=never: not a number"
     matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
@@ -134,10 +144,13 @@ scenario_timeouts_config() {
     matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
         "ERR.*other_config:ct-timeouts-zone-66000: the tracker knows no such"
 
-    # It survives a restart, and goes when it is taken away.
-    set_config ct-timeouts=udp=75
+    # Good parts beside bad ones survive a restart.
     stop_vswitchd
     start_vswitchd
+    poll 10 is_timeout udp "20 (datapath, other_config)"
+    same "udp_stream" "$(timeout_of udp_stream)" "120 (default)"
+    # What is taken away goes.
+    set_config ct-timeouts=udp=75
     poll 10 is_timeout udp "75 (datapath, other_config)"
     ovs-vsctl clear Open_vSwitch . other_config
     same "datapath" "$(timeout_of udp)" "30 (default)"
@@ -168,7 +181,7 @@ END
     done
 
     stray A 9
-    ovs-appctl trackway/ct-set ovs-trackway tcp_loose=off
+    ovs-appctl trackway/ct-set ovs-trackway nf_conntrack_tcp_loose=off
     stray A 9
     poll 5 zone_counter_is invalid-tcp-new 5 1
     ovs-appctl trackway/ct-reset

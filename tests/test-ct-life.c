@@ -257,6 +257,64 @@ test_timeout_layers(void)
     check_bad_timeouts("upd=5", "no timeout has this name");
 }
 
+/* The kernel's sysctls by their own names. */
+static void
+test_timeout_names(void)
+{
+    static const struct {
+        const char *name;
+        int timeout;                    /* -1: none. */
+    } vectors[] = {
+        { "udp", CT_TIMEOUT_UDP },
+        { "udp_timeout", CT_TIMEOUT_UDP },
+        { "nf_conntrack_udp_timeout", CT_TIMEOUT_UDP },
+        { "net.netfilter.nf_conntrack_udp_timeout", CT_TIMEOUT_UDP },
+        { "udp_timeout_stream", CT_TIMEOUT_UDP_STREAM },
+        { "tcp_timeout_established", CT_TIMEOUT_TCP_ESTABLISHED },
+        { "sctp_timeout_shutdown_recd", CT_TIMEOUT_SCTP_SHUTDOWN_RECD },
+        { "tcp_max_retrans", CT_TIMEOUT_TCP_RETRANS },
+        { "nf_conntrack_tcp_timeout_max_retrans", CT_TIMEOUT_TCP_RETRANS },
+        /* A sysctl, but of a count. */
+        { "nf_conntrack_tcp_max_retrans", -1 },
+        { "nf_conntrack_udp", -1 },
+        { "udp_timeouts", -1 },
+        { "_timeout", -1 },
+        { "nf_conntrack_", -1 },
+        { "", -1 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        enum ct_timeout t;
+
+        assert(ct_timeout_from_name(vectors[i].name, &t)
+               ? (int) t == vectors[i].timeout : vectors[i].timeout < 0);
+    }
+    check_bad_timeouts("nf_conntrack_tcp_max_retrans=3", "is a switch");
+    check_bad_timeouts("sip_timeout=3", "is a switch");
+}
+
+/* A policy's 0 is not set, and what is below it holds. */
+static void
+test_timeout_zero(void)
+{
+    const struct ct_request commit5 = {
+        .zone = 5, .commit = true, .timeout_policy = 9
+    };
+    struct ct_dpif_timeout_policy tp = { .id = 9 };
+
+    tp.present = ((1u << CT_DPIF_TP_ATTR_UDP_FIRST)
+                  | (1u << CT_DPIF_TP_ATTR_UDP_SINGLE)
+                  | (1u << CT_DPIF_TP_ATTR_ICMP_FIRST));
+    tp.attrs[CT_DPIF_TP_ATTR_UDP_SINGLE] = 7;
+    set_timeouts(-1, CT_SET_BY_CONFIG, "icmp=11");
+    assert(!ct_timeout_policy_set(ct, &tp));
+    assert(state(udp, &commit5) == NEW);
+    check_timeout(5, CT_TIMEOUT_UDP, 7, CT_LAYER_POLICY);
+    check_timeout(5, CT_TIMEOUT_UDP_FIRST, 7, CT_LAYER_POLICY);
+    check_timeout(5, CT_TIMEOUT_ICMP, 11, CT_LAYER_CONFIG);
+    check_timeout(5, CT_TIMEOUT_ICMPV6, 30, CT_LAYER_DEFAULT);
+}
+
 /* On packets: a connection follows at its next packet. */
 static void
 test_timeout_set(void)
@@ -490,6 +548,8 @@ static const struct test tests[] = {
     { "full", test_full },
     { "timeouts", test_timeouts },
     { "timeout-layers", test_timeout_layers },
+    { "timeout-names", test_timeout_names },
+    { "timeout-zero", test_timeout_zero },
     { "timeout-set", test_timeout_set },
     { "expired-on-sight", test_expired_on_sight },
     { "zone-counters", test_zone_counters },

@@ -64,6 +64,19 @@ test_parse(void)
     }
 }
 
+static void
+test_names(void)
+{
+    enum ct_switch s = CT_SWITCH_CHECKSUM;
+
+    assert(ct_switch_from_name("nf_conntrack_tcp_max_retrans", &s)
+           && s == CT_SWITCH_TCP_MAX_RETRANS);
+    assert(ct_switch_from_name("net.netfilter.nf_conntrack_checksum", &s)
+           && s == CT_SWITCH_CHECKSUM);
+    assert(!ct_switch_from_name("tcp_timeout_max_retrans", &s));
+    assert(!ct_switch_from_name("net.netfilter.checksum", &s));
+}
+
 /* What becomes of a packet with a byte changed behind its checksum. */
 static uint8_t
 damaged(const struct test_spec *spec)
@@ -144,6 +157,7 @@ test_liberal(void)
 static const struct test tests[] = {
     { "layers", test_layers },
     { "parse", test_parse },
+    { "names", test_names },
     { "checksum", test_checksum },
     { "loose", test_loose },
     { "liberal", test_liberal },
