@@ -10,6 +10,9 @@ ofproto_libtwdpif_a_SOURCES = \
 	ofproto/dpif-tw-ct.c \
 	ofproto/dpif-tw-ct-file.c \
 	ofproto/dpif-tw-ct-unixctl.c \
+	ofproto/dpif-tw-dpctl.c \
+	ofproto/dpif-tw-dpctl-check.c \
+	ofproto/dpif-tw-dpctl-check.h \
 	ofproto/dpif-tw-execute.c \
 	ofproto/dpif-tw-flow.c \
 	ofproto/dpif-tw-meter.c \

@@ -307,6 +307,12 @@ tests_test_tw_tunnel_key_SOURCES = tests/test-tw-tunnel-key.c
 tests_test_tw_tunnel_key_LDADD = $(TW_LIBS)
 TESTSUITE_AT += tests/tw-track.at
 
+# Commands of ovs-appctl.
+check_PROGRAMS += tests/test-dpif-tw-dpctl-check
+tests_test_dpif_tw_dpctl_check_SOURCES = tests/test-dpif-tw-dpctl-check.c
+tests_test_dpif_tw_dpctl_check_LDADD = $(TW_LIBS)
+TESTSUITE_AT += tests/dpif-tw.at
+
 # What is told to, and asked from, outside.
 check_PROGRAMS += \
 	tests/test-ct-ipfix \

@@ -8,6 +8,9 @@ sbin_PROGRAMS += utilities/ovs-vswitchd
 utilities_ovs_vswitchd_SOURCES = \
 	utilities/ovs-vswitchd.c
 utilities_ovs_vswitchd_LDADD = $(OVS_VSWITCHD_OBJS) $(TW_LIBS)
+# OVS's commands are registered by way of ofproto/dpif-tw-dpctl.c.
+utilities_ovs_vswitchd_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=unixctl_command_register
 utilities_ovs_vswitchd_DEPENDENCIES = \
 	$(OVS_VSWITCHD_OBJS) \
 	$(TW_ARCHIVES) \
