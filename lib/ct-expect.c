@@ -32,8 +32,6 @@ static bool are_siblings(const struct ct_expectation *,
                          const struct ct_expectation *);
 static bool is_child(const struct ct_expectation *,
                      const struct ct_conn *parent);
-static bool is_asked(const struct ct_expectation *,
-                     const struct ct_helper_match *);
 static uint32_t hash_id(uint32_t parent_id);
 static struct ct_expectation *find_same(struct ct_expects *,
                                         const struct ct_expectation *);
@@ -85,20 +83,15 @@ ct_expect_create(struct ct_conn *parent)
     return e;
 }
 
-struct ct_expect_same
-ct_expect_find_same(struct ct_zone *zone, const struct ct_expectation *e)
+bool
+ct_expect_is_known(struct ct_zone *zone, const struct ct_expectation *e)
 {
     struct ct_expects *expects = &zone->expects;
-    struct ct_expect_same same = { .found = false };
 
     ct_spin_lock(&expects->lock);
-    const struct ct_expectation *old = find_same(expects, e);
-    if (old) {
-        same.dst_port = old->tuple.dst_port;
-        same.found = true;
-    }
+    bool known = find_same(expects, e);
     ct_spin_unlock(&expects->lock);
-    return same;
+    return known;
 }
 
 bool
@@ -112,13 +105,69 @@ ct_expect_is_same(const struct ct_expectation *a,
             && !memcmp(&a->to_dst, &b->to_dst, sizeof a->to_dst));
 }
 
-void
-ct_expect_inherit(struct ct_expectation *e, struct ct_expectation *old)
+bool
+ct_expect_is_asked(const struct ct_expectation *e,
+                   const struct ct_helper_match *match)
 {
-    if (!e->pool && old->tuple.dst_port == e->tuple.dst_port) {
-        e->pool = old->pool;
-        old->pool = NULL;
+    const union ct_inet_addr *dst = (match->as_seen ? &e->tuple.dst
+                                     : &e->to_dst);
+    ovs_be16 port = match->as_seen ? e->tuple.dst_port : e->to_dst_port;
+
+    return ((match->class < 0 || e->class == (unsigned int) match->class)
+            && (match->any_dir || e->dir == match->dir)
+            && (!match->port || port == match->port)
+            && (!match->has_dst || !memcmp(dst, &match->dst, sizeof *dst))
+            && (!match->inactive || e->inactive));
+}
+
+void
+ct_expect_set_port(struct ct_expectation *e, struct ct_nat_pool *pool)
+{
+    struct ct_expect_port *port = xmalloc(sizeof *port);
+
+    atomic_init(&port->n_shares, 1);
+    port->pool = pool;
+    port->port = ntohs(e->tuple.dst_port);
+    e->port = port;
+}
+
+bool
+ct_expect_share_port(struct ct_expectation *e,
+                     const struct ct_expectation *old)
+{
+    if (old->port) {
+        atomic_fetch_add_explicit(&old->port->n_shares, 1,
+                                  memory_order_relaxed);
+        e->port = old->port;
+        e->tuple.dst_port = htons(e->port->port);
     }
+    return old->port;
+}
+
+bool
+ct_expect_share_known_port(struct ct_zone *zone, struct ct_expectation *e)
+{
+    struct ct_expects *expects = &zone->expects;
+
+    ct_spin_lock(&expects->lock);
+    const struct ct_expectation *old = find_same(expects, e);
+    bool ok = old && ct_expect_share_port(e, old);
+    ct_spin_unlock(&expects->lock);
+    return ok;
+}
+
+void
+ct_expect_drop_port(struct ct_expectation *e)
+{
+    struct ct_expect_port *port = e->port;
+
+    /* Nobody can share it any more who does not have it. */
+    if (port && atomic_fetch_sub_explicit(&port->n_shares, 1,
+                                          memory_order_acq_rel) == 1) {
+        ct_nat_port_release(port->pool, port->port);
+        free(port);
+    }
+    e->port = NULL;
 }
 
 bool
@@ -147,9 +196,7 @@ ct_expect_add(struct ct *ct, struct ct_zone *zone, struct ct_expectation *e)
 void
 ct_expect_free(struct ct_expectation *e)
 {
-    if (e->pool) {
-        ct_nat_port_release(e->pool, ntohs(e->tuple.dst_port));
-    }
+    ct_expect_drop_port(e);
     free(e);
 }
 
@@ -175,7 +222,7 @@ ct_expect_match(struct ct_packet *packet, bool take)
     if (e && take) {
         if (e->permanent) {
             packet->expected = xmemdup(e, sizeof *e);
-            packet->expected->pool = NULL;
+            packet->expected->port = NULL;
         } else {
             take_out(expects, e);
             packet->expected = e;
@@ -199,7 +246,7 @@ ct_expect_look(const struct ct_packet *packet, struct ct_expectation *copy)
     if (e) {
         *copy = *e;
         copy->settled_src_port = e->nat ? own_port(expects, e, packet) : 0;
-        copy->pool = NULL;
+        copy->port = NULL;
         copy->next = NULL;
     }
     ct_spin_unlock(&expects->lock);
@@ -265,7 +312,7 @@ ct_expects_refresh(struct ct_zone *zone, const struct ct_conn *parent,
     ct_spin_lock(&expects->lock);
     HMAP_FOR_EACH_WITH_HASH (e, parent_node, hash_id(parent->id),
                              &expects->by_parent) {
-        if (is_child(e, parent) && is_asked(e, match)) {
+        if (is_child(e, parent) && ct_expect_is_asked(e, match)) {
             e->expires = expires;
             e->inactive = false;
             n++;
@@ -414,20 +461,6 @@ is_child(const struct ct_expectation *e, const struct ct_conn *parent)
     return e->parent == parent && e->parent_id == parent->id;
 }
 
-static bool
-is_asked(const struct ct_expectation *e, const struct ct_helper_match *match)
-{
-    const union ct_inet_addr *dst = (match->as_seen ? &e->tuple.dst
-                                     : &e->to_dst);
-    ovs_be16 port = match->as_seen ? e->tuple.dst_port : e->to_dst_port;
-
-    return ((match->class < 0 || e->class == (unsigned int) match->class)
-            && (match->any_dir || e->dir == match->dir)
-            && (!match->port || port == match->port)
-            && (!match->has_dst || !memcmp(dst, &match->dst, sizeof *dst))
-            && (!match->inactive || e->inactive));
-}
-
 static struct ct_expectation *
 find_same(struct ct_expects *expects, const struct ct_expectation *e)
 {
@@ -452,7 +485,8 @@ find_child(struct ct_expects *expects, const struct ct_conn *parent,
 
     HMAP_FOR_EACH_WITH_HASH (e, parent_node, hash_id(parent->id),
                              &expects->by_parent) {
-        if (is_child(e, parent) && (!match || is_asked(e, match))) {
+        if (is_child(e, parent)
+            && (!match || ct_expect_is_asked(e, match))) {
             return e;
         }
     }
@@ -479,7 +513,6 @@ make_room(struct ct_expects *expects, struct ct_expectation *e)
     unsigned int n = 0;
 
     if (old) {
-        ct_expect_inherit(e, old);
         end(expects, old);
     }
     HMAP_FOR_EACH_WITH_HASH (old, parent_node, hash_parent(e),

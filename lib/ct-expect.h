@@ -59,6 +59,14 @@ struct ds;
 
 #define CT_EXPECT_MAX_PER_ZONE 4096
 
+/* A reserved port of a NAT pool.  What is announced again shares it with what
+ * it will replace: whichever ends first, nobody else can get it meanwhile. */
+struct ct_expect_port {
+    _Atomic unsigned int n_shares;  /* [A] It is released with the last. */
+    struct ct_nat_pool *pool;       /* [I] */
+    uint16_t port;                  /* [I] */
+};
+
 struct ct_expectation {
     struct hmap_node node;          /* In 'by_dst'. */
     struct hmap_node parent_node;   /* In 'by_parent'. */
@@ -92,7 +100,7 @@ struct ct_expectation {
     union ct_inet_addr parent_src, to_src;
     ovs_be16 to_src_port;
     ovs_be16 settled_src_port;      /* The helper's choice of that. */
-    struct ct_nat_pool *pool;       /* Where tuple.dst_port is reserved, or
+    struct ct_expect_port *port;    /* tuple.dst_port, if it is reserved, or
                                      * NULL. */
 
     struct ct_expectation *next;    /* Before it is added: of the same
@@ -122,18 +130,24 @@ struct ct_expectation *ct_expect_create(struct ct_conn *parent);
 bool ct_expect_is_same(const struct ct_expectation *,
                        const struct ct_expectation *);
 
-/* What ct_expect_find_same() found. */
-struct ct_expect_same {
-    ovs_be16 dst_port;              /* As it will come. */
-    bool found;
-};
-
 /* Is there one already that is the same? */
-struct ct_expect_same ct_expect_find_same(struct ct_zone *,
-                                          const struct ct_expectation *);
+bool ct_expect_is_known(struct ct_zone *, const struct ct_expectation *);
 
-/* Gives 'e' the port that 'old', which is the same, has reserved. */
-void ct_expect_inherit(struct ct_expectation *e, struct ct_expectation *old);
+/* Is it what 'match' asks for? */
+bool ct_expect_is_asked(const struct ct_expectation *,
+                        const struct ct_helper_match *);
+
+/* tuple.dst_port is reserved in that pool. */
+void ct_expect_set_port(struct ct_expectation *, struct ct_nat_pool *);
+
+/* Gives 'e', which has none, the port that 'old' has reserved, or the one in
+ * the zone that is the same.  False if there is none, or it has none. */
+bool ct_expect_share_port(struct ct_expectation *e,
+                          const struct ct_expectation *old);
+bool ct_expect_share_known_port(struct ct_zone *, struct ct_expectation *e);
+
+/* Gives the port up, if it has one. */
+void ct_expect_drop_port(struct ct_expectation *);
 
 /* Adds 'e' and all behind it, which it takes over; false, and nothing is
  * added, if the zone has no room for them, or the parent has just ended.  Each

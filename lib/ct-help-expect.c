@@ -34,11 +34,12 @@ static struct ct_expectation *make(struct ct_help_run *,
                                    const struct ct_helper_expect *,
                                    unsigned int index);
 static bool choose_ports(struct asked *);
-static bool find_same(const struct asked *);
+static bool share_ports(const struct asked *);
 static bool reserve_ports(struct asked *);
 static bool reserve_from(struct asked *, const struct ct_nat_pool_key *,
                          uint16_t port);
 static bool reserve_pair(struct asked *, const struct ct_nat_pool_key *);
+static struct ct_expectation *take_pending(struct ct_expectation **);
 static void add_pending(struct ct_help_run *, struct ct_expectation *);
 
 bool
@@ -66,6 +67,45 @@ ct_help_expect(struct ct_helper_call *call, const struct ct_helper_expect *ask,
         ct_refuse(run->packet, CT_C_DROP_NAT_EXHAUSTED);
     }
     return ok;
+}
+
+unsigned int
+ct_help_forget(struct ct_helper_call *call,
+               const struct ct_helper_match *match)
+{
+    struct ct_help_run *run = ct_help_run_cast(call);
+    struct ct_packet *packet = run->packet;
+    struct ct_expectation **p = &run->pending;
+    unsigned int n = 0;
+
+    while (*p) {
+        if (ct_expect_is_asked(*p, match)) {
+            ct_expect_free(take_pending(p));
+            n++;
+        } else {
+            p = &(*p)->next;
+        }
+    }
+    return n + ct_expects_forget(packet->zone, packet->conn, match);
+}
+
+unsigned int
+ct_help_refresh(struct ct_helper_call *call,
+                const struct ct_helper_match *match, unsigned int seconds)
+{
+    struct ct_help_run *run = ct_help_run_cast(call);
+    struct ct_packet *packet = run->packet;
+    long long expires = call->now + seconds * 1000LL;
+    unsigned int n = 0;
+
+    for (struct ct_expectation *e = run->pending; e; e = e->next) {
+        if (ct_expect_is_asked(e, match)) {
+            e->expires = expires;
+            e->inactive = false;
+            n++;
+        }
+    }
+    return n + ct_expects_refresh(packet->zone, packet->conn, match, expires);
 }
 
 bool
@@ -156,7 +196,7 @@ choose_ports(struct asked *asked)
         asked->e[0]->tuple.dst_port = call->tuples[e->dir].dst_port;
         return true;
     }
-    return find_same(asked) || reserve_ports(asked);
+    return share_ports(asked) || reserve_ports(asked);
 }
 
 static const struct ct_expectation *
@@ -172,41 +212,39 @@ find_pending(const struct ct_help_run *run, const struct ct_expectation *e)
     return NULL;
 }
 
-/* Takes the ports that the same have which were announced before. */
+/* The ports that the same have which were announced before.  They are shared
+ * at once: until these are added, the others may have ended. */
 static bool
-find_same(const struct asked *asked)
+share_ports(const struct asked *asked)
 {
     const struct ct_help_run *run = asked->run;
-    ovs_be16 ports[2];
+    bool ok = true;
 
-    for (unsigned int i = 0; i < asked->n; i++) {
-        const struct ct_expectation *pending = find_pending(run, asked->e[i]);
+    for (unsigned int i = 0; ok && i < asked->n; i++) {
+        struct ct_expectation *e = asked->e[i];
+        const struct ct_expectation *pending = find_pending(run, e);
 
-        if (pending) {
-            ports[i] = pending->tuple.dst_port;
-        } else {
-            struct ct_expect_same same = ct_expect_find_same(
-                run->packet->zone, asked->e[i]);
-
-            if (!same.found) {
-                return false;
-            }
-            ports[i] = same.dst_port;
-        }
-        if (ntohs(ports[i]) != ntohs(ports[0]) + i) {
-            return false;
-        }
+        ok = ((pending ? ct_expect_share_port(e, pending)
+               : ct_expect_share_known_port(run->packet->zone, e))
+              && e->port->port == asked->e[0]->port->port + i);
     }
-    for (unsigned int i = 0; i < asked->n; i++) {
-        asked->e[i]->tuple.dst_port = ports[i];
+    for (unsigned int i = 0; !ok && i < asked->n; i++) {
+        ct_expect_drop_port(asked->e[i]);
     }
-    return true;
+    return ok;
 }
 
 static struct ct_nat_pools *
 pools(const struct asked *asked)
 {
     return ct_get_nat(asked->run->packet->ct)->pools;
+}
+
+static void
+set_port(struct ct_expectation *e, struct ct_nat_pool *pool, uint16_t port)
+{
+    e->tuple.dst_port = htons(port);
+    ct_expect_set_port(e, pool);
 }
 
 static bool
@@ -216,6 +254,7 @@ reserve_ports(struct asked *asked)
     struct ct_expectation *e = asked->e[0];
     uint16_t port = ntohs(e->to_dst_port);
     struct ct_nat_pool_key key;
+    struct ct_nat_pool *pool;
     struct ct_tuple to = e->tuple;
 
     to.src = e->tuple.dst;
@@ -226,11 +265,12 @@ reserve_ports(struct asked *asked)
     if (asked->n == 2) {
         return reserve_pair(asked, &key);
     }
-    e->pool = ct_nat_port_reserve_next(pools(asked), &key,
-                                       MAX(port, MIN_PORT), MIN_PORT,
-                                       MAX_PORT, &port);
-    e->tuple.dst_port = htons(port);
-    return e->pool;
+    pool = ct_nat_port_reserve_next(pools(asked), &key, MAX(port, MIN_PORT),
+                                    MIN_PORT, MAX_PORT, &port);
+    if (pool) {
+        set_port(e, pool, port);
+    }
+    return pool;
 }
 
 /* 'port', and for a pair the one behind it. */
@@ -239,17 +279,14 @@ reserve_from(struct asked *asked, const struct ct_nat_pool_key *key,
              uint16_t port)
 {
     for (unsigned int i = 0; i < asked->n; i++) {
-        struct ct_expectation *e = asked->e[i];
+        struct ct_nat_pool *pool = ct_nat_port_reserve(pools(asked), key,
+                                                       port + i);
 
-        e->pool = ct_nat_port_reserve(pools(asked), key, port + i);
-        e->tuple.dst_port = htons(port + i);
-        if (!e->pool) {
-            if (i) {
-                ct_nat_port_release(asked->e[0]->pool, port);
-                asked->e[0]->pool = NULL;
-            }
+        if (!pool) {
+            ct_expect_drop_port(asked->e[0]);
             return false;
         }
+        set_port(asked->e[i], pool, port + i);
     }
     return true;
 }
@@ -263,8 +300,7 @@ reserve_pair(struct asked *asked, const struct ct_nat_pool_key *key)
         pools(asked), key, port, MIN_PORT, MAX_PORT, &port);
 
     for (unsigned int i = 0; pool && i < asked->n; i++) {
-        asked->e[i]->pool = pool;
-        asked->e[i]->tuple.dst_port = htons(port + i);
+        set_port(asked->e[i], pool, port + i);
     }
     return pool;
 }
@@ -290,9 +326,7 @@ add_pending(struct ct_help_run *run, struct ct_expectation *e)
 
     while ((old = *p) != NULL) {
         if (ct_expect_is_same(old, e)) {
-            take_pending(p);
-            ct_expect_inherit(e, old);
-            ct_expect_free(old);
+            ct_expect_free(take_pending(p));
             continue;
         }
         if (old->class == e->class && !n++) {

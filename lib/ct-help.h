@@ -35,9 +35,14 @@ ct_help_run_cast(struct ct_helper_call *call)
     return CONTAINER_OF(call, struct ct_help_run, call);
 }
 
-/* ct_helper_ops' expect. */
+/* ct_helper_ops' functions of the same names. */
 bool ct_help_expect(struct ct_helper_call *, const struct ct_helper_expect *,
                     struct ct_tuple *place);
+unsigned int ct_help_forget(struct ct_helper_call *,
+                            const struct ct_helper_match *);
+unsigned int ct_help_refresh(struct ct_helper_call *,
+                             const struct ct_helper_match *,
+                             unsigned int seconds);
 
 /* Expects what is pending, if the packet is accepted, or gives it up.  False,
  * and counted, if there is no room for it. */

@@ -45,11 +45,6 @@ static bool run_replace(struct ct_helper_call *, size_t ofs, size_t len,
                         const char *text, size_t n);
 static bool run_shift(struct ct_helper_call *,
                       const struct ct_seqadj_segment *);
-static unsigned int run_forget(struct ct_helper_call *,
-                               const struct ct_helper_match *);
-static unsigned int run_refresh(struct ct_helper_call *,
-                                const struct ct_helper_match *,
-                                unsigned int seconds);
 static void run_end_other(struct ct_helper_call *, const struct ct_tuple *);
 static void run_set_timeout(struct ct_helper_call *, unsigned int seconds);
 static unsigned int run_setting(struct ct_helper_call *, enum ct_switch);
@@ -76,8 +71,8 @@ static const struct ct_helper_ops run_ops = {
     .expect = ct_help_expect,
     .replace = run_replace,
     .shift = run_shift,
-    .forget = run_forget,
-    .refresh = run_refresh,
+    .forget = ct_help_forget,
+    .refresh = ct_help_refresh,
     .end_other = run_end_other,
     .set_timeout = run_set_timeout,
     .setting = run_setting,
@@ -437,24 +432,6 @@ run_shift(struct ct_helper_call *call, const struct ct_seqadj_segment *segment)
         return false;
     }
     return true;
-}
-
-static unsigned int
-run_forget(struct ct_helper_call *call, const struct ct_helper_match *match)
-{
-    struct ct_packet *packet = ct_help_run_cast(call)->packet;
-
-    return ct_expects_forget(packet->zone, packet->conn, match);
-}
-
-static unsigned int
-run_refresh(struct ct_helper_call *call, const struct ct_helper_match *match,
-            unsigned int seconds)
-{
-    struct ct_packet *packet = ct_help_run_cast(call)->packet;
-
-    return ct_expects_refresh(packet->zone, packet->conn, match,
-                              call->now + seconds * 1000LL);
 }
 
 static void

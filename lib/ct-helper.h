@@ -197,7 +197,9 @@ enum ct_helper_verdict ct_helper_shift(struct ct_helper_call *,
                                        const struct ct_seqadj_segment *);
 
 /* Ends matching expectations of the connection; gives them 'seconds' from now
- * on, and makes them active.  Both return how many there are. */
+ * on, and makes them active.  So of those that this packet has announced until
+ * now.  Both return how many there are; one that the packet has announced
+ * again counts twice. */
 unsigned int ct_helper_forget(struct ct_helper_call *,
                               const struct ct_helper_match *);
 unsigned int ct_helper_refresh(struct ct_helper_call *,

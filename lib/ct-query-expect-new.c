@@ -72,7 +72,7 @@ static int
 insert(struct ct_query *q, struct ct_zone *zone, struct ct_expectation *e)
 {
     if (q->header.nlmsg_flags & NLM_F_EXCL
-        && ct_expect_find_same(zone, e).found) {
+        && ct_expect_is_known(zone, e)) {
         return EEXIST;
     }
     if (!ct_expect_add(q->ct, zone, e)) {

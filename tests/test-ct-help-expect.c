@@ -396,6 +396,176 @@ test_many(void)
     assert(state(s, &taken) == (NEW | CS_SRC_NAT));
 }
 
+/* A port that is announced again stays the announcing host's, whatever becomes
+ * meanwhile of the expectation that has it. */
+
+static uint16_t again[8];           /* Ports to ask for; 0: no more. */
+static enum ct_helper_verdict (*meanwhile)(struct ct_helper_call *);
+
+static enum ct_helper_verdict
+ask_again(struct ct_helper_call *call)
+{
+    asked_class = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(again) && again[i]; i++) {
+        asked_port = again[i];
+        if (ask_class(call)) {
+            return CT_HELPER_DROP;
+        }
+    }
+    return meanwhile ? meanwhile(call) : CT_HELPER_ACCEPT;
+}
+
+/* 'client' announces ports, up to a 0. */
+#define ANNOUNCE(CLIENT_, ...)                                               \
+    (memcpy(again, ((uint16_t[8]) { __VA_ARGS__ }), sizeof again),           \
+     announce(CLIENT_))
+
+static uint16_t
+announce(uint16_t client)
+{
+    struct ct_request r = snat(100, 0);
+    struct test_spec s = udp;
+
+    s.src = client;
+    assert(state_with(s, "x", 1, &r) & CS_SRC_NAT);
+    return ntohs(place.dst_port);
+}
+
+/* To whom a packet from the server to that port at the public address goes. */
+static ovs_be32
+receiver(uint16_t port)
+{
+    struct ct_request r = { .zone = 1, .commit = true,
+                            .nat.kind = CT_NAT_EXISTING };
+    struct test_spec s = { .proto = IPPROTO_UDP, .src = 2, .dst = 100,
+                           .sport = 40000, .dport = port };
+    struct dp_packet *p = test_ct(ct, test_packet(&s), false, &r, now);
+    const struct ip_header *ip = dp_packet_l3(p);
+    ovs_be32 dst = get_16aligned_be32(&ip->ip_dst);
+
+    dp_packet_delete(p);
+    return dst;
+}
+
+static void
+check_kept(void)
+{
+    uint16_t others = ANNOUNCE(3, 7001);
+
+    assert(others != 7001);
+    assert(receiver(others) == test_ip(3));
+    assert(receiver(7001) == test_ip(1));
+}
+
+/* The oldest of its class, it gives way to another one of the same packet. */
+static void
+test_again_oldest(void)
+{
+    use(ask_again);
+    meanwhile = NULL;
+    assert(ANNOUNCE(1, 7001, 7002, 7003, 7004) == 7004);
+    assert(ANNOUNCE(1, 7005, 7001) == 7001);
+    assert(n_expectations() == 4);
+    check_kept();
+}
+
+static enum ct_helper_verdict
+end_all(struct ct_helper_call *call OVS_UNUSED)
+{
+    assert(ct_expects_delete(ct, -1, 0) == 1);
+    return CT_HELPER_ACCEPT;
+}
+
+/* It ends before the new one is added. */
+static void
+test_again_ended(void)
+{
+    use(ask_again);
+    meanwhile = NULL;
+    assert(ANNOUNCE(1, 7001) == 7001);
+    meanwhile = end_all;
+    assert(ANNOUNCE(1, 7001) == 7001);
+    meanwhile = NULL;
+    assert(n_expectations() == 1);
+    check_kept();
+}
+
+static enum ct_helper_verdict
+drop(struct ct_helper_call *call)
+{
+    return ct_helper_drop(call, CT_C_DROP_HELPER_PAYLOAD);
+}
+
+/* The packet is dropped, the first expectation stays as it was. */
+static void
+test_again_dropped(void)
+{
+    struct ct_request r = snat(100, 0);
+
+    use(ask_again);
+    meanwhile = NULL;
+    assert(ANNOUNCE(1, 7001) == 7001);
+    meanwhile = drop;
+    assert(state_with(udp, "x", 1, &r) == DROPPED);
+    meanwhile = NULL;
+    assert(n_expectations() == 1);
+    check_kept();
+    /* Used up, it is free. */
+    assert(ANNOUNCE(4, 7001) == 7001);
+}
+
+static enum ct_helper_verdict
+forget_all(struct ct_helper_call *call)
+{
+    const struct ct_helper_match all = { .class = -1, .any_dir = true };
+
+    answer = ct_helper_forget(call, &all);
+    return CT_HELPER_ACCEPT;
+}
+
+static enum ct_helper_verdict
+forget_and_ask(struct ct_helper_call *call)
+{
+    forget_all(call);
+    return ask_again(call);
+}
+
+static enum ct_helper_verdict
+ask_and_refresh(struct ct_helper_call *call)
+{
+    const struct ct_helper_match all = { .class = -1, .any_dir = true };
+    enum ct_helper_verdict verdict = ask_inactive(call);
+
+    answer = ct_helper_refresh(call, &all, 77);
+    return verdict;
+}
+
+/* What the same packet has announced is forgotten and refreshed, too. */
+static void
+test_forget_pending(void)
+{
+    use(ask_again);
+    meanwhile = NULL;
+    assert(ANNOUNCE(1, 7001) == 7001);
+    meanwhile = forget_all;
+    assert(ANNOUNCE(1, 7002, 7001) == 7001);
+    assert(answer == 3 && !n_expectations());
+
+    /* Not what is announced behind that. */
+    meanwhile = NULL;
+    assert(ANNOUNCE(1, 7001, 7002) == 7002);
+    script = forget_and_ask;
+    assert(ANNOUNCE(1, 7001) == 7001);
+    assert(answer == 2 && n_expectations() == 1);
+    script = ask_again;
+    check_kept();
+
+    script = ask_and_refresh;
+    announce(4);
+    assert(answer == 1 && shows(",timeout=77\n") && shows_not("inactive"));
+    assert(receiver(9000) == test_ip(4));
+}
+
 /* Each class has its maximum; the oldest of it gives way. */
 static void
 test_classes(void)
@@ -464,6 +634,10 @@ static const struct test tests[] = {
     { "forget", test_forget },
     { "classes", test_classes },
     { "many", test_many },
+    { "again-oldest", test_again_oldest },
+    { "again-ended", test_again_ended },
+    { "again-dropped", test_again_dropped },
+    { "forget-pending", test_forget_pending },
     { "subnet", test_subnet },
 };
 
