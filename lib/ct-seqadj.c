@@ -100,7 +100,7 @@ ct_seqadj_rewrite(uint8_t *tcp, size_t len, const struct ct_seqadj *own,
     if (TCP_FLAGS(th->tcp_ctl) & TCP_ACK) {
         add(tcp, offsetof(struct tcp_header, tcp_ack),
             -ct_seqadj_ack(peer, ack), partial);
-        if (peer->n) {
+        if (peer->n || peer->before) {
             rewrite_sack(tcp, len, peer, partial);
         }
     }

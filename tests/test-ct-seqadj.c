@@ -168,13 +168,15 @@ sum(const void *p, size_t n)
     return (OVS_FORCE uint16_t) csum(p, n);
 }
 
+static const struct ct_seqadj own = { 0, 1, { { 1000, 2 } } };
+static const struct ct_seqadj peer = { 0, 1, { { 9000, -3 } } };
+static const struct ct_seqadj old_peer = { -3, 0, { { 0, 0 } } };
+
 /* Writes a header with 'options', adjusts it, and checks the checksum. */
 static void
-rewrite(uint8_t *tcp, const void *options, size_t n, uint32_t seq,
-        uint32_t ack)
+rewrite_by(const struct ct_seqadj *acked, uint8_t *tcp, const void *options,
+           size_t n, uint32_t seq, uint32_t ack)
 {
-    static const struct ct_seqadj own = { 0, 1, { { 1000, 2 } } };
-    static const struct ct_seqadj peer = { 0, 1, { { 9000, -3 } } };
     struct tcp_header *th = (struct tcp_header *) tcp;
     size_t len = TCP_HEADER_LEN + n;
 
@@ -185,8 +187,15 @@ rewrite(uint8_t *tcp, const void *options, size_t n, uint32_t seq,
     memcpy(tcp + TCP_HEADER_LEN, options, n);
     th->tcp_csum = csum(tcp, len);
     CHECK(!sum(tcp, len));
-    ct_seqadj_rewrite(tcp, len, &own, &peer, false);
+    ct_seqadj_rewrite(tcp, len, &own, acked, false);
     CHECK(!sum(tcp, len));
+}
+
+static void
+rewrite(uint8_t *tcp, const void *options, size_t n, uint32_t seq,
+        uint32_t ack)
+{
+    rewrite_by(&peer, tcp, options, n, seq, ack);
 }
 
 static uint32_t
@@ -218,6 +227,12 @@ test_header(void)
     rewrite(tcp, sack, sizeof sack, 500, 8960);
     CHECK(number(tcp + 24) == 9004 && number(tcp + 28) == 9020);
     CHECK(number(tcp + 32) == 8960 && number(tcp + 36) == 8976);
+
+    /* All changes are so old that they are forgotten. */
+    rewrite_by(&old_peer, tcp, sack, sizeof sack, 500, 8960);
+    CHECK(number(tcp + 8) == 8963);
+    CHECK(number(tcp + 24) == 9004 && number(tcp + 28) == 9020);
+    CHECK(number(tcp + 32) == 8963 && number(tcp + 36) == 8979);
 
     /* Not aligned to two bytes. */
     rewrite(tcp, odd, sizeof odd, 500, 8960);
