@@ -427,7 +427,7 @@ run_shift(struct ct_helper_call *call, const struct ct_seqadj_segment *segment)
     struct ct_packet *packet = ct_help_run_cast(call)->packet;
     struct ct_help *help = ct_conn_help(packet->conn);
 
-    if (!ct_seqadj_set(&help->seqadj[packet->dir], segment)) {
+    if (!ct_seqadj_set(&help->seqadj[packet->dir], segment, call->acked)) {
         ct_refuse(packet, CT_C_DROP_MANGLE);
         return false;
     }

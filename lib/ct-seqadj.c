@@ -21,6 +21,7 @@
 
 #define MAX_WINDOW (UINT32_C(1) << 30)
 
+static bool make_room(struct ct_seqadj *, uint32_t acked);
 static void forget_oldest(struct ct_seqadj *);
 static void add(uint8_t *tcp, size_t ofs, int32_t delta, bool partial);
 static void rewrite_sack(uint8_t *tcp, size_t len, const struct ct_seqadj *,
@@ -42,7 +43,8 @@ ct_seqadj_forget_old(struct ct_seqadj *adj, uint32_t seq)
 }
 
 bool
-ct_seqadj_set(struct ct_seqadj *adj, const struct ct_seqadj_segment *segment)
+ct_seqadj_set(struct ct_seqadj *adj, const struct ct_seqadj_segment *segment,
+              uint32_t acked)
 {
     int32_t from = ct_seqadj_seq(adj, segment->seq);
     int32_t to = ct_seqadj_seq(adj, segment->end);
@@ -50,11 +52,9 @@ ct_seqadj_set(struct ct_seqadj *adj, const struct ct_seqadj_segment *segment)
     if (from != to || !segment->delta) {
         return to - from == segment->delta;
     }
-    if (adj->n && !ct_tcp_after(segment->pos, adj->changes[adj->n - 1].pos)) {
+    if ((adj->n && !ct_tcp_after(segment->pos, adj->changes[adj->n - 1].pos))
+        || !make_room(adj, acked)) {
         return false;
-    }
-    if (adj->n == CT_SEQADJ_MAX) {
-        forget_oldest(adj);
     }
     adj->changes[adj->n] = (struct ct_seqadj_change) {
         .pos = segment->pos,
@@ -143,6 +143,22 @@ ct_seqadj_restore(uint8_t *tcp, size_t len, const struct ct_seqadj *own,
         gain = 0;
     }
     return gain;
+}
+
+/* What lies before a change that is forgotten gets a wrong number when it is
+ * sent again.  That does no harm if the peer has all up to the next change: it
+ * comes to lie among what is there already. */
+static bool
+make_room(struct ct_seqadj *adj, uint32_t acked)
+{
+    if (adj->n < CT_SEQADJ_MAX) {
+        return true;
+    }
+    if (ct_tcp_before(acked, adj->changes[1].pos)) {
+        return false;
+    }
+    forget_oldest(adj);
+    return true;
 }
 
 static void

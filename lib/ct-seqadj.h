@@ -27,6 +27,8 @@
  *   in the same segments or cut in other ways.
  * - A change that cannot be expressed is refused: before the last one, where
  *   the peer knows the numbers already, or another change of the same bytes.
+ * - No change is forgotten that the peer has not acknowledged: one more than
+ *   there is room for is refused until then.
  *
  * Threads: pure functions; who owns the structure locks it. */
 
@@ -54,8 +56,10 @@ struct ct_seqadj_segment {
  * not be told from those before a change. */
 void ct_seqadj_forget_old(struct ct_seqadj *, uint32_t seq);
 
-/* False: refused. */
-bool ct_seqadj_set(struct ct_seqadj *, const struct ct_seqadj_segment *);
+/* False: refused.  The peer has acknowledged what lies before 'acked', in the
+ * numbers as sent. */
+bool ct_seqadj_set(struct ct_seqadj *, const struct ct_seqadj_segment *,
+                   uint32_t acked);
 
 /* What 'seq', as its sender wrote it, gains. */
 int32_t ct_seqadj_seq(const struct ct_seqadj *, uint32_t seq);

@@ -101,6 +101,32 @@ test_replace_dropped(void)
     check_pass(segment(to_client, TCP_ACK, 508, 110), "", "", 508, 111);
 }
 
+/* Nobody is told that what has not arrived has: more changes than can be known
+ * have to wait until the first ones are acknowledged. */
+static void
+test_replace_many(void)
+{
+    open_mine();
+    script = replace_letters;
+    for (uint32_t i = 0; i < CT_SEQADJ_MAX; i++) {
+        check_pass(segment(to_server, TCP_ACK, 108 + 2 * i, 508), "xa",
+                   "xAAA", 108 + 4 * i, 508);
+    }
+    assert(state_with(segment(to_server, TCP_ACK, 124, 508), "xa", 2, &any)
+           == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_MANGLE) == 1);
+
+    /* The first one was lost. */
+    check_pass(segment(to_client, TCP_ACK, 508, 108), "", "", 508, 108);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xa", "xAAA", 108, 508);
+    assert(state_with(segment(to_server, TCP_ACK, 124, 508), "xa", 2, &any)
+           == DROPPED);
+
+    check_pass(segment(to_client, TCP_ACK, 508, 116), "", "", 508, 112);
+    check_pass(segment(to_server, TCP_ACK, 124, 508), "xa", "xAAA", 140, 508);
+    check_pass(segment(to_client, TCP_ACK, 508, 144), "", "", 508, 126);
+}
+
 /* An error about a segment that was sent as 116 and left as 119. */
 static void
 test_icmp_error(void)
@@ -140,6 +166,7 @@ test_icmp_error(void)
 static const struct test tests[] = {
     { "replace", test_replace },
     { "replace-dropped", test_replace_dropped },
+    { "replace-many", test_replace_many },
     { "icmp-error", test_icmp_error },
 };
 

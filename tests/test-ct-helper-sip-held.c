@@ -128,8 +128,8 @@ adjust(uint32_t seq, size_t n)
         .delta = (int32_t) t.call.len - (int32_t) n,
     };
 
-    return ((!t.n_shifted || ct_seqadj_set(&seqadj, &t.shift))
-            && ct_seqadj_set(&seqadj, &segment));
+    return ((!t.n_shifted || ct_seqadj_set(&seqadj, &t.shift, t.call.acked))
+            && ct_seqadj_set(&seqadj, &segment, t.call.acked));
 }
 
 /* The receiver. */

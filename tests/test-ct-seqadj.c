@@ -28,6 +28,9 @@ static const struct {
     { 5000, 5 },
 };
 
+/* Up to here the peer has acknowledged. */
+static uint32_t acked;
+
 static bool
 set(struct ct_seqadj *adj, uint32_t seq, uint32_t n, uint32_t ofs,
     int32_t delta)
@@ -36,7 +39,7 @@ set(struct ct_seqadj *adj, uint32_t seq, uint32_t n, uint32_t ofs,
         .seq = seq, .end = seq + n, .pos = seq + ofs, .delta = delta,
     };
 
-    return ct_seqadj_set(adj, &segment);
+    return ct_seqadj_set(adj, &segment, acked);
 }
 
 static void
@@ -91,20 +94,31 @@ test_cut(void)
     CHECK(ct_seqadj_seq(&adj, 1040) == 0 && ct_seqadj_seq(&adj, 1100) == 7);
 }
 
-/* Only the last changes are known. */
+/* Only the last changes are known, and all that are not acknowledged. */
 static void
 test_many(void)
 {
     struct ct_seqadj adj = { .n = 0 };
-    const unsigned int n = CT_SEQADJ_MAX + 3;
+    const unsigned int n = CT_SEQADJ_MAX;
 
+    acked = 0;
     for (unsigned int i = 0; i < n; i++) {
         CHECK(set(&adj, 1000 * i, 1000, 10, 1));
     }
-    CHECK(adj.n == CT_SEQADJ_MAX && adj.before == 3);
+    for (unsigned int i = n; i < n + 3; i++) {
+        /* The peer has all of the oldest one's segment, but for a byte. */
+        acked = 1000 * (i - n + 1) + 9;
+        CHECK(!set(&adj, 1000 * i, 1000, 10, 1) && adj.n == n);
+        CHECK(ct_seqadj_ack(&adj, acked + i - n + 1) == (int) (i - n + 1));
+        CHECK(set(&adj, 1000 * i, 1000, 0, 0));
+
+        acked++;
+        CHECK(set(&adj, 1000 * i, 1000, 10, 1));
+    }
+    CHECK(adj.n == n && adj.before == 3);
     CHECK(ct_seqadj_seq(&adj, 3000) == 3);
     CHECK(ct_seqadj_seq(&adj, 4000) == 4 && ct_seqadj_ack(&adj, 4004) == 4);
-    CHECK(ct_seqadj_seq(&adj, 1000 * n) == (int) n);
+    CHECK(ct_seqadj_seq(&adj, 1000 * (n + 3)) == (int) n + 3);
     CHECK(set(&adj, 3000, 1000, 10, 1) && !set(&adj, 2000, 1000, 10, 1));
 }
 
@@ -174,7 +188,7 @@ static const struct ct_seqadj old_peer = { -3, 0, { { 0, 0 } } };
 
 /* Writes a header with 'options', adjusts it, and checks the checksum. */
 static void
-rewrite_by(const struct ct_seqadj *acked, uint8_t *tcp, const void *options,
+rewrite_by(const struct ct_seqadj *other, uint8_t *tcp, const void *options,
            size_t n, uint32_t seq, uint32_t ack)
 {
     struct tcp_header *th = (struct tcp_header *) tcp;
@@ -187,7 +201,7 @@ rewrite_by(const struct ct_seqadj *acked, uint8_t *tcp, const void *options,
     memcpy(tcp + TCP_HEADER_LEN, options, n);
     th->tcp_csum = csum(tcp, len);
     CHECK(!sum(tcp, len));
-    ct_seqadj_rewrite(tcp, len, &own, acked, false);
+    ct_seqadj_rewrite(tcp, len, &own, other, false);
     CHECK(!sum(tcp, len));
 }
 
