@@ -106,6 +106,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-expect.h \
 	lib/ct-help.h \
 	lib/ct-help-expect.c \
+	lib/ct-help-turn.c \
+	lib/ct-help-turn.h \
 	lib/ct-helper.c \
 	lib/ct-helper.h \
 	lib/ct-helper-amanda.c \

@@ -82,6 +82,8 @@
                "a command for a helper that is cut off or makes no sense")   \
     CT_COUNTER(DROP_HELPER_PART, "drop-helper-part",                         \
                "a part of a message, which the rest has to follow")          \
+    CT_COUNTER(DROP_HELPER_EARLY, "drop-helper-early",                       \
+               "a segment for a helper that came before its turn")           \
     CT_COUNTER(DROP_EXPECT, "drop-expect-full",                              \
                "no room for an expectation in the zone")                     \
     CT_COUNTER(DROP_MANGLE, "drop-mangle",                                   \

@@ -17,6 +17,7 @@
 struct ct_help_run {
     struct ct_helper_call call;
     struct ct_packet *packet;
+    bool has_payload;
     size_t len;                 /* Of the payload as it came. */
     bool changed;               /* Its length; where first: */
     size_t first_change;

@@ -146,6 +146,7 @@ const struct ct_helper ct_helper_ftp = {
     .protos = { IPPROTO_TCP },
     .classes = { { .max_expected = 1, .timeout = 300 } },
     .state_size = sizeof(struct ftp_state),
+    .resizes = true,
     .read = ftp_read,
 };
 

@@ -55,6 +55,7 @@ const struct ct_helper ct_helper_irc = {
     .name = "irc",
     .protos = { IPPROTO_TCP },
     .classes = { { .max_expected = 8, .timeout = 300 } },
+    .resizes = true,
     .read = irc_read,
 };
 

@@ -146,6 +146,7 @@ const struct ct_helper ct_helper_sip = {
         [SIP_IMAGE] = { "image", 4, 180 },
     },
     .state_size = sizeof(struct sip_state),
+    .resizes = true,
     .read = sip_read,
     .uninit = sip_uninit,
     .copy = sip_copy,
@@ -224,7 +225,7 @@ read_translated_stream(struct ct_helper_call *call)
     case SIP_HELD_NEXT:
         return read_next(call);
     case SIP_HELD_EARLY:
-        return drop_part(call, true);
+        return ct_helper_drop(call, CT_C_DROP_HELPER_PART);
     case SIP_HELD_AGAIN:
         return sip_held_write(*held, call);
     case SIP_HELD_CROOKED:
@@ -261,8 +262,11 @@ held_of(struct ct_helper_call *call)
 static enum ct_helper_verdict
 drop_part(struct ct_helper_call *call, bool kept)
 {
-    return ct_helper_drop(call, kept ? CT_C_DROP_HELPER_PART
-                          : CT_C_DROP_HELPER_PAYLOAD);
+    if (!kept) {
+        return ct_helper_drop(call, CT_C_DROP_HELPER_PAYLOAD);
+    }
+    ct_helper_drop(call, CT_C_DROP_HELPER_PART);
+    return CT_HELPER_KEEP;
 }
 
 /* The payload, without the rest of a message that began before it. */

@@ -35,7 +35,10 @@ static void begin(struct ct_help_run *, struct ct_packet *);
 static void end_others(struct ct_help_run *);
 static bool is_broadcast(const struct ct_packet *);
 static uint32_t acknowledged(const struct ct_packet *);
-static bool read_payload(struct ct_help_run *);
+static bool read_packet(struct ct_help_run *);
+static bool has_turn(struct ct_help_run *);
+static enum ct_helper_verdict read_payload(struct ct_help_run *);
+static void note_turn(struct ct_help_run *);
 static bool settle(struct ct_help_run *, bool accepted);
 static bool record_change(struct ct_help_run *);
 static void adjust(struct ct_packet *, const struct ct_seqadj *);
@@ -220,7 +223,7 @@ ct_helper_run__(struct ct_packet *packet)
         ok = true;
     } else {
         ct_seqadj_forget_old(&help->seqadj[packet->dir], packet->tcp.seq);
-        ok = settle(&run, read_payload(&run));
+        ok = read_packet(&run);
         if (ok) {
             adjust(packet, help->seqadj);
         }
@@ -316,15 +319,83 @@ is_broadcast(const struct ct_packet *packet)
 }
 
 static bool
-read_payload(struct ct_help_run *run)
+read_packet(struct ct_help_run *run)
 {
-    struct ct_helper_call *call = &run->call;
+    enum ct_helper_verdict verdict;
+    bool ok;
 
-    if (!ct_mangle_payload(run->packet, &call->payload, &call->len)) {
+    run->has_payload = ct_mangle_payload(run->packet, &run->call.payload,
+                                         &run->len);
+    run->call.len = run->len;
+    if (!has_turn(run)) {
+        ct_refuse(run->packet, CT_C_DROP_HELPER_EARLY);
+        return false;
+    }
+    verdict = read_payload(run);
+    ok = settle(run, verdict == CT_HELPER_ACCEPT);
+    if (ok || verdict == CT_HELPER_KEEP) {
+        note_turn(run);
+    }
+    return ok;
+}
+
+/* Where its payload may change the length, a stream has to pass in order. */
+static bool
+is_in_turns(const struct ct_help_run *run)
+{
+    return (run->call.helper->resizes && run->call.nat
+            && run->packet->tuple.proto == IPPROTO_TCP);
+}
+
+static struct ct_help_turn *
+turn_of(const struct ct_help_run *run)
+{
+    return &ct_conn_help(run->packet->conn)->turns[run->call.dir];
+}
+
+/* A SYN of a connection that is there says nothing. */
+static bool
+begins_stream(const struct ct_packet *packet)
+{
+    uint8_t state = packet->conn->l4_state;
+
+    return (packet->tcp.flags & TCP_SYN
+            && (state == CT_TCP_SYN_SENT || state == CT_TCP_SYN_SENT2
+                || state == CT_TCP_SYN_RECV));
+}
+
+static bool
+has_turn(struct ct_help_run *run)
+{
+    const struct ct_packet *packet = run->packet;
+
+    if (!is_in_turns(run)) {
         return true;
     }
-    run->len = call->len;
-    return call->helper->read(call) == CT_HELPER_ACCEPT;
+    if (begins_stream(packet)) {
+        ct_help_turn_begin(turn_of(run), packet->tcp.seq + 1);
+        return true;
+    }
+    return !run->len || ct_help_turn_has_come(turn_of(run), run->call.seq,
+                                              run->call.acked);
+}
+
+static enum ct_helper_verdict
+read_payload(struct ct_help_run *run)
+{
+    return (run->has_payload ? run->call.helper->read(&run->call)
+            : CT_HELPER_ACCEPT);
+}
+
+static void
+note_turn(struct ct_help_run *run)
+{
+    const struct ct_packet *packet = run->packet;
+
+    if (is_in_turns(run) && run->len) {
+        ct_help_turn_seen(turn_of(run), packet->tcp.seq + run->len
+                          + !!(packet->tcp.flags & TCP_SYN));
+    }
 }
 
 /* What has been read takes effect, all or nothing: of a segment that is

@@ -9,6 +9,7 @@
 
 #include "ct-conn.h"
 #include "ct-counters.h"
+#include "ct-help-turn.h"
 #include "ct-seqadj.h"
 #include "ct-switch.h"
 #include "ct-tuple.h"
@@ -52,6 +53,8 @@ struct ct_zone;
  * - A payload that cannot be understood or rewritten where it has to be is
  *   dropped and counted: neither untranslated addresses nor wrong sequence
  *   numbers get out.
+ * - Of a stream whose payload may change its length nothing passes before its
+ *   turn (ct-help-turn.h).
  * - What a packet announces is expected once its read() has accepted it, all
  *   or nothing: a packet that is dropped has announced nothing.
  *
@@ -95,7 +98,9 @@ struct ct_zone;
 
 enum ct_helper_verdict {
     CT_HELPER_ACCEPT,
-    CT_HELPER_DROP              /* Counted by who says so first. */
+    CT_HELPER_DROP,             /* Counted by who says so first. */
+    CT_HELPER_KEEP              /* Dropped as well, but it has been seen: what
+                                 * follows has its turn. */
 };
 
 struct ct_helper;
@@ -255,6 +260,7 @@ struct ct_helper {
     uint8_t protos[CT_HELPER_MAX_PROTOS];       /* 0: no more. */
     struct ct_helper_class classes[CT_HELPER_MAX_CLASSES];
     size_t state_size;          /* What it remembers of a connection. */
+    bool resizes;               /* It may change the length of payloads. */
 
     enum ct_helper_verdict (*read)(struct ct_helper_call *);
 
@@ -288,6 +294,7 @@ bool ct_helper_reads(const struct ct_helper *, uint8_t proto);
 struct ct_help {
     const struct ct_helper *helper;
     struct ct_seqadj seqadj[CT_DIR_MAX];        /* The connection's lock. */
+    struct ct_help_turn turns[CT_DIR_MAX];      /* The connection's lock. */
     uint64_t state[];                           /* The connection's lock. */
 };
 

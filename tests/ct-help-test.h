@@ -48,6 +48,7 @@ static const struct ct_helper mine = {
     .protos = { IPPROTO_UDP, IPPROTO_TCP },
     .classes = { { "first", 4, 30 }, { "second", 2, 60 } },
     .state_size = 10 * sizeof(uint64_t),
+    .resizes = true,
     .read = run_script,
     .child = note_child,
     .end = note_end,

@@ -127,6 +127,86 @@ test_replace_many(void)
     check_pass(segment(to_client, TCP_ACK, 508, 144), "", "", 508, 126);
 }
 
+/* A segment is lost in front of the translation: what follows waits for it,
+ * else the lost one could not change its length any more. */
+static void
+test_replace_early(void)
+{
+    open_mine();
+    script = replace_letters;
+    for (int i = 0; i < 2; i++) {
+        assert(state_with(segment(to_server, TCP_ACK, 110, 508), "xa", 2, &any)
+               == DROPPED);
+    }
+    assert(state_with(segment(to_server, TCP_ACK, 112, 508), "y", 1, &any)
+           == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_HELPER_EARLY) == 3);
+    assert(!ct_counter_get(ct, CT_C_MANGLED));
+
+    /* Without payload, and a keep-alive. */
+    check_pass(segment(to_server, TCP_ACK, 113, 508), "", "", 113, 508);
+    check_pass(segment(to_server, TCP_ACK, 107, 508), "?", "?", 107, 508);
+
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xa", "xAAA", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 110, 508), "xay", "xAAAy", 112,
+               508);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xaxay", "xAAAxAAAy",
+               108, 508);
+
+    /* The other direction has its own turns. */
+    assert(state_with(segment(to_client, TCP_ACK, 509, 108), "xa", 2, &any)
+           == DROPPED);
+    check_pass(segment(to_client, TCP_ACK, 508, 117), "x", "x", 508, 113);
+
+    /* The receiver has it, who knows from where. */
+    assert(state_with(segment(to_server, TCP_ACK, 115, 508), "z", 1, &any)
+           == DROPPED);
+    check_pass(segment(to_client, TCP_ACK, 509, 119), "x", "x", 509, 115);
+    check_pass(segment(to_server, TCP_ACK, 115, 510), "z", "z", 119, 510);
+    assert(ct_counter_get(ct, CT_C_DROP_HELPER_EARLY) == 5);
+}
+
+/* A SYN tells where a stream begins, but not once the connection is there. */
+static void
+test_replace_first(void)
+{
+    struct ct_request r = snat(100, 0);
+
+    use(replace_letters);
+    to_server = control;
+    to_client = back(to_server);
+    to_client.dst = 100;
+    any = (struct ct_request) { .zone = r.zone };
+    any.nat.kind = CT_NAT_EXISTING;
+    assert(state(segment(to_server, TCP_SYN, 99, 0), &r) & CS_NEW);
+    assert(state(segment(to_client, TCP_SYN | TCP_ACK, 499, 100), &any)
+           & CS_ESTABLISHED);
+    assert(state(segment(to_server, TCP_ACK, 100, 500), &any)
+           & CS_ESTABLISHED);
+
+    assert(state_with(segment(to_server, TCP_ACK, 102, 500), "xa", 2, &any)
+           == DROPPED);
+    assert(state_with(segment(to_client, TCP_ACK, 502, 100), "xa", 2, &any)
+           == DROPPED);
+    check_pass(segment(to_client, TCP_ACK, 500, 100), "xa", "xAAA", 500, 100);
+
+    state(segment(to_server, TCP_SYN, 1001, 0), &any);
+    assert(state_with(segment(to_server, TCP_ACK, 102, 500), "xa", 2, &any)
+           == DROPPED);
+    check_pass(segment(to_server, TCP_ACK, 100, 500), "xa", "xAAA", 100, 500);
+    assert(ct_counter_get(ct, CT_C_DROP_HELPER_EARLY) == 3);
+}
+
+/* Nothing changes where nothing is translated. */
+static void
+test_early_untranslated(void)
+{
+    use(say_nothing);
+    open_control(&commit, false, 1, 2);
+    check_pass(segment(to_server, TCP_ACK, 110, 508), "xa", "xa", 110, 508);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xa", "xa", 108, 508);
+}
+
 /* An error about a segment that was sent as 116 and left as 119. */
 static void
 test_icmp_error(void)
@@ -167,6 +247,9 @@ static const struct test tests[] = {
     { "replace", test_replace },
     { "replace-dropped", test_replace_dropped },
     { "replace-many", test_replace_many },
+    { "replace-early", test_replace_early },
+    { "replace-first", test_replace_first },
+    { "early-untranslated", test_early_untranslated },
     { "icmp-error", test_icmp_error },
 };
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Sequence numbers behind a changed payload: which number becomes which, and
- * TCP headers as they are written. */
+/* Sequence numbers behind a changed payload: which number becomes which, TCP
+ * headers as they are written, and whose turn it is. */
 
 #include <config.h>
 
 #include "ct-test.h"
 
+#include "ct-help-turn.h"
 #include "ct-rewrite.h"
 #include "ct-seqadj.h"
 #include "csum.h"
@@ -272,6 +273,40 @@ test_random(void)
     }
 }
 
+/* Numbers over their end, too. */
+static void
+test_turn(void)
+{
+    static const uint32_t bases[] = { 0, 0x7ffffffb, 0xfffffffb };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
+        const uint32_t base = bases[i], old = base - (UINT32_C(1) << 30);
+        struct ct_help_turn turn = { .known = false };
+
+        /* The first that is seen, wherever it is. */
+        CHECK(ct_help_turn_has_come(&turn, base + 7, old));
+        ct_help_turn_seen(&turn, base + 10);
+        CHECK(ct_help_turn_has_come(&turn, base + 10, old));
+        CHECK(!ct_help_turn_has_come(&turn, base + 11, old));
+
+        ct_help_turn_begin(&turn, base);
+        CHECK(ct_help_turn_has_come(&turn, base, old));
+        CHECK(!ct_help_turn_has_come(&turn, base + 1, old));
+        ct_help_turn_seen(&turn, base + 5);
+        CHECK(ct_help_turn_has_come(&turn, base - 1, old));
+        CHECK(ct_help_turn_has_come(&turn, base + 5, old));
+        CHECK(!ct_help_turn_has_come(&turn, base + 6, old));
+
+        /* Sent again. */
+        ct_help_turn_seen(&turn, base + 3);
+        CHECK(ct_help_turn_has_come(&turn, base + 5, old));
+
+        /* The receiver has what was not seen. */
+        CHECK(ct_help_turn_has_come(&turn, base + 9, base + 9));
+        CHECK(!ct_help_turn_has_come(&turn, base + 10, base + 9));
+    }
+}
+
 int
 main(int argc OVS_UNUSED, char *argv[])
 {
@@ -283,5 +318,6 @@ main(int argc OVS_UNUSED, char *argv[])
     test_restore();
     test_header();
     test_random();
+    test_turn();
     return ct_test_end("ct-seqadj");
 }

@@ -111,6 +111,18 @@ class Past:
         self.refused = []       # Kinds of invalid packets.
         self.child_refused = False
         self.sent = set()       # As Case has it.
+        self.ends = {}          # How far each direction has passed.
+
+    def is_early(self, packet):
+        return bool(packet.payload() and packet.reply in self.ends
+                    and packet.get("seq") > self.ends[packet.reply])
+
+    def forwarded(self, packet):
+        length = len(packet.payload()) + ("S" in packet.kind)
+        if length:
+            self.ends[packet.reply] = max(
+                self.ends.get(packet.reply, packet.get("seq")),
+                packet.get("seq") + length)
 
     def parts_before(self, packet):
         """Of the datagram of 'packet', which then has been seen too."""
@@ -168,6 +180,7 @@ class Judge:
             case.ages = [msec - t for t in past.times]
             case.refused, case.sent = past.refused, past.sent
             case.child_refused = past.child_refused
+            case.early = past.is_early(packet)
             case.slack = CLOCK + 1000 * (late.before + late.now)
             self.difference(case)
         else:
@@ -175,6 +188,8 @@ class Judge:
         past.times.append(msec)
         if packet.conn.helper:
             past.sent.add(forwarded.without_number(ours.data, self.script.ip))
+            if packet.kind != "E" and ours.state not in ("dropped", "inv"):
+                past.forwarded(packet)
         if theirs.state == "inv":
             past.refused.append(packet.kind)
             self.past_of(packet.conn.parent).child_refused = True

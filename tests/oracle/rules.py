@@ -18,7 +18,8 @@ class Case:
     packets before it, which may be wrong by 'slack'; 'refused' the kinds of
     those that were invalid, 'child_refused' whether one of a conversation was
     that this one announces; 'sent' what we have forwarded of a conversation
-    with a helper, without numbers."""
+    with a helper, without numbers; 'early' whether it begins behind more than
+    what we have forwarded."""
 
     def __init__(self, script, packet, what, theirs, ours):
         self.script = script
@@ -32,6 +33,7 @@ class Case:
         self.refused = []
         self.child_refused = False
         self.sent = set()
+        self.early = False
 
 
 def only(case, *what):
@@ -214,6 +216,16 @@ def sent_again_looks_the_same(case):
             in case.sent)
 
 
+def ftp_segment_before_its_turn(case):
+    """A line was lost on its way to the translation, or comes late.  The
+    kernel forwards what follows with the numbers that it has by then; if the
+    lost line grows when it is sent again, the stream is damaged.  Trackway
+    drops what comes before its turn."""
+    return (case.packet.conn.helper == "ftp" and case.script.nat != "none"
+            and case.early and case.ours.state == "dropped"
+            and case.theirs.state.startswith("est"))
+
+
 def without_port(expectation):
     """All that its key says but for the port."""
     src, dst, sport, _, permanent = expectation.key()
@@ -265,6 +277,7 @@ RULES = (
     fragment_overlaps,
     fragment_too_small,
     ftp_port_is_taken,
+    ftp_segment_before_its_turn,
     gre_shorter_than_of_pptp,
     icmp_error_quotes_too_little,
     icmp_query_with_code,
