@@ -265,8 +265,9 @@ worth(const struct ct_packet *packet, const struct ct_conn *conn)
             ? CLOSING : PRECIOUS);
 }
 
-/* By the time of creation, which is coarse, and then by the deadline: under
- * pressure all half-open ones have the same time from their last change on. */
+/* By the time of creation, which is coarse, and then by the ids, which ascend
+ * in each thread (ct-id.h).  Not by the deadlines: what was begun before the
+ * zone was under pressure may have a later one. */
 static bool
 is_older(const struct ct_conn *a, const struct ct_conn *b)
 {
@@ -274,8 +275,7 @@ is_older(const struct ct_conn *a, const struct ct_conn *b)
 
     return (a_start != b_start
             ? a_start < b_start
-            : (atomic_load_explicit(&a->deadline, memory_order_relaxed)
-               < atomic_load_explicit(&b->deadline, memory_order_relaxed)));
+            : (int32_t) (a->id - b->id) < 0);
 }
 
 /* Another place: any odd multiplier with well mixed bits will do. */

@@ -18,7 +18,9 @@
  *
  * - A zone is under pressure while it has more than 3/4 of its limit, or the
  *   tracker more than 3/4 of its maximum.  Half-open connections then get at
- *   most CT_PRESSURE_MS instead of their timeout.
+ *   most CT_PRESSURE_MS instead of their timeout; of those that are there when
+ *   it begins maintenance sees to that, CT_PRESSURE_SWEEP of the zone's
+ *   connections a turn.
  * - When the limit or the maximum is reached, a packet of a protocol that has
  *   half-open connections takes the place of an old one of these (ct-evict.h).
  *   The oldest of a few random ones it is, so that one which gets its answer
@@ -30,9 +32,10 @@
  * Cost: for a new connection, a look at the counts; for the second packet and
  * others out of the ordinary, one flag; for ordinary ones, nothing.
  *
- * Threads: any, concurrently. */
+ * Threads: any, concurrently, but for ct_pressure_run(). */
 
 #define CT_PRESSURE_MS 10000
+#define CT_PRESSURE_SWEEP 16384u
 
 /* More than three quarters. */
 static inline bool
@@ -42,8 +45,11 @@ ct_pressure_is_near(int64_t count, uint32_t limit)
 }
 
 /* After 'count' connections of the 'limit' (0: none) of 'zone'. */
-void ct_pressure_note(const struct ct *, struct ct_zone *, int64_t count,
+void ct_pressure_note(struct ct *, struct ct_zone *, int64_t count,
                       uint32_t limit);
+
+/* Shortens what was begun before the pressure.  One thread at a time. */
+void ct_pressure_run(struct ct *, long long now);
 
 uint64_t ct_pressure_shorten__(const struct ct_packet *,
                                const struct ct_conn *, uint64_t ms);

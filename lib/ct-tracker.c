@@ -21,6 +21,7 @@
 #include "ct-helper-policy.h"
 #include "ct-joint.h"
 #include "ct-nat.h"
+#include "ct-pressure.h"
 #include "ct-replica.h"
 #include "ct-wheel.h"
 #include "ct-zone.h"
@@ -287,6 +288,7 @@ maintain(struct ct *ct, long long now)
         ct_evict_survey(ct);
         ct->survey_due = now + SURVEY_PERIOD;
     }
+    ct_pressure_run(ct, now);
     if (n_late) {
         ct_count(ct, CT_C_DROP_FRAGMENT_EXPIRED, n_late);
     }

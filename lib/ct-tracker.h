@@ -9,6 +9,7 @@
 #include "ct-counters.h"
 #include "ct-evict.h"
 #include "ct-switch.h"
+#include "ct-table.h"
 #include "ct-tally.h"
 #include "ct-timeout.h"
 #include "latch.h"
@@ -120,6 +121,11 @@ struct ct {
     long long expects_due;                  /* [R] Look for expectations that
                                              * are over. */
     long long survey_due;                   /* [R] Look for crowded zones. */
+    _Atomic bool to_shorten;                /* [A] A zone has its own set. */
+    unsigned int shorten_at;                /* [R] Look there next. */
+    struct ct_zone *shortened;              /* [R] ct_pressure_run() is at
+                                             * it; NULL: at none ... */
+    struct ct_table_cursor shortened_to;    /* [R] ... and has come so far. */
 
     /* Written with each connection that comes or goes. */
     struct ct_tally n_conns;                /* [A] */

@@ -60,6 +60,7 @@ struct ct_zone {
     _Atomic uint32_t limit;                 /* [A] If own_limit; 0: none. */
     _Atomic bool own_limit;                 /* [A] Else the default limit. */
     _Atomic bool pressure;                  /* [A] ct-pressure.h. */
+    _Atomic bool to_shorten;                /* [A] Since that began. */
     _Atomic uint32_t policy_id;             /* [A] */
     OVSRCU_TYPE(const struct ct_timeouts *) timeouts;   /* [R] Never NULL. */
     struct ct_timeout_settings *settings;   /* Under ct->mutex; NULL: none. */

@@ -172,6 +172,21 @@ test_even(void)
     assert(zone_count(1) == N && !ct_counter_get(ct, CT_C_DROP_LIMIT));
 }
 
+/* Who came in the same eighth of a second, too, whatever is left of their
+ * time. */
+static void
+test_instant(void)
+{
+    ct_zone_limit_set(ct, 1, 10);
+    half_open(1, 0, 10);
+    for (int i = 0; i < 5; i++) {
+        half_open(1, 10 + i, 1);
+    }
+    for (int i = 0; i < 5; i++) {
+        assert(!complete(1, i) && complete(1, 5 + i) && complete(1, 10 + i));
+    }
+}
+
 /* What nobody would miss goes first. */
 static void
 test_worth(void)
@@ -224,6 +239,7 @@ static const struct test tests[] = {
     { "crowded", test_crowded },
     { "bystanders", test_bystanders },
     { "even", test_even },
+    { "instant", test_instant },
     { "worth", test_worth },
     { "lowered", test_lowered },
 };

@@ -164,6 +164,44 @@ test_limit(void)
     check_old();
 }
 
+/* Half-open connections of one instant. */
+static void
+burst(unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        assert(state(segment(client(i, 5), TCP_SYN, 100, 0), &in_zone)
+               == NEW);
+    }
+}
+
+/* A short flood, of which most is there before the zone is under pressure:
+ * that goes as soon, whether others take its place or not. */
+static void
+test_short(void)
+{
+    static const unsigned int sizes[] = { 300, 80 };
+
+    ct_zone_limit_set(ct, 1, 100);
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        burst(sizes[i]);
+        assert(zone_count() == MIN(sizes[i], 100));
+        advance(100);           /* Maintenance, as often as it comes. */
+        advance(9800);
+        assert(zone_count() == MIN(sizes[i], 100));
+        advance(300);
+        assert(!zone_count());
+    }
+
+    /* Established ones stay, and half-open ones where there is room. */
+    establish_old();
+    advance(60000);
+    check_old();
+    ct_flush(ct, NULL, NULL);
+    burst(75);
+    advance(60000);
+    assert(zone_count() == 75);
+}
+
 /* The same if it is the tracker that is full. */
 static void
 test_maximum(void)
@@ -230,6 +268,7 @@ test_udp(void)
 static const struct test tests[] = {
     { "limit", test_limit },
     { "maximum", test_maximum },
+    { "short", test_short },
     { "limit-without", test_limit_without },
     { "udp", test_udp },
 };
