@@ -37,7 +37,10 @@ struct outcome {
 
 static bool is_fragment(const struct dp_packet *, ovs_be16 dl_type);
 static unsigned int count_kept(const struct ct_frag *);
-static unsigned int drop_late(struct ct_frag *, long long now);
+static void drop_late(struct ct_frag *, long long now, ct_frag_expired *,
+                      void *aux);
+static void mark_zone(struct dp_packet *, uint16_t zone);
+static int take_zone(struct dp_packet *);
 static void execute_one(struct ct_frag *, struct dp_packet *,
                         const struct ct_frag_context *,
                         const struct ct_frag_ops *);
@@ -107,9 +110,7 @@ ct_frag_execute(struct ct_frag *frag, struct dp_packet_batch *fragments,
 
     ovs_mutex_lock(&frag->mutex);
     /* So that nothing completes what is late already. */
-    for (unsigned int n = drop_late(frag, context->now); n > 0; n--) {
-        ops->expired(ops->aux);
-    }
+    drop_late(frag, context->now, ops->expired, ops->aux);
     DP_PACKET_BATCH_FOR_EACH (i, packet, fragments) {
         execute_one(frag, packet, context, ops);
     }
@@ -117,18 +118,15 @@ ct_frag_execute(struct ct_frag *frag, struct dp_packet_batch *fragments,
     dp_packet_batch_init(fragments);
 }
 
-unsigned int
-ct_frag_run(struct ct_frag *frag, long long now)
+void
+ct_frag_run(struct ct_frag *frag, long long now, ct_frag_expired *expired,
+            void *aux)
 {
-    unsigned int n;
-
-    if (!count_kept(frag)) {
-        return 0;
+    if (count_kept(frag)) {
+        ovs_mutex_lock(&frag->mutex);
+        drop_late(frag, now, expired, aux);
+        ovs_mutex_unlock(&frag->mutex);
     }
-    ovs_mutex_lock(&frag->mutex);
-    n = drop_late(frag, now);
-    ovs_mutex_unlock(&frag->mutex);
-    return n;
 }
 
 static unsigned int
@@ -140,12 +138,22 @@ count_kept(const struct ct_frag *frag)
     return status.nfrag;
 }
 
-/* Returns how many.  One datagram at a time: its fragments come out, or, if it
- * should have come out long ago, are freed inside of ipf. */
-static unsigned int
-drop_late(struct ct_frag *frag, long long now)
+/* Fragments of one datagram: all of them are of one zone. */
+static void
+tell_late(struct dp_packet_batch *late, ct_frag_expired *expired, void *aux)
 {
-    unsigned int n_before = count_kept(frag), n = n_before, n_last;
+    if (!dp_packet_batch_is_empty(late)) {
+        expired(aux, take_zone(late->packets[0]), dp_packet_batch_size(late));
+    }
+}
+
+/* One datagram at a time: its fragments come out, or, if it should have come
+ * out long ago, are freed inside of ipf. */
+static void
+drop_late(struct ct_frag *frag, long long now, ct_frag_expired *expired,
+          void *aux)
+{
+    unsigned int n = count_kept(frag), n_last, n_unseen = 0;
 
     do {
         struct dp_packet_batch late;
@@ -155,10 +163,31 @@ drop_late(struct ct_frag *frag, long long now)
         /* ipf wants a protocol only to name the counter that it adds to. */
         ipf_postprocess_conntrack(frag->ipf, &late, now,
                                   htons(ETH_TYPE_IP));
-        dp_packet_delete_batch(&late, true);
         n = count_kept(frag);
+        n_unseen += n_last - n - dp_packet_batch_size(&late);
+        tell_late(&late, expired, aux);
+        dp_packet_delete_batch(&late, true);
     } while (n < n_last);
-    return n_before - n;
+    if (n_unseen) {
+        expired(aux, CT_FRAG_NO_ZONE, n_unseen);
+    }
+}
+
+/* A fragment that waits has no connection: in its place stands the zone.  The
+ * metadata's own is that of the ct() before, and is still looked at. */
+static void
+mark_zone(struct dp_packet *packet, uint16_t zone)
+{
+    packet->md.conn = (struct conn *) ((uintptr_t) zone + 1);
+}
+
+static int
+take_zone(struct dp_packet *packet)
+{
+    uintptr_t mark = (uintptr_t) packet->md.conn;
+
+    packet->md.conn = NULL;
+    return mark ? (int) (mark - 1) : CT_FRAG_NO_ZONE;
 }
 
 /* Must say yes for all that ipf takes. */
@@ -199,15 +228,14 @@ execute_one(struct ct_frag *frag, struct dp_packet *packet,
 {
     struct dp_packet_batch one;
 
-    /* It may wait here for long. */
-    packet->md.conn = NULL;
-
+    mark_zone(packet, context->zone);
     dp_packet_batch_init_packet(&one, packet);
     ipf_preprocess_conntrack(frag->ipf, &one, context->now, context->dl_type,
                              context->zone, frag->hash_basis);
     if (dp_packet_batch_is_empty(&one)) {
         return;                 /* Kept. */
     }
+    take_zone(one.packets[0]);
     if (one.packets[0] == packet) {
         /* Not taken; invalid, then. */
         if (ops->track(ops->aux, packet)) {
@@ -267,10 +295,11 @@ collect(struct ct_frag *frag, struct dp_packet_batch *batch,
             return;
         }
         DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-            packet->md.conn = NULL;
+            int zone = take_zone(packet);
+
             /* What is late is marked "invalid", without "tracked". */
             if (packet->md.ct_state == CS_INVALID) {
-                ops->expired(ops->aux);
+                ops->expired(ops->aux, zone, 1);
                 dp_packet_delete(packet);
             } else {
                 collect_one(packet, outcome, context, ops);

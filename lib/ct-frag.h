@@ -50,6 +50,12 @@ struct ipf *ct_frag_ipf(struct ct_frag *);
 bool ct_frag_split(struct dp_packet_batch *batch, ovs_be16 dl_type,
                    struct dp_packet_batch *fragments);
 
+/* 'n' fragments for 'zone' have been dropped because their datagram was late.
+ * CT_FRAG_NO_ZONE: ipf has freed them itself, as it does if nobody has come
+ * for 10 seconds, and of which zone they were is not known. */
+#define CT_FRAG_NO_ZONE -1
+typedef void ct_frag_expired(void *aux, int zone, unsigned int n);
+
 /* What ct_frag_execute() needs of the tracker. */
 struct ct_frag_ops {
     /* Takes one packet through the tracker; false if it is to be dropped,
@@ -59,8 +65,7 @@ struct ct_frag_ops {
     bool (*mangled)(void *aux);
     /* Takes a packet that has been through. */
     void (*emit)(void *aux, struct dp_packet *);
-    /* A fragment has been dropped because its datagram was late. */
-    void (*expired)(void *aux);
+    ct_frag_expired *expired;
     void *aux;
 };
 
@@ -75,7 +80,8 @@ void ct_frag_execute(struct ct_frag *, struct dp_packet_batch *fragments,
                      const struct ct_frag_context *,
                      const struct ct_frag_ops *);
 
-/* Drops what is late.  Returns how many fragments. */
-unsigned int ct_frag_run(struct ct_frag *, long long now);
+/* Drops what is late. */
+void ct_frag_run(struct ct_frag *, long long now, ct_frag_expired *,
+                 void *aux);
 
 #endif /* ct-frag.h */

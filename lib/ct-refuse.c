@@ -44,11 +44,17 @@ ct_refuse(const struct ct_packet *packet, enum ct_counter reason)
 }
 
 void
-ct_refuse_unseen(struct ct *ct, uint16_t zone, enum ct_counter reason,
-                 uint64_t n)
+ct_refuse_unseen(struct ct *ct, int zone, enum ct_counter reason, uint64_t n)
 {
     ct_count(ct, reason, n);
+    if (zone < 0) {
+        return;
+    }
     ct_count_in_zone(ct, zone, reason, n);
+    if (OVS_UNLIKELY(ct_log_refused(ct, zone)) && !VLOG_DROP_INFO(&rl)) {
+        VLOG_INFO("%s in zone %d: %s: %"PRIu64" packets",
+                  ct_counter_name(reason), zone, ct_counter_help(reason), n);
+    }
 }
 
 void

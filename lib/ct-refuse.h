@@ -27,8 +27,9 @@ struct ct_packet;
 
 void ct_refuse(const struct ct_packet *, enum ct_counter reason);
 
-/* Packets that are not at hand any more. */
-void ct_refuse_unseen(struct ct *, uint16_t zone, enum ct_counter reason,
+/* 'n' packets that are not at hand any more; 'zone' -1: nobody knows of which
+ * zone they were, and they are counted for the tracker alone. */
+void ct_refuse_unseen(struct ct *, int zone, enum ct_counter reason,
                       uint64_t n);
 
 #endif /* ct-refuse.h */

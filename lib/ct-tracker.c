@@ -22,6 +22,7 @@
 #include "ct-joint.h"
 #include "ct-nat.h"
 #include "ct-pressure.h"
+#include "ct-refuse.h"
 #include "ct-replica.h"
 #include "ct-wheel.h"
 #include "ct-zone.h"
@@ -32,6 +33,7 @@
 
 static void *maintenance_main(void *);
 static bool maintain(struct ct *, long long now) OVS_REQUIRES(ct->maintenance);
+static ct_frag_expired count_late;
 static void expire_conn(void *ct, struct ct_conn *, long long now);
 static void hold_conn(struct ct *, struct ct_conn *, long long now);
 static void release_conn(void *ct, struct ct_conn *);
@@ -272,7 +274,7 @@ maintenance_main(void *ct_)
 static bool
 maintain(struct ct *ct, long long now)
 {
-    unsigned int n_late = ct_frag_run(ct->frag, now);
+    ct_frag_run(ct->frag, now, count_late, ct);
     if (latch_poll(&ct->tables_wanted)) {
         ct_zones_prepare(ct);
     }
@@ -289,13 +291,16 @@ maintain(struct ct *ct, long long now)
         ct->survey_due = now + SURVEY_PERIOD;
     }
     ct_pressure_run(ct, now);
-    if (n_late) {
-        ct_count(ct, CT_C_DROP_FRAGMENT_EXPIRED, n_late);
-    }
     if (!more) {
         atomic_store(&ct->last_run, now);
     }
     return more;
+}
+
+static void
+count_late(void *ct, int zone, unsigned int n)
+{
+    ct_refuse_unseen(ct, zone, CT_C_DROP_FRAGMENT_EXPIRED, n);
 }
 
 static void

@@ -250,12 +250,11 @@ emit_fragment(void *pass_, struct dp_packet *pkt)
 }
 
 static void
-count_expired(void *pass_)
+count_expired(void *pass_, int zone, unsigned int n)
 {
     struct ct_pass *pass = pass_;
 
-    ct_refuse_unseen(pass->ct, pass->request->zone,
-                     CT_C_DROP_FRAGMENT_EXPIRED, 1);
+    ct_refuse_unseen(pass->ct, zone, CT_C_DROP_FRAGMENT_EXPIRED, n);
 }
 
 static void

@@ -140,7 +140,7 @@ sctp_seen() {
 
 # The first fragment of a datagram that is never complete, from port 1, which
 # may send nothing to port 2.  What port 3 sends, in another zone, does not take
-# it along.
+# it along, and is not what it is counted and logged with.
 scenario_faults_fragment_astray() {
     two_hosts
     add_host client2 br0 3 10.1.1.3/24
@@ -152,10 +152,19 @@ table=1,priority=0 actions=drop
 END
     serve server sniff.log $tool sniff eth0
     serve server sink.log $tool sink 9
+    if ! stock; then
+        ovs-appctl trackway/log-invalid on
+    fi
     in_ns client $tool fragment 10.1.1.1 10.1.1.2 1400
     poll 5 ipf_accepted 1
     poll 40 nothing_kept
     lacks "packets" "$(cat sniff.log)" "10.1.1.1>10.1.1.2"
+    if ! stock; then
+        poll 5 zone_counter_is drop-fragment-expired 1 1
+        same "in zone 2" "$(zone_counter drop-fragment-expired 2)" 0
+        matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+            "drop-fragment-expired in zone 1: fragments whose datagram was not complete in time: 1 packets$"
+    fi
 }
 
 ipf_accepted() {

@@ -250,6 +250,58 @@ test_late(void)
     dp_packet_delete(e.frags[2]);
 }
 
+static unsigned int
+n_late(uint16_t zone)
+{
+    return ct_zone_counter_get(ct, zone, CT_C_DROP_FRAGMENT_EXPIRED);
+}
+
+/* Late fragments are those of the zone that they came to, whoever finds out;
+ * where they had been before does not matter. */
+static void
+test_late_zones(void)
+{
+    const struct ct_request a = { .zone = 0 }, b = { .zone = UINT16_MAX };
+    const struct ct_request other = { .zone = 4 };
+    struct dp_packet_batch batch;
+    struct datagram d, e, f, g;
+
+    datagram_init(&d, udp(false, 1, 2, 1000, 3000), 7, 1280);
+    datagram_init(&e, udp(true, 1, 2, 1000, 3000), 8, 1280);
+    datagram_init(&f, udp(false, 1, 2, 1000, 3000), 9, 1280);
+    datagram_init(&g, udp(false, 1, 2, 1000, 50000), 10, 1280);
+    d.frags[0]->md.ct_zone = 9;
+    d.frags[0]->md.ct_state = NEW;
+    assert(!put_one(&batch, d.frags[0], false, &a));
+    assert(!put_one(&batch, e.frags[0], true, &b));
+    assert(!put_one(&batch, e.frags[1], true, &b));
+    now += 16000;
+    assert(!put_one(&batch, f.frags[0], false, &other));
+    assert(n_late(0) == 1 && n_late(UINT16_MAX) == 2);
+    for (int i = 0; i + 1 < g.n; i++) {
+        assert(!put_one(&batch, g.frags[i], false, &b));
+    }
+    now += 16000;
+    ct_run(ct, now);
+    assert(n_late(4) == 1 && n_late(UINT16_MAX) == 2u + g.n - 1);
+    assert(!n_late(3) && !n_late(9));
+
+    /* Those that ipf frees by itself, when nobody comes for long, are of no
+     * zone. */
+    assert(!put_one(&batch, f.frags[1], false, &other));
+    now += 26000;
+    ct_run(ct, now);
+    assert(n_late(4) == 1);
+    assert(ct_counter_get(ct, CT_C_DROP_FRAGMENT_EXPIRED)
+           == 1u + 2 + 1 + g.n - 1 + 1);
+
+    dp_packet_delete(d.frags[1]);
+    dp_packet_delete(d.frags[2]);
+    dp_packet_delete(e.frags[2]);
+    dp_packet_delete(f.frags[2]);
+    dp_packet_delete(g.frags[g.n - 1]);
+}
+
 /* Overlapping, small, damaged: invalid, at once. */
 static void
 test_refused(void)
@@ -425,6 +477,7 @@ static const struct {
     { "apart", test_apart },
     { "overflow", test_overflow },
     { "late", test_late },
+    { "late-zones", test_late_zones },
     { "refused", test_refused },
     { "dropped", test_dropped },
     { "nat-v4", test_nat4 },
