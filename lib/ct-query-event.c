@@ -238,10 +238,16 @@ put_expect(const struct ct_nl_header *header, const struct ct_event *event,
            struct ofpbuf *buf)
 {
     struct ct_nl_expect expect;
+    size_t ofs = buf->size;
 
     ct_query_describe_expect(&event->expect.e, &event->expect.parent,
                              event->expect.zone, event->now, &expect);
     ct_nl_put_expect_msg(buf, header, &expect);
+
+    size_t own = nl_msg_start_nested(buf, CTA_TRACKWAY);
+    nl_msg_put_be64(buf, CT_NLA_WHEN, htonll(event->when));
+    nl_msg_end_nested(buf, own);
+    ct_nl_end(buf, ofs);
 }
 
 static void

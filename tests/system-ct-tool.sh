@@ -319,11 +319,15 @@ scenario_ct_tool_usage() {
     trackway-ct -L --datapath trackway@ovs-trackway
 }
 
+# expectations COMMAND OPTION...
 expectations() {
-    "$1" -L expect 2>&1 | normal_ct | sed 's/port=[0-9]*[1-9][0-9]*/port=N/g'
+    "$1" -L expect "${@:2}" 2>&1 | normal_ct |
+        sed 's/\(port[=>]\)[0-9]*[1-9][0-9]*/\1N/g'
 }
 
 scenario_ct_tool_expect() {
+    local json_pid xml_pid
+
     both_track v4
     serve_ftp server 10.1.1.2
     in_ns client nft -f - <<END
@@ -343,6 +347,12 @@ table=1,ct_state=+trk+est,in_port=1 actions=2
 table=1,ct_state=+trk+est,in_port=2 actions=1
 END
     both_say -L expect
+    trackway-ct -E expect -o json >events.json 2>/dev/null &
+    json_pid=$!
+    trackway-ct -E expect -o xml >events.xml 2>/dev/null &
+    xml_pid=$!
+    poll 10 feed_runs
+    poll 10 test -s events.xml
     # Says PASV, and stays.
     serve client pasv.log python3 -u -c '
 import socket, time
@@ -359,6 +369,23 @@ time.sleep(1000)'
         "$(expectations kernel_ct)"
     matches "expectations" "$(expectations trackway-ct)" \
         "1 expectations have been shown"
+    same "as XML" "$(expectations trackway-ct -o xml)" \
+        "$(expectations kernel_ct -o xml)"
+    same "as JSON" "$(trackway-ct -L expect -o json 2>/dev/null |
+                      python3 -c '
+import json, sys
+for line in sys.stdin:
+    e = json.loads(line)
+    print(e["id"] > 0, e["zone"], e["protocol"], 0 < e["timeout"] <= 300,
+          e["class"], e["flags"], e["helper"], e["expected"]["src"],
+          e["expected"]["sport"], e["expected"]["dport"] > 0, e["mask"]["dst"],
+          e["mask"]["dport"], e["parent"]["dst"], e["parent"]["dport"],
+          "event" in e)')" \
+        "True 0 6 True 0 [] ftp 10.1.1.1 0 True 255.255.255.255 65535 10.1.1.2 21 False"
+    matches "id" "$(trackway-ct -L expect -o xml,id 2>/dev/null)" \
+        "<class>0</class><id>[0-9]+</id></meta></flow>$"
+    complains "expectations can't be saved" trackway-ct -L expect -o save
+    complains "\`-C expect' counts" trackway-ct -L expect -o count
     both_say -C expect
     matches "helper" "$(trackway-ct -L -p tcp 2>/dev/null)" " helper=ftp$"
     same "of another" "$(trackway-ct -L expect -d 10.1.1.1 2>/dev/null)" ""
@@ -367,6 +394,20 @@ time.sleep(1000)'
     same "deleted" "$(trackway-ct -C expect)" 0
     refute trackway-ct -D expect
     both_say -F expect
+
+    poll 10 has_lines destroy events.json 1
+    poll 10 has_lines destroy events.xml 1
+    kill $json_pid $xml_pid
+    wait $json_pid $xml_pid
+    same "events" "$(python3 -c '
+import json, time, xml.etree.ElementTree as xml
+events = [json.loads(line) for line in open("events.json")]
+print(*(e["event"] for e in events), events[0]["expected"]["src"],
+      all(abs(e["time"] / 1000 - time.time()) < 120 for e in events))
+root = xml.parse("events.xml").getroot()
+print(root.tag, *(flow.get("type") for flow in root),
+      root[0].find("layer3/expected/src").text)')" "new destroy 10.1.1.1 True
+expect new destroy 10.1.1.1"
 }
 
 # expect_port PORT [ARGUMENT...]: one that is made by command, of the control

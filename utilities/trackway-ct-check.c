@@ -224,6 +224,14 @@ check_output(const struct tct_options *o)
         tct_failed("cannot combine save output with any other output type, "
                    "use -o save only");
     }
+    if (o->table == TCT_EXPECT && kind & TCT_OUT_SAVE) {
+        tct_usage_error("expectations can't be saved: `-o save' is for "
+                        "connections");
+    }
+    if (o->table == TCT_EXPECT && kind & TCT_OUT_COUNT) {
+        tct_usage_error("`-o count' is for connections: `-C expect' counts "
+                        "expectations");
+    }
     if (kind & (kind - 1)) {
         tct_usage_error("only one of xml, json, ipfix and count can be had");
     }

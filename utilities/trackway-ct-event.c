@@ -23,6 +23,7 @@ struct show {
 static tct_each take;
 static void take_conn(struct show *, const struct ofpbuf *);
 static void take_expect(struct show *, const struct ofpbuf *);
+static void read_own(const struct ofpbuf *, struct tct_options *);
 static tct_pause write_lines;
 
 int
@@ -35,14 +36,9 @@ tct_run_event(const struct tct_options *o)
     tct_catch_signals(false);
     ofpbuf_init(&request, 1024);
     tct_make_request(o, &request);
-    if (o->output & TCT_OUT_XML) {
-        tct_put(&show.lines, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
-                             "<conntrack>\n");
-    }
+    tct_begin_xml(o, &show.lines);
     tct_ask_on(o, &request, take, write_lines, &show, &result);
-    if (o->output & TCT_OUT_XML) {
-        tct_put(&show.lines, "</conntrack>\n");
-    }
+    tct_end_xml(o, &show.lines);
     write_lines(&show);
     ofpbuf_uninit(&request);
     ds_destroy(&show.lines);
@@ -103,16 +99,29 @@ event_of(const struct nlmsghdr *nlmsg)
             : TCT_UPDATED);
 }
 
+static void
+check_sense(const char *wrong)
+{
+    if (wrong) {
+        tct_failed("the daemon's answer makes no sense: %s", wrong);
+    }
+}
+
 void
 tct_read_event(const struct ofpbuf *msg, struct tct_options *o,
                struct ct_nl_conn *conn)
 {
-    struct nlattr *own[CT_NLA_N];
-    const char *wrong = ct_nl_get_conn(msg, conn);
+    check_sense(ct_nl_get_conn(msg, conn));
+    read_own(msg, o);
+}
 
-    if (wrong || (wrong = ct_nl_get_own(msg, own)) != NULL) {
-        tct_failed("the daemon's answer makes no sense: %s", wrong);
-    }
+/* What is said of the event. */
+static void
+read_own(const struct ofpbuf *msg, struct tct_options *o)
+{
+    struct nlattr *own[CT_NLA_N];
+
+    check_sense(ct_nl_get_own(msg, own));
     o->event = event_of(msg->data);
     o->reason = (own[CT_NLA_REASON]
                  ? nl_attr_get_string(own[CT_NLA_REASON]) : NULL);
@@ -148,16 +157,17 @@ take_conn(struct show *show, const struct ofpbuf *msg)
 static void
 take_expect(struct show *show, const struct ofpbuf *msg)
 {
+    struct tct_options *o = &show->options;
     struct ct_nl_expect e;
-    const char *wrong = ct_nl_get_expect(msg, &e);
 
-    if (wrong) {
-        tct_failed("the daemon's answer makes no sense: %s", wrong);
-    }
+    check_sense(ct_nl_get_expect(msg, &e));
+    read_own(msg, o);
     put_timestamp(show);
-    tct_put(&show->lines, (event_of(msg->data) == TCT_DESTROYED
-                           ? "[DESTROY] " : "    [NEW] "));
-    tct_format_expect(&show->options, &e, &show->lines);
+    if (!(o->output & (TCT_OUT_XML | TCT_OUT_JSON))) {
+        tct_put(&show->lines, (o->event == TCT_DESTROYED
+                               ? "[DESTROY] " : "    [NEW] "));
+    }
+    tct_format_expect(o, &e, &show->lines);
 }
 
 static void

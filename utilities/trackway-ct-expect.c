@@ -23,6 +23,7 @@ struct found {
 static void list(const struct tct_options *, struct found *);
 static tct_each take;
 static bool matches(const struct tct_options *, const struct ct_nl_expect *);
+static tct_expect_format format_text;
 static void delete_found(const struct tct_options *, struct found *);
 static void create(const struct tct_options *);
 static void ask(const struct tct_options *, const struct ct_nl_header *,
@@ -76,7 +77,9 @@ list(const struct tct_options *o, struct found *found)
         .flags = NLM_F_REQUEST | NLM_F_DUMP,
     };
 
+    tct_begin_xml(o, &found->lines);
     ask(o, &header, 0, found);
+    tct_end_xml(o, &found->lines);
 }
 
 static void
@@ -143,6 +146,18 @@ format_ends(const char *prefix, const struct ct_dpif_tuple *t, struct ds *ds)
 void
 tct_format_expect(const struct tct_options *o, const struct ct_nl_expect *e,
                   struct ds *ds)
+{
+    tct_expect_format *format
+        = (o->output & TCT_OUT_XML ? tct_format_expect_xml
+           : o->output & TCT_OUT_JSON ? tct_format_expect_json
+           : format_text);
+
+    format(o, e, ds);
+}
+
+static void
+format_text(const struct tct_options *o, const struct ct_nl_expect *e,
+            struct ds *ds)
 {
     if (o->output & TCT_OUT_EXTENDED) {
         tct_put(ds, (e->tuple.l3_type == AF_INET6

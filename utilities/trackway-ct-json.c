@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* trackway-ct: a connection as one JSON object on a line (JSON lines).  All
- * that is known of it, whatever -o asks for beside. */
+/* trackway-ct: a connection, or an expectation, as one JSON object on a line
+ * (JSON lines).  All that is known of it, whatever -o asks for beside. */
 
 #include <config.h>
 
@@ -14,6 +14,9 @@ static void put_direction(const char *name, const struct ct_dpif_tuple *,
 static void put_state(const struct ct_dpif_protoinfo *, struct ds *);
 static void put_status(uint32_t status, struct ds *);
 static void put_parent(const struct ct_dpif_tuple *, struct ds *);
+static void put_ends(const char *name, const struct ct_dpif_tuple *,
+                     struct ds *);
+static void put_flags(uint32_t flags, struct ds *);
 
 void
 tct_format_json(const struct tct_options *o,
@@ -44,6 +47,26 @@ tct_format_json(const struct tct_options *o,
     if (e->timestamp.stop) {
         ds_put_format(ds, ",\"stop\":%"PRIu64, e->timestamp.stop);
     }
+    tct_put(ds, "}\n");
+}
+
+void
+tct_format_expect_json(const struct tct_options *o,
+                       const struct ct_nl_expect *e, struct ds *ds)
+{
+    tct_put(ds, "{");
+    put_event(o, ds);
+    ds_put_format(ds, "\"id\":%"PRIu32",\"zone\":%"PRIu16
+                  ",\"protocol\":%d,\"timeout\":%"PRIu32
+                  ",\"class\":%"PRIu32, e->id, e->zone, e->tuple.ip_proto,
+                  e->timeout, e->class);
+    put_flags(e->flags, ds);
+    if (e->helper[0]) {
+        ds_put_format(ds, ",\"helper\":\"%s\"", e->helper);
+    }
+    put_ends("expected", &e->tuple, ds);
+    put_ends("mask", &e->mask, ds);
+    put_parent(&e->parent, ds);
     tct_put(ds, "}\n");
 }
 
@@ -99,10 +122,29 @@ static void
 put_parent(const struct ct_dpif_tuple *t, struct ds *ds)
 {
     if (t->l3_type) {
-        tct_put(ds, ",\"parent\":");
-        put_tuple(t, ds);
-        tct_put(ds, "}");
+        put_ends("parent", t, ds);
     }
+}
+
+static void
+put_ends(const char *name, const struct ct_dpif_tuple *t, struct ds *ds)
+{
+    ds_put_format(ds, ",\"%s\":", name);
+    put_tuple(t, ds);
+    tct_put(ds, "}");
+}
+
+/* Of an expectation. */
+static void
+put_flags(uint32_t flags, struct ds *ds)
+{
+    bool permanent = flags & CT_NL_EXPECT_PERMANENT;
+    bool inactive = flags & CT_NL_EXPECT_INACTIVE;
+
+    ds_put_format(ds, ",\"flags\":[%s%s%s]",
+                  permanent ? "\"PERMANENT\"" : "",
+                  permanent && inactive ? "," : "",
+                  inactive ? "\"INACTIVE\"" : "");
 }
 
 static void

@@ -145,18 +145,12 @@ run_table(const struct tct_options *o)
     };
     struct ct_nl_result result;
     struct ofpbuf request;
-    bool xml = answers.format == tct_format_xml;
 
     ofpbuf_init(&request, 1024);
     tct_make_request(o, &request);
-    if (xml) {
-        tct_put(&answers.lines, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
-                                "<conntrack>\n");
-    }
+    tct_begin_xml(o, &answers.lines);
     tct_ask(o, &request, take, &answers, &result);
-    if (xml) {
-        tct_put(&answers.lines, "</conntrack>\n");
-    }
+    tct_end_xml(o, &answers.lines);
     flush_lines(&answers);
     ofpbuf_uninit(&request);
     ds_destroy(&answers.lines);

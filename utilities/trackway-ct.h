@@ -305,6 +305,16 @@ typedef void tct_format(const struct tct_options *, const struct ct_nl_conn *,
                         struct ds *);
 tct_format tct_format_text, tct_format_save, tct_format_xml, tct_format_json;
 
+/* Of an expectation: as -o says, or what that chooses from. */
+typedef void tct_expect_format(const struct tct_options *,
+                               const struct ct_nl_expect *, struct ds *);
+tct_expect_format tct_format_expect, tct_format_expect_xml;
+tct_expect_format tct_format_expect_json;
+
+/* What stands around a list, with -o xml. */
+void tct_begin_xml(const struct tct_options *, struct ds *);
+void tct_end_xml(const struct tct_options *, struct ds *);
+
 /* trackway-ct-put.c: faster than printf(), which a long list feels. */
 void tct_put(struct ds *, const char *);
 void tct_put_u64(struct ds *, const char *before, uint64_t value);
@@ -313,8 +323,6 @@ void tct_put_addr(struct ds *, const char *before,
 
 /* trackway-ct-expect.c */
 int tct_run_expect(const struct tct_options *);
-void tct_format_expect(const struct tct_options *, const struct ct_nl_expect *,
-                       struct ds *);
 
 /* trackway-ct-event.c */
 int tct_run_event(const struct tct_options *);
