@@ -718,7 +718,7 @@ has_lines() {
 
 # What begins, changes and ends is told as the kernel tells it.
 scenario_ct_events() {
-    local kernel_pid our_pid json_pid
+    local kernel_pid our_pid json_pid log_pid
 
     stock_lacks "events"
     both_track
@@ -750,10 +750,28 @@ event = json.loads(sys.stdin.readline())
 print(event["event"], event["reason"], event["original"]["sport"])
 ' <json.txt)" "destroy deleted 4001"
 
-    kill -INT $our_pid
+    # What had come before the signal is told, too.
+    trackway-ct -E -o json --log file:log.json 2>/dev/null &
+    log_pid=$!
+    poll 10 is_logged
+    kill -STOP $our_pid $log_pid
+    ask client tcp 10.1.1.2 7 --sport 4002
+    trackway-ct -D -p tcp >/dev/null 2>&1
+    poll 10 has_lines '"sport":4002' json.txt 1
+    kill -INT $our_pid $log_pid
+    kill -CONT $our_pid $log_pid
     wait $our_pid
+    wait $log_pid
     matches "in the end" "$(cat ours.err)" "[0-9]+ flow events have been shown"
+    matches "the last" "$(tail -n 1 ours.txt)" "^\[DESTROY\] .* sport=4002 "
+    matches "the last" "$(tail -n 1 log.json)" '"destroy".*"sport":4002,'
     kill $kernel_pid $json_pid
+}
+
+is_logged() {
+    ask client udp 10.1.1.2 7 --sport 4000
+    trackway-ct -D -p udp >/dev/null 2>&1
+    test -s log.json
 }
 
 # Whether events are read at all.

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 #define BUFFER_SIZE (256 * 1024)
 
 static void wait_for_more(int fd);
+static void read_rest(struct tct_stream *, tct_each *, void *aux,
+                      struct ct_nl_result *);
 static bool take_messages(struct ofpbuf *, tct_each *, void *aux,
                           struct ct_nl_result *);
 
@@ -50,6 +53,9 @@ tct_ask_on(const struct tct_options *o, struct ofpbuf *request,
             wait_for_more(stream.fd);
         }
     } while (!tct_is_stopped() && !tct_receive(&stream, each, aux, result));
+    if (tct_is_stopped()) {
+        read_rest(&stream, each, aux, result);
+    }
 }
 
 /* For the daemon, a signal, or what 'pause' waits for. */
@@ -59,6 +65,24 @@ wait_for_more(int fd)
     poll_fd_wait(fd, POLLIN);
     tct_signal_wait();
     poll_block();
+}
+
+/* What the daemon has said before the signal came; what it goes on to say may
+ * have no end. */
+static void
+read_rest(struct tct_stream *stream, tct_each *each, void *aux,
+          struct ct_nl_result *result)
+{
+    int n;
+
+    if (!ioctl(stream->fd, FIONREAD, &n)) {
+        uint64_t end = stream->n_read + n;
+
+        while (stream->n_read < end
+               && !tct_receive(stream, each, aux, result)) {
+            continue;
+        }
+    }
 }
 
 bool
@@ -79,6 +103,7 @@ tct_receive(struct tct_stream *stream, tct_each *each, void *aux,
                    n ? ": " : "", n ? ovs_strerror(errno) : "");
     }
     in->size += n;
+    stream->n_read += n;
     return take_messages(in, each, aux, result);
 }
 
@@ -105,6 +130,7 @@ tct_connect(const struct tct_options *o, struct tct_stream *stream)
     free(path);
     stream->fd = fd;
     stream->waits = false;
+    stream->n_read = 0;
     ofpbuf_init(&stream->in, BUFFER_SIZE);
 }
 

@@ -281,7 +281,8 @@ void tct_ask(const struct tct_options *, struct ofpbuf *request,
              tct_each *, void *aux, struct ct_nl_result *);
 
 /* The same, with 'pause' when all that has come was given to 'each'.  Returns
- * without a result when a signal has ended it (tct_is_stopped()). */
+ * without a result when a signal has ended it (tct_is_stopped()) and what had
+ * come until then was given to 'each', too. */
 typedef void tct_pause(void *aux);
 void tct_ask_on(const struct tct_options *, struct ofpbuf *request, tct_each *,
                 tct_pause *, void *aux, struct ct_nl_result *);
@@ -291,6 +292,7 @@ void tct_ask_on(const struct tct_options *, struct ofpbuf *request, tct_each *,
 struct tct_stream {
     int fd;
     bool waits;
+    uint64_t n_read;            /* Bytes. */
     struct ofpbuf in;
 };
 
