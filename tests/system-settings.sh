@@ -290,6 +290,10 @@ flooded() {
     test "$(zone_counter $1 2)" -ge $2
 }
 
+zone_is_empty() {
+    ovs-appctl dpctl/ct-get-limits zone=$1 | grep -q "count=0$"
+}
+
 # A flood of SYNs that nobody answers, through a zone with a limit: who means
 # it gets through, and who is connected stays so.
 scenario_syn_flood() {
@@ -308,6 +312,11 @@ END
     same "drops" "$(zone_counter drop-zone-limit 2)" 0
     matches "limits" "$(ovs-appctl dpctl/ct-get-limits zone=2)" \
         "^zone=2,limit=100,count=(100|[1-9]?[0-9])$"
+    # What was begun before the limit was near goes as soon as the rest.
+    ovs-appctl dpctl/flush-conntrack zone=2
+    in_ns client $tool flood 10.1.1.1 10.1.1.2 9 80
+    matches "limits" "$(ovs-appctl dpctl/ct-get-limits zone=2)" "count=80$"
+    poll 15 zone_is_empty 2
 
     # Switched off, the limit is one for all.
     ovs-appctl dpctl/flush-conntrack zone=2
