@@ -12,6 +12,8 @@
 
 #include "ct.h"
 #include "ct-helper-policy.h"
+#include "ct-limit.h"
+#include "ct-log-zones.h"
 #include "ct-switch.h"
 #include "openvswitch/vlog.h"
 #include "smap.h"
@@ -29,6 +31,10 @@ VLOG_DEFINE_THIS_MODULE(tw_ct_config);
 #define TIMEOUTS "ct-timeouts"
 #define TIMEOUTS_ZONE TIMEOUTS "-zone-"
 #define HELPERS "ct-helpers"
+#define MAXIMUM "ct-max"
+#define LIMITS "ct-limits"
+#define LIMIT_DEFAULT "ct-limit-default"
+#define LOG_INVALID "ct-log-invalid"
 #define PERSIST "ct-persist"
 #define SYNC_LISTEN "ct-sync-listen"
 #define SYNC "ct-sync"
@@ -37,12 +43,17 @@ VLOG_DEFINE_THIS_MODULE(tw_ct_config);
  * for this function. */
 typedef bool set_func(struct tw_datapath *, const char *key,
                       const char *value);
-static set_func set_timeouts, set_switch, set_helpers, set_persist, set_sync;
+static set_func set_timeouts, set_switch, set_helpers, set_max, set_limits;
+static set_func set_limit_default, set_log_invalid, set_persist, set_sync;
 
 static set_func *const setters[] = {
     set_timeouts,
     set_switch,
     set_helpers,
+    set_max,
+    set_limits,
+    set_limit_default,
+    set_log_invalid,
     set_persist,
     set_sync,
 };
@@ -171,7 +182,7 @@ set_timeouts(struct tw_datapath *dp, const char *key, const char *value)
         parse_timeouts(dp, key, value, zone, &setting);
     }
     ct_timeouts_set(dp->ct, zone, CT_SET_BY_CONFIG, &setting);
-    VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
+    VLOG_INFO("%s: %s is \"%s\"", dp->name, key, value ? value : "");
     return true;
 }
 
@@ -213,21 +224,103 @@ set_switch(struct tw_datapath *dp, const char *key, const char *value)
     return true;
 }
 
-static bool
-set_helpers(struct tw_datapath *dp, const char *key, const char *value)
+/* Logs the lines of 'errors', and frees it; then what was taken. */
+static void
+log_list(const struct tw_datapath *dp, const char *key, const char *value,
+         char *errors)
 {
-    char *errors, *save = NULL;
+    char *save = NULL;
 
-    if (strcmp(key, HELPERS)) {
-        return false;
-    }
-    errors = ct_helper_policies_set(dp->ct, value);
     for (char *s = errors ? strtok_r(errors, "\n", &save) : NULL; s;
          s = strtok_r(NULL, "\n", &save)) {
         log_bad_part(dp, key, s);
     }
     free(errors);
-    VLOG_INFO("%s: %s are \"%s\"", dp->name, key, value ? value : "");
+    VLOG_INFO("%s: %s is \"%s\"", dp->name, key, value ? value : "");
+}
+
+static bool
+set_helpers(struct tw_datapath *dp, const char *key, const char *value)
+{
+    if (strcmp(key, HELPERS)) {
+        return false;
+    }
+    log_list(dp, key, value, ct_helper_policies_set(dp->ct, value));
+    return true;
+}
+
+static bool
+set_limits(struct tw_datapath *dp, const char *key, const char *value)
+{
+    if (strcmp(key, LIMITS)) {
+        return false;
+    }
+    log_list(dp, key, value, ct_limits_configure(dp->ct, value));
+    return true;
+}
+
+static bool
+set_log_invalid(struct tw_datapath *dp, const char *key, const char *value)
+{
+    if (strcmp(key, LOG_INVALID)) {
+        return false;
+    }
+    log_list(dp, key, value, ct_log_refused_configure(dp->ct, value));
+    return true;
+}
+
+/* The number in 'value', at least 'min', or -1 if it is NULL.  False, and in
+ * the log, if it is no such number. */
+static bool
+parse_limit(const struct tw_datapath *dp, const char *key, const char *value,
+            uint32_t min, int64_t *number)
+{
+    uint32_t limit = 0;
+    char *error = value ? ct_limit_parse(value, min, &limit) : NULL;
+
+    if (error) {
+        VLOG_ERR("%s: other_config:%s: %s; nothing changed", dp->name, key,
+                 error);
+        free(error);
+        return false;
+    }
+    *number = value ? (int64_t) limit : -1;
+    return true;
+}
+
+static bool
+set_max(struct tw_datapath *dp, const char *key, const char *value)
+{
+    int64_t max;
+
+    if (strcmp(key, MAXIMUM)) {
+        return false;
+    }
+    /* Nobody means 0, with which no connection is opened. */
+    if (parse_limit(dp, key, value, 1, &max)) {
+        ct_maxconns_set(dp->ct, CT_SET_BY_CONFIG, max);
+        VLOG_INFO("%s: at most %"PRIu32" connections", dp->name,
+                  ct_get_maxconns(dp->ct));
+    }
+    return true;
+}
+
+static bool
+set_limit_default(struct tw_datapath *dp, const char *key, const char *value)
+{
+    int64_t limit;
+
+    if (strcmp(key, LIMIT_DEFAULT)) {
+        return false;
+    }
+    if (parse_limit(dp, key, value, 0, &limit)) {
+        struct ct_zone_limit_info info;
+
+        ct_default_limit_set(dp->ct, CT_SET_BY_CONFIG, limit);
+        ct_zone_limit_get(dp->ct, -1, &info);
+        VLOG_INFO("%s: the default limit of a zone is %"PRIu32, dp->name,
+                  info.limit);
+    }
     return true;
 }
 

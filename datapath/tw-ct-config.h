@@ -17,6 +17,10 @@ struct tw_datapath;
  *    ct-sync                 ssl:IP:PORT or unix:PATH: its standby
  *                            (tw-ct-sync.h)
  *    ct-helpers              zone=N,proto=P,port=N,helper=NAME;...
+ *    ct-max                  N: connections that there may be
+ *    ct-limits               zone=N,limit=N;... (ct-limit.h)
+ *    ct-limit-default        N: of a zone that has no other; 0: none
+ *    ct-log-invalid          on|off [zone=N];... (ct-log-zones.h)
  *    ct-tcp-loose, ...       a switch: "ct-" and its name (ct-switch.h), with
  *                            dashes
  *

@@ -89,6 +89,10 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-join.h \
 	lib/ct-joint.c \
 	lib/ct-joint.h \
+	lib/ct-limit.c \
+	lib/ct-limit.h \
+	lib/ct-log-zones.c \
+	lib/ct-log-zones.h \
 	lib/ct-trial.c \
 	lib/ct-trial.h \
 	lib/ct-track.c \

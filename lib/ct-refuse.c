@@ -57,23 +57,6 @@ ct_refuse_unseen(struct ct *ct, int zone, enum ct_counter reason, uint64_t n)
     }
 }
 
-void
-ct_log_refused_set(struct ct *ct, int zone, bool on)
-{
-    int first = zone < 0 ? 0 : zone;
-    int last = zone < 0 ? UINT16_MAX : zone;
-
-    for (int i = first; i <= last; i++) {
-        atomic_store_explicit(&ct->log_zones[i], on, memory_order_relaxed);
-    }
-}
-
-bool
-ct_log_refused(const struct ct *ct, uint16_t zone)
-{
-    return atomic_load_explicit(&ct->log_zones[zone], memory_order_relaxed);
-}
-
 static void
 log_packet(const struct ct_packet *packet, enum ct_counter reason)
 {

@@ -20,6 +20,7 @@
 #include "ct-helper.h"
 #include "ct-helper-policy.h"
 #include "ct-joint.h"
+#include "ct-limit.h"
 #include "ct-nat.h"
 #include "ct-pressure.h"
 #include "ct-refuse.h"
@@ -72,7 +73,7 @@ ct_create(void)
     ct_counters_init(ct);
     ct_zones_init(ct);
     ct->log_zones = xcalloc(CT_N_ZONES, sizeof *ct->log_zones);
-    atomic_init(&ct->maxconns, CT_DEFAULT_MAXCONNS);
+    ct_limits_init(ct);
     atomic_init(&ct->tcp_seq_chk, true);
     ct_switches_init(ct);
     ct->start_msec = time_msec() - CT_START_BACK_MS;
@@ -131,18 +132,6 @@ ct_run(struct ct *ct, long long now)
         continue;
     }
     ovs_mutex_unlock(&ct->maintenance);
-}
-
-void
-ct_set_maxconns(struct ct *ct, uint32_t maxconns)
-{
-    atomic_store(&ct->maxconns, maxconns);
-}
-
-uint32_t
-ct_get_maxconns(const struct ct *ct)
-{
-    return atomic_load(&ct->maxconns);
 }
 
 uint32_t

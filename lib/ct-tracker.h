@@ -92,6 +92,8 @@ struct ct {
     uint64_t next_seq;                      /* [M] Of a generation. */
     struct hmap policies;                   /* [M] struct ct_policy. */
     int switches_set[CT_N_SET_BY][CT_N_SWITCHES];   /* [M] -1: not. */
+    int64_t maxconns_set[CT_N_SET_BY];      /* [M] -1: not. */
+    int64_t default_limit_set[CT_N_SET_BY]; /* [M] -1: not. */
     struct ct_timeout_settings settings;    /* [M] Below policies. */
     struct ct_timeouts *timeouts;           /* [M] Of zones without policy
                                              * or settings; NULL: defaults.
@@ -107,7 +109,7 @@ struct ct {
                                              * have ended. */
 
     struct ct_zone_counters *_Atomic *zone_counters;    /* [A] By id. */
-    _Atomic bool *log_zones;                /* [A] By id: ct-refuse.c. */
+    _Atomic uint8_t *log_zones;             /* [A] By id: ct-log-zones.c. */
 
     struct ct_feed *feed;                   /* [I] */
     OVSRCU_TYPE(struct ct_events *) events; /* NULL: nobody reads.  [M] */

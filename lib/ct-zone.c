@@ -3,18 +3,17 @@
 /* Zones.
  *
  * A packet's way leads through the table of its request's zone: ct.c looks
- * it up there, ct-commit.c reserves and inserts.  Beside the way: limits,
- * flushing, and the maintenance thread that empties what was flushed. */
+ * it up there, ct-commit.c reserves and inserts.  Beside the way: flushing,
+ * and the maintenance thread that empties what was flushed. */
 
 #include <config.h>
 
 #include "ct-zone.h"
 
-#include <errno.h>
-
 #include "ct.h"
 #include "ct-evict.h"
 #include "ct-hash.h"
+#include "ct-limit.h"
 #include "ct-packet.h"
 #include "ct-pressure.h"
 #include "ct-tracker.h"
@@ -30,7 +29,6 @@ static void detached_remove(struct ct *, struct ct_zone *, struct ct_conn *);
 static unsigned int drain_some(struct ct *, struct ct_generation *,
                                unsigned int budget);
 static void drain_done(struct ct *, struct ct_generation *);
-static uint32_t zone_limit(const struct ct *, const struct ct_zone *);
 static bool make_room(const struct ct_packet *, int64_t n_too_many,
                       bool evict(const struct ct_packet *));
 static int64_t over_maximum(const struct ct *);
@@ -92,7 +90,7 @@ ct_zone_reserve(const struct ct_packet *packet, enum ct_counter *why)
     struct ct *ct = packet->ct;
     struct ct_zone *zone = packet->zone;
     struct ct_generation *generation = ct_zone_generation(zone);
-    uint32_t limit = zone_limit(ct, zone);
+    uint32_t limit = ct_zone_limit(ct, zone);
     int64_t count, too_many;
 
     ct_tally_add(&generation->count, 1);
@@ -120,6 +118,14 @@ ct_zone_unreserve(struct ct *ct, struct ct_generation *generation)
 {
     ct_tally_add(&generation->count, -1);
     ct_tally_add(&ct->n_conns, -1);
+}
+
+uint32_t
+ct_zone_limit(const struct ct *ct, const struct ct_zone *zone)
+{
+    return (atomic_load_explicit(&zone->own_limit, memory_order_relaxed)
+            ? atomic_load_explicit(&zone->limit, memory_order_relaxed)
+            : atomic_load_explicit(&ct->default_limit, memory_order_relaxed));
 }
 
 void
@@ -235,47 +241,6 @@ ct_zones_uninit(struct ct *ct)
     free(ct->zone_ids);
 }
 
-/* Limits: ct.h. */
-
-void
-ct_zone_limit_set(struct ct *ct, int id, uint32_t limit)
-{
-    if (id < 0) {
-        atomic_store(&ct->default_limit, limit);
-        return;
-    }
-
-    struct ct_zone *zone = ct_zone_get_or_create(ct, id);
-    atomic_store(&zone->limit, limit);
-    atomic_store(&zone->own_limit, true);
-}
-
-int
-ct_zone_limit_del(struct ct *ct, uint16_t id)
-{
-    struct ct_zone *zone = ct_zone_get(ct, id);
-
-    return (zone && atomic_exchange(&zone->own_limit, false)) ? 0 : ENOENT;
-}
-
-void
-ct_zone_limit_get(const struct ct *ct, int id, struct ct_zone_limit_info *info)
-{
-    const struct ct_zone *zone = id < 0 ? NULL : ct_zone_get(ct, id);
-
-    if (zone) {
-        int64_t count = ct_tally_sum(&ct_zone_generation(zone)->count);
-
-        info->limit = zone_limit(ct, zone);
-        info->count = MAX(count, 0);
-        info->own = atomic_load(&zone->own_limit);
-    } else {
-        info->limit = atomic_load(&ct->default_limit);
-        info->count = 0;
-        info->own = false;
-    }
-}
-
 /* For one more.  If that is not enough, because the limit was higher before,
  * two give way for each that comes, until it is met again. */
 static bool
@@ -296,14 +261,6 @@ over_maximum(const struct ct *ct)
             ? ct_tally_sum(&ct->n_conns) - max : 0);
 }
 
-static uint32_t
-zone_limit(const struct ct *ct, const struct ct_zone *zone)
-{
-    return (atomic_load_explicit(&zone->own_limit, memory_order_relaxed)
-            ? atomic_load_explicit(&zone->limit, memory_order_relaxed)
-            : atomic_load_explicit(&ct->default_limit, memory_order_relaxed));
-}
-
 static struct ct_zone *
 zone_create(struct ct *ct, uint16_t id)
 {
@@ -311,6 +268,7 @@ zone_create(struct ct *ct, uint16_t id)
     unsigned int n = ct_zones_count(ct);
 
     zone->id = id;
+    ct_limits_init_zone(zone);
     atomic_init(&zone->policy_id, DEFAULT_TP_ID);
     ct_timeouts_renew_zone(ct, zone);
     ovsrcu_init(&zone->generation, generation_create(ct, zone));

@@ -59,6 +59,7 @@ struct ct_zone {
     OVSRCU_TYPE(struct ct_generation *) generation; /* [R] Never NULL. */
     _Atomic uint32_t limit;                 /* [A] If own_limit; 0: none. */
     _Atomic bool own_limit;                 /* [A] Else the default limit. */
+    int64_t limit_set[CT_N_SET_BY];         /* Under ct->mutex; -1: not. */
     _Atomic bool pressure;                  /* [A] ct-pressure.h. */
     _Atomic bool to_shorten;                /* [A] Since that began. */
     _Atomic uint32_t policy_id;             /* [A] */
@@ -104,6 +105,9 @@ ct_zone_table(const struct ct_zone *zone)
 struct ct_generation *ct_zone_reserve(const struct ct_packet *,
                                       enum ct_counter *why);
 void ct_zone_unreserve(struct ct *, struct ct_generation *);
+
+/* In force in the zone; 0: none. */
+uint32_t ct_zone_limit(const struct ct *, const struct ct_zone *);
 
 /* Takes 'conn' out of whatever table it is in. */
 void ct_zone_remove(struct ct *, struct ct_conn *);

@@ -72,9 +72,9 @@ void ct_clear(struct dp_packet *);
  * time is virtual (OVS's unit tests): expires what is due at 'now'. */
 void ct_run(struct ct *, long long now);
 
-/* Limits.  'zone' is -1 for the default limit, which is per zone; limit 0 is
- * "none".  ct_zone_limit_del() returns ENOENT if the zone has no limit of its
- * own. */
+/* Limits, as commands set them (ct-limit.h).  'zone' is -1 for the default
+ * limit, which is per zone; limit 0 is "none".  ct_zone_limit_del() returns
+ * ENOENT if no command has set one for the zone. */
 void ct_set_maxconns(struct ct *, uint32_t maxconns);
 uint32_t ct_get_maxconns(const struct ct *);
 uint32_t ct_get_nconns(const struct ct *);
@@ -146,7 +146,8 @@ void ct_format_zone_counters(const struct ct *, uint16_t zone, struct ds *);
 bool ct_zone_has_counters(const struct ct *, uint16_t zone);
 
 /* Are packets that are dropped or invalid in 'zone' logged (ct-refuse.h)?
- * Off by default; -1: in all zones. */
+ * Off by default; a command sets it, and goes before configuration
+ * (ct-log-zones.h); -1: in all zones. */
 void ct_log_refused_set(struct ct *, int zone, bool on);
 bool ct_log_refused(const struct ct *, uint16_t zone);
 

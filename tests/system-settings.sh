@@ -358,3 +358,65 @@ scenario_limit_lists() {
                                --sport 6000 --timeout 0.5)" 0
     ct_count_is 6 . zone=1
 }
+
+# limits_are DEFAULT MAXIMUM "LINE...": those of zones, each after its comma.
+limits_are() {
+    local limits
+
+    limits=$(ovs-appctl dpctl/ct-get-limits | sed -n 's/,count=.*//p')
+    test "$(ovs-appctl dpctl/ct-get-limits | sed -n 's/^default limit=//p')" \
+         = "$1" &&
+        test "$(ovs-appctl dpctl/ct-get-maxconns)" = "$2" &&
+        test "$(echo $limits)" = "$3"
+}
+
+log_invalid_is() {
+    test "$(ovs-appctl trackway/log-invalid)" = "$1"
+}
+
+# Maximum, limits and log by other_config: they are there after a restart, a
+# command goes before them, and what is taken away goes.
+scenario_limits_config() {
+    stock_lacks "limits in other_config"
+    two_zones
+    ovs-appctl dpctl/flush-conntrack
+    set_config ct-max=1000 ct-limit-default=50 \
+        "ct-limits=zone=1,limit=3;zone=2,limit=0" "ct-log-invalid=on zone=7"
+    poll 5 limits_are 50 1000 "zone=1,limit=3 zone=2,limit=0"
+    poll 5 log_invalid_is "on in zones 7"
+    same "opened in zone 1" "$(in_ns client $tool open udp 10.1.1.2 7 5 \
+                               --sport 5000 --timeout 0.5)" 3
+
+    stop_vswitchd
+    start_vswitchd
+    poll 10 limits_are 50 1000 "zone=1,limit=3 zone=2,limit=0"
+    poll 5 log_invalid_is "on in zones 7"
+
+    ovs-appctl dpctl/ct-set-maxconns 2000
+    ovs-appctl dpctl/ct-set-limits default=60 zone=1,limit=7
+    ovs-appctl trackway/log-invalid off zone=7
+    set_config ct-max=1001 ct-limit-default=51 ct-limits=zone=1,limit=4 \
+        "ct-log-invalid=on zone=7;on zone=8"
+    poll 5 limits_are 60 2000 "zone=1,limit=7"
+    poll 5 log_invalid_is "on in zones 8"
+    ovs-appctl dpctl/ct-del-limits zone=1
+    limits_are 60 2000 "zone=1,limit=4"
+    stop_vswitchd
+    start_vswitchd
+    poll 10 limits_are 51 1001 "zone=1,limit=4"
+    poll 5 log_invalid_is "on in zones 7,8"
+
+    # What is wrong is told, and loses nothing.
+    allow_log 'other_config:ct-'
+    set_config ct-max=0 ct-limit-default=many \
+        "ct-limits=zone=1,limit=x;zone=3,limit=5" "ct-log-invalid=on zone=x"
+    poll 5 limits_are 51 1001 "zone=1,limit=4 zone=3,limit=5"
+    log_invalid_is "on in zones 7,8"
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        "ERR.*other_config:ct-max: 0: not a number from 1 to"
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        'ERR.*other_config:ct-limits: "zone=1,limit=x": x: not a number'
+    ovs-vsctl clear Open_vSwitch . other_config
+    poll 5 limits_are 0 3000000 ""
+    log_invalid_is off
+}

@@ -9,6 +9,8 @@
 
 #include "ct-commit.h"
 #include "ct-l4.h"
+#include "ct-limit.h"
+#include "ct-log-zones.h"
 #include "ct-zone.h"
 
 static void
@@ -543,8 +545,135 @@ test_zone_counters(void)
            == ct_counter_get(ct, CT_C_DROP_FULL));
 }
 
+static uint32_t
+limit_of(int zone)
+{
+    struct ct_zone_limit_info info;
+
+    ct_zone_limit_get(ct, zone, &info);
+    return info.limit;
+}
+
+/* A command's over that of the configuration, over the default. */
+static void
+test_limit_layers(void)
+{
+    assert(ct_get_maxconns(ct) == CT_DEFAULT_MAXCONNS && !limit_of(-1));
+    ct_maxconns_set(ct, CT_SET_BY_CONFIG, 5);
+    assert(ct_get_maxconns(ct) == 5);
+    ct_set_maxconns(ct, 7);
+    ct_maxconns_set(ct, CT_SET_BY_CONFIG, 6);
+    assert(ct_get_maxconns(ct) == 7);
+    ct_maxconns_set(ct, CT_SET_BY_COMMAND, -1);
+    assert(ct_get_maxconns(ct) == 6);
+    ct_maxconns_set(ct, CT_SET_BY_CONFIG, -1);
+    assert(ct_get_maxconns(ct) == CT_DEFAULT_MAXCONNS);
+
+    ct_default_limit_set(ct, CT_SET_BY_CONFIG, 9);
+    assert(limit_of(-1) == 9 && limit_of(5) == 9);
+    assert(!ct_limits_configure(ct, "zone=5,limit=3"));
+    assert(limit_of(5) == 3);
+    ct_zone_limit_set(ct, 5, 0);
+    assert(!ct_limits_configure(ct, "zone=5,limit=4"));
+    assert(limit_of(5) == 0);
+    assert(!ct_zone_limit_del(ct, 5) && limit_of(5) == 4);
+    assert(ct_zone_limit_del(ct, 5) == ENOENT && limit_of(5) == 4);
+    assert(!ct_limits_configure(ct, NULL) && limit_of(5) == 9);
+    ct_zone_limit_set(ct, -1, 2);
+    assert(limit_of(5) == 2);
+
+    /* And packets feel it. */
+    assert(!ct_limits_configure(ct, "zone=0,limit=1"));
+    assert(state(udp, &commit) == NEW);
+    struct test_spec other = udp;
+    other.sport++;
+    assert(state(other, &commit) == DROPPED);
+}
+
+static void
+test_limit_text(void)
+{
+    static const char *const bad[] = {
+        "5", "zone=5", "limit=5", "zone=5,limit=", "zone=,limit=5",
+        "zone=65536,limit=5", "zone=-1,limit=5", "zone=5,limit=-1",
+        "zone=5,limit=4294967296", "zone=5,limit=3x",
+        "zone=5,limit=3,limit=3", "zone=5,zone=5,limit=3",
+        "zone=5,limit=3,more=3", "zone=7,limit=8;zone=7,limit=8",
+    };
+    char *error;
+
+    assert(!ct_limits_configure(
+        ct, "zone=7,limit=8;zone=65535,limit=4294967295\nlimit=0,zone=0"));
+    assert(limit_of(7) == 8 && limit_of(65535) == UINT32_MAX);
+
+    /* What is wrong loses nothing. */
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        error = ct_limits_configure(ct, bad[i]);
+        assert(error && !strchr(error, '\n'));
+        free(error);
+        assert(limit_of(7) == 8 && limit_of(65535) == UINT32_MAX);
+    }
+    error = ct_limits_configure(ct, "x; zone=7,limit=9 zone=8;zone=9,limit=1");
+    assert(!strcmp(error, "\"x\": x is neither zone nor limit\n"
+                          "\"zone=8\": zone and limit must be given"));
+    free(error);
+    assert(limit_of(7) == 9 && limit_of(9) == 1
+           && limit_of(65535) == UINT32_MAX);
+    assert(!ct_limits_configure(ct, "zone=9,limit=1"));
+    assert(!limit_of(7) && limit_of(9) == 1 && !limit_of(65535));
+}
+
+static bool
+logs_in(bool zone0, bool zone5, bool zone65535)
+{
+    return (ct_log_refused(ct, 0) == zone0 && ct_log_refused(ct, 5) == zone5
+            && ct_log_refused(ct, 65535) == zone65535);
+}
+
+static void
+test_log_zones(void)
+{
+    static const char *const bad[] = {
+        "yes", "zone=5", "off zone=65536", "off zone=", "off 0",
+        "off zone=0 zone=5", "off zone=-1", "off zone=5x",
+    };
+
+    assert(logs_in(false, false, false));
+    assert(!ct_log_refused_configure(ct, "on"));
+    assert(logs_in(true, true, true));
+    assert(!ct_log_refused_configure(ct, "on; off zone=5"));
+    assert(logs_in(true, false, true));
+    assert(!ct_log_refused_configure(ct, "on zone=5\non,zone=65535"));
+    assert(logs_in(false, true, true));
+
+    /* A command goes before. */
+    ct_log_refused_set(ct, 0, true);
+    ct_log_refused_set(ct, 5, false);
+    assert(logs_in(true, false, true));
+    assert(!ct_log_refused_configure(ct, "off"));
+    assert(logs_in(true, false, false));
+    assert(!ct_log_refused_configure(ct, "on zone=5;on zone=65535"));
+    assert(logs_in(true, false, true));
+
+    /* What is wrong loses nothing. */
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char *error = ct_log_refused_configure(ct, bad[i]);
+
+        assert(error);
+        free(error);
+        assert(logs_in(true, false, true));
+    }
+    assert(!ct_log_refused_configure(ct, NULL));
+    assert(logs_in(true, false, false));
+    ct_log_refused_set(ct, -1, true);
+    assert(logs_in(true, true, true));
+}
+
 static const struct test tests[] = {
     { "limits", test_limits },
+    { "limit-layers", test_limit_layers },
+    { "limit-text", test_limit_text },
+    { "log-zones", test_log_zones },
     { "full", test_full },
     { "timeouts", test_timeouts },
     { "timeout-layers", test_timeout_layers },
