@@ -16,6 +16,8 @@
 #include "unixctl.h"
 #include "util.h"
 
+#define USAGE "[dp] file=PATH"
+
 static tw_ct_file_done saved, loaded;
 
 static const struct command {
@@ -42,8 +44,7 @@ void
 dpif_tw_ct_file_init(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        unixctl_command_register(commands[i].name, "[dp] file=PATH", 0, 2,
-                                 run_command,
+        unixctl_command_register(commands[i].name, USAGE, 0, 2, run_command,
                                  CONST_CAST(struct command *, &commands[i]));
     }
 }
@@ -57,10 +58,13 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
         .conn = conn,
         .path = argc > 1 ? path_of(argv[argc - 1]) : NULL,
     };
-    char *error = (run.path ? dpif_tw_run_on_one(argc > 2 ? argv[1] : NULL,
-                                                 start_one, &run)
-                   : xstrdup("file= and an absolute path expected"));
+    const char *dp = argc > 2 ? argv[1] : NULL;
+    char *error = dpif_tw_given_twice(argc, argv);
 
+    if (!error) {
+        error = (run.path ? dpif_tw_run_on_one(dp, USAGE, start_one, &run)
+                 : xstrdup("file= and an absolute path expected"));
+    }
     if (error) {
         unixctl_command_reply_error(conn, error);
         free(error);

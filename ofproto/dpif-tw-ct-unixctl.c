@@ -80,17 +80,18 @@ dpif_tw_ct_unixctl_init(void)
 
 static void
 run_command(struct unixctl_conn *conn, int argc, const char *argv[],
-            void *command)
+            void *command_)
 {
+    const struct command *command = command_;
     struct ds reply = DS_EMPTY_INITIALIZER;
     struct args args;
-    struct run run = { command, &args, &reply };
+    struct run run = { command_, &args, &reply };
     char *error;
 
     svec_init(&args.words);
     error = parse_args(command, argc, argv, &args);
     if (!error) {
-        error = dpif_tw_run_on(args.dp, run_one, &run);
+        error = dpif_tw_run_on(args.dp, command->usage, run_one, &run);
     }
     if (error) {
         unixctl_command_reply_error(conn, error);
@@ -125,11 +126,11 @@ static char *
 parse_args(const struct command *command, int argc, const char *argv[],
            struct args *args)
 {
+    char *error = dpif_tw_given_twice(argc, argv);
+
     args->dp = NULL;
     args->zone = -1;
-    for (int i = 1; i < argc; i++) {
-        char *error = NULL;
-
+    for (int i = 1; i < argc && !error; i++) {
         if (i == 1 && names_datapath(argv[i])) {
             args->dp = argv[i];
         } else if (!strncmp(argv[i], "zone=", strlen("zone="))) {
@@ -140,11 +141,8 @@ parse_args(const struct command *command, int argc, const char *argv[],
             error = xasprintf("%s: not expected (%s)", argv[i],
                               command->usage);
         }
-        if (error) {
-            return error;
-        }
     }
-    return NULL;
+    return error;
 }
 
 static char *
@@ -164,16 +162,32 @@ run_one(struct tw_datapath *dp, void *run_)
 
 typedef bool zone_predicate(const struct ct *, uint16_t zone);
 
-/* Numbers of the zones for which 'is' is true, with commas.  How many. */
+/* Zones from 'first' to below 'end'; two are no range. */
+static void
+put_range(int first, int end, struct ds *ds)
+{
+    ds_put_format(ds, "%s%d", ds->length ? "," : "", first);
+    if (end - first > 1) {
+        ds_put_format(ds, "%c%d", end - first > 2 ? '-' : ',', end - 1);
+    }
+}
+
+/* Numbers of the zones for which 'is' is true, with commas, into 'ds', which
+ * is empty.  How many. */
 static int
 put_zones(const struct ct *ct, zone_predicate *is, struct ds *ds)
 {
-    int n = 0;
+    int first = 0, n = 0;
 
-    for (int zone = 0; zone <= UINT16_MAX; zone++) {
-        if (is(ct, zone)) {
-            ds_put_format(ds, n++ ? ",%d" : "%d", zone);
+    for (int zone = 0; zone <= UINT16_MAX + 1; zone++) {
+        if (zone <= UINT16_MAX && is(ct, zone)) {
+            n++;
+            continue;
         }
+        if (first < zone) {
+            put_range(first, zone, ds);
+        }
+        first = zone + 1;
     }
     return n;
 }

@@ -26,38 +26,48 @@ struct args {
 
 /* Reads the arguments behind the datapath.  NULL, or what is wrong. */
 typedef char *parse_func(int n, const char *argv[], struct args *);
-/* Does it for one datapath.  NULL, or why not. */
-typedef char *run_func(struct ct *, const struct args *, struct ds *);
-
-static parse_func parse_nothing, parse_zone, parse_id_or_zone;
-static parse_func parse_policy, parse_policy_key;
-static run_func show_expectations, delete_expectations;
-static run_func add_policy, delete_policy, show_policies;
-
-static const struct command {
-    const char *name;
-    const char *usage;
-    int min_args, max_args;
-    parse_func *parse;
-    run_func *run;
-} commands[] = {
-    { "trackway/expect-show", "[dp] [zone=N]", 0, 2,
-      parse_zone, show_expectations },
-    { "trackway/expect-del", "[dp] [id=N|zone=N]", 0, 2,
-      parse_id_or_zone, delete_expectations },
-    { "trackway/helper-add", "[dp] zone=N|* proto=P port=N helper=H", 1, 5,
-      parse_policy, add_policy },
-    { "trackway/helper-del", "[dp] zone=N|* proto=P port=N", 1, 4,
-      parse_policy_key, delete_policy },
-    { "trackway/helper-show", "[dp]", 0, 1,
-      parse_nothing, show_policies },
-};
 
 /* A command that is being run. */
 struct run {
     const struct command *command;
     const struct args *args;
     struct ds *reply;
+    bool found;                         /* What 'args' name, somewhere. */
+};
+
+/* Does it for one datapath.  NULL, or why not. */
+typedef char *run_func(struct ct *, struct run *);
+/* What is wrong if no datapath had what is named. */
+typedef char *none_func(const struct args *);
+
+static parse_func parse_nothing, parse_zone, parse_id_or_zone;
+static parse_func parse_policy, parse_policy_key;
+static run_func show_expectations, delete_expectations;
+static run_func add_policy, delete_policy, show_policies;
+static none_func no_expectation, no_policy;
+
+/* Of a command. */
+#define TITLE 1                 /* One for each datapath. */
+
+static const struct command {
+    const char *name;
+    const char *usage;
+    int min_args, max_args;
+    unsigned int flags;
+    parse_func *parse;
+    run_func *run;
+    none_func *none;                    /* NULL: that is no mistake. */
+} commands[] = {
+    { "trackway/expect-show", "[dp] [zone=N]", 0, 2, TITLE,
+      parse_zone, show_expectations, NULL },
+    { "trackway/expect-del", "[dp] [id=N|zone=N]", 0, 3, TITLE,
+      parse_id_or_zone, delete_expectations, no_expectation },
+    { "trackway/helper-add", "[dp] zone=N|* proto=P port=N helper=H", 1, 5, 0,
+      parse_policy, add_policy, NULL },
+    { "trackway/helper-del", "[dp] zone=N|* proto=P port=N", 1, 4, 0,
+      parse_policy_key, delete_policy, no_policy },
+    { "trackway/helper-show", "[dp]", 0, 1, TITLE,
+      parse_nothing, show_policies, NULL },
 };
 
 static unixctl_cb_func run_command;
@@ -83,15 +93,21 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
     const struct command *command = command_;
     struct ds reply = DS_EMPTY_INITIALIZER;
     struct args args = { .zone = -1 };
-    struct run run = { command, &args, &reply };
+    struct run run = { command, &args, &reply, false };
     int i = 1;
 
     if (i < argc && !strchr(argv[i], '=')) {
         args.dp = argv[i++];
     }
-    char *error = command->parse(argc - i, argv + i, &args);
+    char *error = dpif_tw_given_twice(argc, argv);
     if (!error) {
-        error = dpif_tw_run_on(args.dp, run_one, &run);
+        error = command->parse(argc - i, argv + i, &args);
+    }
+    if (!error) {
+        error = dpif_tw_run_on(args.dp, command->usage, run_one, &run);
+    }
+    if (!error && command->none && !run.found) {
+        error = command->none(&args);
     }
     if (error) {
         unixctl_command_reply_error(conn, error);
@@ -107,8 +123,10 @@ run_one(struct tw_datapath *dp, void *run_)
 {
     struct run *run = run_;
 
-    ds_put_format(run->reply, "%s@%s:\n", dp->type, dp->name);
-    return run->command->run(dp->ct, run->args, run->reply);
+    if (run->command->flags & TITLE) {
+        ds_put_format(run->reply, "%s@%s:\n", dp->type, dp->name);
+    }
+    return run->command->run(dp->ct, run);
 }
 
 /* Arguments. */
@@ -135,14 +153,13 @@ parse_number(const char *arg, const char *key, long long min, long long max,
 static char *
 parse_zone(int n, const char *argv[], struct args *args)
 {
-    long long number;
+    long long number = -1;
+    bool ok = n && parse_number(argv[0], "zone", 0, UINT16_MAX, &number);
 
-    if (n == 1 && parse_number(argv[0], "zone", 0, UINT16_MAX, &number)) {
-        args->zone = number;
-        return NULL;
-    }
-    return (n ? xasprintf("\"%s\": zone=N, with N from 0 to 65535, is "
-                          "understood", argv[0]) : NULL);
+    args->zone = number;
+    return (n == ok ? NULL
+            : xasprintf("\"%s\": zone=N, with N from 0 to 65535, is "
+                        "understood", argv[ok]));
 }
 
 static char *
@@ -156,6 +173,10 @@ parse_id_or_zone(int n, const char *argv[], struct args *args)
     }
     if (n == 1 && !strncmp(argv[0], "id=", 3)) {
         return xasprintf("\"%s\": no id", argv[0]);
+    }
+    if (n > 1) {
+        return xasprintf("\"%s\": either id=N or zone=N is understood",
+                         argv[1]);
     }
     return parse_zone(n, argv, args);
 }
@@ -189,45 +210,54 @@ parse_policy_key(int n, const char *argv[], struct args *args)
 /* Commands. */
 
 static char *
-show_expectations(struct ct *ct, const struct args *args, struct ds *reply)
+show_expectations(struct ct *ct, struct run *run)
 {
-    ct_expects_format(ct, args->zone, time_msec(), reply);
+    ct_expects_format(ct, run->args->zone, time_msec(), run->reply);
     return NULL;
 }
 
 static char *
-delete_expectations(struct ct *ct, const struct args *args, struct ds *reply)
+delete_expectations(struct ct *ct, struct run *run)
 {
+    const struct args *args = run->args;
     unsigned int n = ct_expects_delete(ct, args->zone, args->id);
 
-    if (args->id && !n) {
-        return xasprintf("there is no expectation %"PRIu32, args->id);
-    }
-    ds_put_format(reply, "  %u deleted\n", n);
+    run->found |= n || !args->id;
+    ds_put_format(run->reply, "  %u deleted\n", n);
     return NULL;
 }
 
 static char *
-add_policy(struct ct *ct, const struct args *args, struct ds *reply OVS_UNUSED)
+no_expectation(const struct args *args)
 {
-    return (ct_helper_policy_add(ct, &args->policy)
+    return xasprintf("there is no expectation %"PRIu32, args->id);
+}
+
+static char *
+add_policy(struct ct *ct, struct run *run)
+{
+    return (ct_helper_policy_add(ct, &run->args->policy)
             ? xasprintf("there are %d already", CT_HELPER_MAX_POLICIES)
             : NULL);
 }
 
 static char *
-delete_policy(struct ct *ct, const struct args *args,
-              struct ds *reply OVS_UNUSED)
+delete_policy(struct ct *ct, struct run *run)
 {
-    return (ct_helper_policy_del(ct, &args->policy)
-            ? xstrdup("there is none that was added by helper-add for these "
-                      "connections") : NULL);
+    run->found |= !ct_helper_policy_del(ct, &run->args->policy);
+    return NULL;
 }
 
 static char *
-show_policies(struct ct *ct, const struct args *args OVS_UNUSED,
-              struct ds *reply)
+no_policy(const struct args *args OVS_UNUSED)
 {
-    ct_helper_policies_format(ct, reply);
+    return xstrdup("there is none that was added by helper-add for these "
+                   "connections");
+}
+
+static char *
+show_policies(struct ct *ct, struct run *run)
+{
+    ct_helper_policies_format(ct, run->reply);
     return NULL;
 }

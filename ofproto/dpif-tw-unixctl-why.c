@@ -96,7 +96,7 @@ why(struct unixctl_conn *conn, int argc, const char *argv[],
     char *error = parse_args(argc, argv, &args);
 
     if (!error) {
-        error = dpif_tw_run_on_one(args.dp, answer, &args);
+        error = dpif_tw_run_on_one(args.dp, USAGE, answer, &args);
     }
     if (error) {
         unixctl_command_reply_error(conn, error);
@@ -127,6 +127,12 @@ answer(struct tw_datapath *dp, void *args_)
 
 /* Words. */
 
+static char *
+given_twice(const char *word, const char *name)
+{
+    return xasprintf("%s: %s is given twice", word, name);
+}
+
 /* A number that belongs to 'word', NAME=VALUE.  False: it is another word. */
 static bool
 parse_option(const char *word, struct args *args, char **error)
@@ -143,6 +149,8 @@ parse_option(const char *word, struct args *args, char **error)
             || value > options[i].max) {
             *error = xasprintf("%s: not a number from 0 to %"PRIu32, word,
                                options[i].max);
+        } else if (args->given[i]) {
+            *error = given_twice(word, options[i].name);
         }
         args->given[i] = true;
         args->values[i] = *error ? 0 : value;
@@ -178,6 +186,7 @@ parse_args(int argc, const char *argv[], struct args *args)
             }
             args->what = word;
         } else if (!strncmp(word, "in_port=", strlen("in_port="))) {
+            error = args->in_port ? given_twice(word, "in_port") : NULL;
             args->in_port = word + strlen("in_port=");
         } else if (parse_option(word, args, &error)) {
             /* That is all. */

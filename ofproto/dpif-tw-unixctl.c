@@ -24,6 +24,8 @@
 #include "unixctl.h"
 #include "util.h"
 
+#define USAGE "[dp]"
+
 /* What a command does with each datapath that it is about. */
 typedef void show_func(struct tw_datapath *, struct ds *);
 
@@ -51,7 +53,7 @@ int
 dpif_tw_unixctl_init(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        unixctl_command_register(commands[i].name, "[dp]", 0, 1, run_command,
+        unixctl_command_register(commands[i].name, USAGE, 0, 1, run_command,
                                  CONST_CAST(struct command *, &commands[i]));
     }
     unixctl_command_register("trackway/metrics", "", 0, 0, show_metrics, NULL);
@@ -62,10 +64,38 @@ dpif_tw_unixctl_init(void)
     return 0;
 }
 
+/* NULL or 'error', which it takes, and says what has been 'done' anyway. */
+static char *
+tell_done(const struct tw_datapath *dp, char *error, struct ds *done)
+{
+    char *all;
+
+    if (!error) {
+        ds_put_format(done, "%s%s@%s", done->length ? ", " : "", dp->type,
+                      dp->name);
+        return NULL;
+    } else if (!done->length) {
+        return error;
+    }
+    all = xasprintf("%s@%s: %s; done for %s", dp->type, dp->name, error,
+                    ds_cstr(done));
+    free(error);
+    return all;
+}
+
+static char *
+no_datapath(const char *name, const char *usage)
+{
+    return (name ? xasprintf("no such datapath: \"%s\" (%s)", name, usage)
+            : xstrdup("there is no datapath"));
+}
+
 char *
-dpif_tw_run_on(const char *name, dpif_tw_run_func *run, void *aux)
+dpif_tw_run_on(const char *name, const char *usage, dpif_tw_run_func *run,
+               void *aux)
 {
     struct sset names = SSET_INITIALIZER(&names);
+    struct ds done = DS_EMPTY_INITIALIZER;
     const char **sorted;
     char *error = NULL;
     size_t n = 0;
@@ -76,18 +106,20 @@ dpif_tw_run_on(const char *name, dpif_tw_run_func *run, void *aux)
         struct tw_datapath *dp = tw_datapath_find(sorted[i]);
 
         if (dp && (!name || is_named(dp, name))) {
-            error = run(dp, aux);
+            error = tell_done(dp, run(dp, aux), &done);
             n++;
         }
         tw_datapath_unref(dp);
     }
     free(sorted);
     sset_destroy(&names);
-    return error || n ? error : xstrdup("no such datapath");
+    ds_destroy(&done);
+    return error || n ? error : no_datapath(name, usage);
 }
 
 char *
-dpif_tw_run_on_one(const char *name, dpif_tw_run_func *run, void *aux)
+dpif_tw_run_on_one(const char *name, const char *usage, dpif_tw_run_func *run,
+                   void *aux)
 {
     struct sset names = SSET_INITIALIZER(&names);
     size_t n;
@@ -97,7 +129,23 @@ dpif_tw_run_on_one(const char *name, dpif_tw_run_func *run, void *aux)
     sset_destroy(&names);
     return (!name && n > 1
             ? xstrdup("there are several datapaths: name one")
-            : dpif_tw_run_on(name, run, aux));
+            : dpif_tw_run_on(name, usage, run, aux));
+}
+
+char *
+dpif_tw_given_twice(int argc, const char *argv[])
+{
+    for (int i = 2; i < argc; i++) {
+        size_t len = strcspn(argv[i], "=");
+
+        for (int j = 1; j < i && argv[i][len]; j++) {
+            if (!strncmp(argv[i], argv[j], len + 1)) {
+                return xasprintf("%s: %.*s is given twice", argv[i],
+                                 (int) len, argv[i]);
+            }
+        }
+    }
+    return NULL;
 }
 
 static bool
@@ -131,7 +179,7 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
 {
     struct run run = { command, DS_EMPTY_INITIALIZER };
     const char *name = argc > 1 ? argv[1] : NULL;
-    char *error = dpif_tw_run_on(name, run_one, &run);
+    char *error = dpif_tw_run_on(name, USAGE, run_one, &run);
 
     if (error && name) {
         unixctl_command_reply_error(conn, error);

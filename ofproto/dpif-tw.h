@@ -120,12 +120,20 @@ int dpif_tw_unixctl_init(void);
 
 /* Runs 'run' for the datapath that 'name' names, as NAME or TYPE@NAME, or for
  * all if it is NULL.  Returns NULL, or what is wrong, which the caller frees:
- * what 'run' returned, by which it ends, or that there is no such datapath. */
+ * what 'run' returned, by which it ends, and for which datapaths it had been
+ * done; or that there is no such datapath, and 'usage', as a word with a
+ * mistake in it passes for a name. */
 typedef char *dpif_tw_run_func(struct tw_datapath *, void *aux);
-char *dpif_tw_run_on(const char *name, dpif_tw_run_func *, void *aux);
+char *dpif_tw_run_on(const char *name, const char *usage, dpif_tw_run_func *,
+                     void *aux);
 
 /* The same for one datapath, which must be named if there are several. */
-char *dpif_tw_run_on_one(const char *name, dpif_tw_run_func *, void *aux);
+char *dpif_tw_run_on_one(const char *name, const char *usage,
+                         dpif_tw_run_func *, void *aux);
+
+/* NULL, or which KEY=VALUE of a command's words has the key of one before it.
+ * The caller frees it. */
+char *dpif_tw_given_twice(int argc, const char *argv[]);
 
 /* dpif-tw-ct-unixctl.c */
 void dpif_tw_ct_unixctl_init(void);
