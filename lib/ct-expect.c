@@ -24,10 +24,14 @@
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
+/* Buckets at which delete_some() looks before others get the lock. */
+#define BUCKETS_AT_A_TIME 64
+
 static uint32_t hash_dst(const struct ct_tuple *);
 static void insert(struct ct_expects *, struct ct_expectation *);
 static void take_out(struct ct_expects *, struct ct_expectation *);
-static void end(struct ct_expects *, struct ct_expectation *);
+static void end(struct ct_expects *, struct ct_expectation *,
+                struct ct_expectation **ended);
 static bool are_siblings(const struct ct_expectation *,
                          const struct ct_expectation *);
 static bool is_child(const struct ct_expectation *,
@@ -39,7 +43,8 @@ static struct ct_expectation *find_child(struct ct_expects *,
                                          const struct ct_conn *parent,
                                          const struct ct_helper_match *);
 static bool has_room(struct ct_expects *, const struct ct_expectation *);
-static void make_room(struct ct_expects *, struct ct_expectation *);
+static void make_room(struct ct_expects *, const struct ct_expectation *,
+                      struct ct_expectation **ended);
 static struct ct_expectation *find(struct ct_expects *,
                                    const struct ct_packet *);
 static bool matches(const struct ct_expectation *, const struct ct_packet *);
@@ -50,6 +55,9 @@ static ovs_be16 own_port(struct ct_expects *, const struct ct_expectation *,
                          const struct ct_packet *);
 static unsigned int delete_some(struct ct_expects *, uint32_t id,
                                 long long until);
+static unsigned int end_bucket(struct ct_expects *, size_t bucket, uint32_t id,
+                               long long until,
+                               struct ct_expectation **ended);
 static void format_options(const struct ct_expectation *, long long now,
                            struct ds *);
 static void format_zone(struct ct_zone *, long long now, struct ds *);
@@ -174,6 +182,7 @@ bool
 ct_expect_add(struct ct *ct, struct ct_zone *zone, struct ct_expectation *e)
 {
     struct ct_expects *expects = &zone->expects;
+    struct ct_expectation *ended = NULL;
     bool ok = false;
 
     ct_spin_lock(&expects->lock);
@@ -184,12 +193,13 @@ ct_expect_add(struct ct *ct, struct ct_zone *zone, struct ct_expectation *e)
             do {
                 e->id = atomic_fetch_add(&ct->next_expect_id, 1);
             } while (!e->id);
-            make_room(expects, e);
+            make_room(expects, e, &ended);
             insert(expects, e);
         }
         ok = true;
     }
     ct_spin_unlock(&expects->lock);
+    ct_expect_free_all(ended);
     return ok;
 }
 
@@ -198,6 +208,17 @@ ct_expect_free(struct ct_expectation *e)
 {
     ct_expect_drop_port(e);
     free(e);
+}
+
+void
+ct_expect_free_all(struct ct_expectation *e)
+{
+    struct ct_expectation *next;
+
+    for (; e; e = next) {
+        next = e->next;
+        ct_expect_free(e);
+    }
 }
 
 void
@@ -289,15 +310,16 @@ ct_expects_forget(struct ct_zone *zone, const struct ct_conn *parent,
                   const struct ct_helper_match *match)
 {
     struct ct_expects *expects = &zone->expects;
-    struct ct_expectation *e;
+    struct ct_expectation *e, *ended = NULL;
     unsigned int n = 0;
 
     ct_spin_lock(&expects->lock);
     while ((e = find_child(expects, parent, match)) != NULL) {
-        end(expects, e);
+        end(expects, e, &ended);
         n++;
     }
     ct_spin_unlock(&expects->lock);
+    ct_expect_free_all(ended);
     return n;
 }
 
@@ -327,29 +349,31 @@ ct_expects_end_one(struct ct_zone *zone, const struct ct_conn *parent,
                    const struct ct_tuple *tuple)
 {
     struct ct_expects *expects = &zone->expects;
-    struct ct_expectation *e;
+    struct ct_expectation *e, *ended = NULL;
 
     ct_spin_lock(&expects->lock);
     HMAP_FOR_EACH_WITH_HASH (e, node, hash_dst(tuple), &expects->by_dst) {
         if (is_child(e, parent) && is_met(e, tuple)) {
-            end(expects, e);
+            end(expects, e, &ended);
             break;
         }
     }
     ct_spin_unlock(&expects->lock);
+    ct_expect_free_all(ended);
 }
 
 void
 ct_expects_end_parent(struct ct_zone *zone, const struct ct_conn *parent)
 {
     struct ct_expects *expects = &zone->expects;
-    struct ct_expectation *e;
+    struct ct_expectation *e, *ended = NULL;
 
     ct_spin_lock(&expects->lock);
     while ((e = find_child(expects, parent, NULL)) != NULL) {
-        end(expects, e);
+        end(expects, e, &ended);
     }
     ct_spin_unlock(&expects->lock);
+    ct_expect_free_all(ended);
 }
 
 void
@@ -440,11 +464,15 @@ take_out(struct ct_expects *expects, struct ct_expectation *e)
     tell(expects, CT_EVENT_EXPECT_DESTROY, e);
 }
 
+/* In front of those of '*ended', which are freed when the lock is not held any
+ * more. */
 static void
-end(struct ct_expects *expects, struct ct_expectation *e)
+end(struct ct_expects *expects, struct ct_expectation *e,
+    struct ct_expectation **ended)
 {
     take_out(expects, e);
-    ct_expect_free(e);
+    e->next = *ended;
+    *ended = e;
 }
 
 /* Of the same parent and helper. */
@@ -507,13 +535,14 @@ has_room(struct ct_expects *expects, const struct ct_expectation *e)
 
 /* Room for 'e' beside its siblings. */
 static void
-make_room(struct ct_expects *expects, struct ct_expectation *e)
+make_room(struct ct_expects *expects, const struct ct_expectation *e,
+          struct ct_expectation **ended)
 {
     struct ct_expectation *old = find_same(expects, e), *oldest = NULL;
     unsigned int n = 0;
 
     if (old) {
-        end(expects, old);
+        end(expects, old, ended);
     }
     HMAP_FOR_EACH_WITH_HASH (old, parent_node, hash_parent(e),
                              &expects->by_parent) {
@@ -525,7 +554,7 @@ make_room(struct ct_expects *expects, struct ct_expectation *e)
         }
     }
     if (n >= e->helper->classes[e->class].max_expected) {
-        end(expects, oldest);
+        end(expects, oldest, ended);
     }
 }
 
@@ -600,24 +629,53 @@ is_met(const struct ct_expectation *e, const struct ct_tuple *t)
             && matches_src(e, &t->src));
 }
 
-/* Those whose time is over at 'until'; with 'id', only that one. */
+/* Those whose time is over at 'until'; with 'id', only that one.  Not those
+ * that are added meanwhile, perhaps. */
 static unsigned int
 delete_some(struct ct_expects *expects, uint32_t id, long long until)
 {
-    struct ct_expectation *e, *next;
+    bool more = atomic_load_explicit(&expects->n, memory_order_relaxed);
+    size_t bucket = 0, mask = 0;
     unsigned int n = 0;
 
-    if (!atomic_load_explicit(&expects->n, memory_order_relaxed)) {
-        return 0;
+    while (more) {
+        struct ct_expectation *ended = NULL;
+
+        ct_spin_lock(&expects->lock);
+        if (mask != expects->by_parent.mask) {
+            /* It has grown, and each has another bucket. */
+            mask = expects->by_parent.mask;
+            bucket = 0;
+        }
+        for (int i = 0; i < BUCKETS_AT_A_TIME && bucket <= mask; i++) {
+            n += end_bucket(expects, bucket++, id, until, &ended);
+        }
+        more = bucket <= mask;
+        ct_spin_unlock(&expects->lock);
+        ct_expect_free_all(ended);
     }
-    ct_spin_lock(&expects->lock);
-    HMAP_FOR_EACH_SAFE (e, next, node, &expects->by_dst) {
+    return n;
+}
+
+/* In a bucket of 'by_parent': a parent has few. */
+static unsigned int
+end_bucket(struct ct_expects *expects, size_t bucket, uint32_t id,
+           long long until, struct ct_expectation **ended)
+{
+    struct hmap_node *node, *next;
+    unsigned int n = 0;
+
+    for (node = hmap_first_in_bucket(&expects->by_parent, bucket); node;
+         node = next) {
+        struct ct_expectation *e = CONTAINER_OF(node, struct ct_expectation,
+                                                parent_node);
+
+        next = hmap_next_in_bucket(node);
         if (e->expires <= until && (!id || e->id == id)) {
-            end(expects, e);
+            end(expects, e, ended);
             n++;
         }
     }
-    ct_spin_unlock(&expects->lock);
     return n;
 }
 

@@ -49,7 +49,8 @@ struct ds;
  * Threads
  * -------
  * Any, concurrently.  Each zone has a spin lock of its own, inside a
- * connection's lock; the lock of a NAT port pool is taken inside it.
+ * connection's lock, for some dozen expectations at a time; nothing is locked
+ * inside it.
  *
  * Ownership
  * ---------
@@ -104,7 +105,7 @@ struct ct_expectation {
                                      * NULL. */
 
     struct ct_expectation *next;    /* Before it is added: of the same
-                                     * packet. */
+                                     * packet.  Behind its end: to be freed. */
 };
 
 /* In struct ct_zone. */
@@ -155,8 +156,9 @@ void ct_expect_drop_port(struct ct_expectation *);
  * as its helper allows. */
 bool ct_expect_add(struct ct *, struct ct_zone *, struct ct_expectation *e);
 
-/* Gives up an expectation that was never added. */
+/* Gives up an expectation that was never added; and all behind it. */
 void ct_expect_free(struct ct_expectation *);
+void ct_expect_free_all(struct ct_expectation *);
 
 /* Ends those of 'parent' that match, or makes them active until 'expires'.
  * Return how many. */

@@ -112,7 +112,6 @@ bool
 ct_help_expect_finish(struct ct_help_run *run, bool accepted)
 {
     struct ct_packet *packet = run->packet;
-    struct ct_expectation *e, *next;
 
     if (!run->pending) {
         return true;
@@ -120,10 +119,7 @@ ct_help_expect_finish(struct ct_help_run *run, bool accepted)
     if (accepted && ct_expect_add(packet->ct, packet->zone, run->pending)) {
         return true;
     }
-    for (e = run->pending; e; e = next) {
-        next = e->next;
-        ct_expect_free(e);
-    }
+    ct_expect_free_all(run->pending);
     if (accepted) {
         ct_refuse(packet, CT_C_DROP_EXPECT);
     }

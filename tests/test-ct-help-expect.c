@@ -427,6 +427,7 @@ announce(uint16_t client)
     struct test_spec s = udp;
 
     s.src = client;
+    s.sport += client;
     assert(state_with(s, "x", 1, &r) & CS_SRC_NAT);
     return ntohs(place.dst_port);
 }
@@ -501,12 +502,14 @@ static void
 test_again_dropped(void)
 {
     struct ct_request r = snat(100, 0);
+    struct test_spec s = udp;
 
+    s.sport++;
     use(ask_again);
     meanwhile = NULL;
     assert(ANNOUNCE(1, 7001) == 7001);
     meanwhile = drop;
-    assert(state_with(udp, "x", 1, &r) == DROPPED);
+    assert(state_with(s, "x", 1, &r) == DROPPED);
     meanwhile = NULL;
     assert(n_expectations() == 1);
     check_kept();
@@ -624,6 +627,84 @@ test_subnet(void)
     assert(state_with(udp, "x", 1, &commit) == NEW && !was_broadcast);
 }
 
+/* A port that is released may end its pool, under a mutex: the spin lock of
+ * the zone is not held then, and who ends many lets others have it in
+ * between. */
+
+static struct ct_expects *watched;
+static unsigned int n_watched, n_released;
+
+void __real_ct_nat_port_release(struct ct_nat_pool *, uint16_t);
+void __wrap_ct_nat_port_release(struct ct_nat_pool *, uint16_t);
+
+void
+__wrap_ct_nat_port_release(struct ct_nat_pool *pool, uint16_t port)
+{
+    if (watched) {
+        assert(ct_spin_try(&watched->lock));
+        ct_spin_unlock(&watched->lock);
+        /* Those that have ended and wait for their release. */
+        assert(n_watched < watched->n + n_released + 512);
+        n_released++;
+    }
+    __real_ct_nat_port_release(pool, port);
+}
+
+/* From now on. */
+static void
+watch(void)
+{
+    watched = &ct_zone_get(ct, 1)->expects;
+    n_watched = watched->n;
+    n_released = 0;
+}
+
+static void
+announce_many(void)
+{
+    watched = NULL;
+    for (int client = 101; client <= 700; client++) {
+        ANNOUNCE(client, 7001, 7002, 7003, 7004);
+    }
+    assert(n_expectations() == 600 * 4);
+}
+
+static void
+test_unlocked(void)
+{
+    const uint16_t zone = 1;
+
+    use(ask_again);
+    meanwhile = NULL;
+    announce_many();
+
+    /* The oldest, and all of one connection. */
+    watch();
+    ANNOUNCE(101, 7005, 7006);
+    assert(n_released == 2);
+    meanwhile = forget_all;
+    ANNOUNCE(101);
+    meanwhile = NULL;
+    assert(answer == 4 && n_released == 6 && watched->n == n_watched - 4);
+
+    /* By time, by command, with the zone. */
+    announce_many();
+    watch();
+    ct_expects_expire(ct, now + 29 * 1000);
+    assert(watched->n == n_watched && !n_released);
+    ct_expects_expire(ct, now + 30 * 1000);
+    assert(!watched->n && n_released == n_watched);
+    announce_many();
+    watch();
+    assert(ct_expects_delete(ct, zone, 0) == n_watched);
+    assert(!watched->n && n_released == n_watched);
+    announce_many();
+    watch();
+    ct_flush(ct, &zone, NULL);
+    assert(!watched->n && n_released == n_watched);
+    watched = NULL;
+}
+
 static const struct test tests[] = {
     { "several", test_several },
     { "dropped", test_dropped },
@@ -639,6 +720,7 @@ static const struct test tests[] = {
     { "again-dropped", test_again_dropped },
     { "forget-pending", test_forget_pending },
     { "subnet", test_subnet },
+    { "unlocked", test_unlocked },
 };
 
 int
