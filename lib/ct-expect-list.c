@@ -22,7 +22,7 @@ ct_expects_copy(struct ct_zone *zone, struct ct_expectation **copies)
         return 0;
     }
     ct_spin_lock(&expects->lock);
-    HMAP_FOR_EACH (e, node, &expects->by_dst) {
+    HMAP_FOR_EACH (e, node, &expects->by_place) {
         if (n >= allocated) {
             *copies = x2nrealloc(*copies, &allocated, sizeof **copies);
         }

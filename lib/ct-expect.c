@@ -27,7 +27,8 @@
 /* Buckets at which delete_some() looks before others get the lock. */
 #define BUCKETS_AT_A_TIME 64
 
-static uint32_t hash_dst(const struct ct_tuple *);
+static unsigned int src_bits(const struct ct_expectation *);
+static uint32_t hash_place(const struct ct_tuple *, unsigned int bits);
 static void insert(struct ct_expects *, struct ct_expectation *);
 static void take_out(struct ct_expects *, struct ct_expectation *);
 static void end(struct ct_expects *, struct ct_expectation *,
@@ -69,15 +70,17 @@ ct_expects_init(struct ct_expects *expects, struct ct *ct, uint16_t zone)
     expects->zone = zone;
     atomic_init(&expects->n, 0);
     ct_spin_init(&expects->lock);
-    hmap_init(&expects->by_dst);
+    hmap_init(&expects->by_place);
     hmap_init(&expects->by_parent);
+    expects->src_bits = 0;
+    memset(expects->n_with, 0, sizeof expects->n_with);
 }
 
 void
 ct_expects_uninit(struct ct_expects *expects)
 {
     delete_some(expects, 0, LLONG_MAX);
-    hmap_destroy(&expects->by_dst);
+    hmap_destroy(&expects->by_place);
     hmap_destroy(&expects->by_parent);
 }
 
@@ -352,7 +355,8 @@ ct_expects_end_one(struct ct_zone *zone, const struct ct_conn *parent,
     struct ct_expectation *e, *ended = NULL;
 
     ct_spin_lock(&expects->lock);
-    HMAP_FOR_EACH_WITH_HASH (e, node, hash_dst(tuple), &expects->by_dst) {
+    HMAP_FOR_EACH_WITH_HASH (e, parent_node, hash_id(parent->id),
+                             &expects->by_parent) {
         if (is_child(e, parent) && is_met(e, tuple)) {
             end(expects, e, &ended);
             break;
@@ -418,11 +422,32 @@ ct_expects_format(const struct ct *ct, int zone_id, long long now,
     }
 }
 
-static uint32_t
-hash_dst(const struct ct_tuple *tuple)
+/* How many of its source are known. */
+static unsigned int
+src_bits(const struct ct_expectation *e)
 {
-    return ct_hash_place(&tuple->dst, (OVS_FORCE uint16_t) tuple->dst_port
-                                      | tuple->proto << 16);
+    return (e->any_src ? 0
+            : e->src_prefix ? e->src_prefix
+            : CT_EXPECT_SRC_BITS);
+}
+
+/* Of the destination and the first 'bits' of the source. */
+static uint32_t
+hash_place(const struct ct_tuple *tuple, unsigned int bits)
+{
+    uint32_t hash = ct_hash_place(&tuple->dst,
+                                  (OVS_FORCE uint16_t) tuple->dst_port
+                                  | tuple->proto << 16);
+    union ct_inet_addr src = { .u64 = { 0, 0 } };
+
+    if (bits >= CT_EXPECT_SRC_BITS) {
+        src = tuple->src;
+    } else if (bits) {
+        src.ip = tuple->src.ip & be32_prefix_mask(bits);
+    } else {
+        return hash;
+    }
+    return ct_hash_place(&src, (uint64_t) bits << 32 | hash);
 }
 
 static uint32_t
@@ -449,7 +474,11 @@ tell(const struct ct_expects *expects, enum ct_event_type type,
 static void
 insert(struct ct_expects *expects, struct ct_expectation *e)
 {
-    hmap_insert(&expects->by_dst, &e->node, hash_dst(&e->tuple));
+    unsigned int bits = src_bits(e);
+
+    expects->src_bits |= UINT64_C(1) << bits;
+    expects->n_with[bits]++;
+    hmap_insert(&expects->by_place, &e->node, hash_place(&e->tuple, bits));
     hmap_insert(&expects->by_parent, &e->parent_node, hash_parent(e));
     atomic_fetch_add_explicit(&expects->n, 1, memory_order_relaxed);
     tell(expects, CT_EVENT_EXPECT_NEW, e);
@@ -458,7 +487,12 @@ insert(struct ct_expects *expects, struct ct_expectation *e)
 static void
 take_out(struct ct_expects *expects, struct ct_expectation *e)
 {
-    hmap_remove(&expects->by_dst, &e->node);
+    unsigned int bits = src_bits(e);
+
+    if (!--expects->n_with[bits]) {
+        expects->src_bits &= ~(UINT64_C(1) << bits);
+    }
+    hmap_remove(&expects->by_place, &e->node);
     hmap_remove(&expects->by_parent, &e->parent_node);
     atomic_fetch_sub_explicit(&expects->n, 1, memory_order_relaxed);
     tell(expects, CT_EVENT_EXPECT_DESTROY, e);
@@ -525,7 +559,7 @@ find_child(struct ct_expects *expects, const struct ct_conn *parent,
 static bool
 has_room(struct ct_expects *expects, const struct ct_expectation *e)
 {
-    size_t n = hmap_count(&expects->by_dst);
+    size_t n = hmap_count(&expects->by_place);
 
     for (; e; e = e->next) {
         n += !find_same(expects, e);
@@ -558,16 +592,23 @@ make_room(struct ct_expects *expects, const struct ct_expectation *e,
     }
 }
 
+/* The one of which most of the source is known. */
 static struct ct_expectation *
 find(struct ct_expects *expects, const struct ct_packet *packet)
 {
-    struct ct_expectation *e;
+    uint64_t left = expects->src_bits;
 
-    HMAP_FOR_EACH_WITH_HASH (e, node, hash_dst(&packet->tuple),
-                             &expects->by_dst) {
-        if (matches(e, packet)) {
-            return e;
+    while (left) {
+        unsigned int bits = log_2_floor(left);
+        uint32_t hash = hash_place(&packet->tuple, bits);
+        struct ct_expectation *e;
+
+        HMAP_FOR_EACH_WITH_HASH (e, node, hash, &expects->by_place) {
+            if (matches(e, packet)) {
+                return e;
+            }
         }
+        left &= ~(UINT64_C(1) << bits);
     }
     return NULL;
 }
@@ -767,7 +808,7 @@ format_zone(struct ct_zone *zone, long long now, struct ds *ds)
         return;
     }
     ct_spin_lock(&expects->lock);
-    HMAP_FOR_EACH (e, node, &expects->by_dst) {
+    HMAP_FOR_EACH (e, node, &expects->by_place) {
         if (n >= allocated) {
             copies = x2nrealloc(copies, &allocated, sizeof *copies);
         }

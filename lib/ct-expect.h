@@ -44,7 +44,9 @@ struct ds;
  * Cost
  * ----
  * Packets of connections that exist never come here.  One that opens a
- * connection reads one counter if its zone has no expectations.
+ * connection reads one counter if its zone has no expectations; else it looks
+ * once for each number of bits of a source that is expected: all, none, and
+ * those of subnets.
  *
  * Threads
  * -------
@@ -69,7 +71,7 @@ struct ct_expect_port {
 };
 
 struct ct_expectation {
-    struct hmap_node node;          /* In 'by_dst'. */
+    struct hmap_node node;          /* In 'by_place'. */
     struct hmap_node parent_node;   /* In 'by_parent'. */
 
     uint32_t id;                    /* Unique in the tracker.  Set when it is
@@ -108,14 +110,22 @@ struct ct_expectation {
                                      * packet.  Behind its end: to be freed. */
 };
 
+/* All of an address, of either family. */
+#define CT_EXPECT_SRC_BITS 32
+
 /* In struct ct_zone. */
 struct ct_expects {
     struct ct *ct;                  /* [I] To be told of events, */
     uint16_t zone;                  /* [I] in this zone. */
     _Atomic uint32_t n;             /* [A] */
     struct ct_spin lock;
-    struct hmap by_dst;             /* 'lock' */
+    struct hmap by_place;           /* 'lock'.  By destination, and as much
+                                     * of the source as is known. */
     struct hmap by_parent;          /* 'lock' */
+    uint64_t src_bits;              /* 'lock'.  Of the source so many bits are
+                                     * known of any in 'by_place'; how many
+                                     * there are with each: */
+    uint32_t n_with[CT_EXPECT_SRC_BITS + 1];
 };
 
 void ct_expects_init(struct ct_expects *, struct ct *, uint16_t zone);

@@ -255,6 +255,39 @@ test_zone_full(void)
     assert(read_request(s, &other) == NEW);
 }
 
+/* Whoever comes to a place for which others are expected does not look at all
+ * of these. */
+static void
+test_spread(void)
+{
+    struct test_spec s = request;
+    struct ct_expects *expects;
+    struct ct_expectation *e, *other;
+
+    for (unsigned int i = 0; i < 300; i++) {
+        s.dst = 1000 + i;
+        assert(read_request(s, &tftp) == NEW);
+    }
+    expects = &ct_zone_get(ct, 0)->expects;
+    HMAP_FOR_EACH (e, node, &expects->by_place) {
+        unsigned int n = 0;
+
+        HMAP_FOR_EACH_WITH_HASH (other, node, e->node.hash,
+                                 &expects->by_place) {
+            n++;
+        }
+        assert(n <= 2);
+    }
+    s = answer;
+    s.src = 999;
+    assert(state(s, &look) == NEW);
+    for (unsigned int i = 0; i < 300; i++) {
+        s.src = 1000 + i;
+        assert(state(s, &commit) == (NEW | CS_RELATED));
+    }
+    assert(!n_expectations());
+}
+
 /* A permanent expectation, and one that is inactive. */
 static void
 test_flags(void)
@@ -264,7 +297,7 @@ test_flags(void)
     assert(read_request(request, &tftp) == NEW);
     struct ct_expects *expects = &ct_zone_get(ct, 0)->expects;
     struct ct_expectation *e;
-    HMAP_FOR_EACH (e, node, &expects->by_dst) {
+    HMAP_FOR_EACH (e, node, &expects->by_place) {
         e->permanent = true;
     }
     for (int i = 0; i < 3; i++) {
@@ -272,7 +305,7 @@ test_flags(void)
         assert(state(s, &commit) == (NEW | CS_RELATED));
         assert(n_expectations() == 1);
     }
-    HMAP_FOR_EACH (e, node, &expects->by_dst) {
+    HMAP_FOR_EACH (e, node, &expects->by_place) {
         e->inactive = true;
     }
     s.sport++;
@@ -719,6 +752,7 @@ static const struct test tests[] = {
     { "strangers", test_strangers },
     { "ends", test_ends },
     { "zone-full", test_zone_full },
+    { "spread", test_spread },
     { "flags", test_flags },
     { "nat", test_nat },
     { "ftp", test_ftp },

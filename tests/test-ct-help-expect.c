@@ -381,7 +381,7 @@ test_many(void)
     while (zone->expects.n > CT_EXPECT_MAX_PER_ZONE - 4) {
         struct ct_expects *expects = &ct_zone_get(ct, r.zone)->expects;
         const struct ct_expectation *e = CONTAINER_OF(
-            hmap_first(&expects->by_dst), struct ct_expectation, node);
+            hmap_first(&expects->by_place), struct ct_expectation, node);
 
         assert(ct_expects_delete(ct, r.zone, e->id) == 1);
     }
@@ -627,6 +627,57 @@ test_subnet(void)
     assert(state_with(udp, "x", 1, &commit) == NEW && !was_broadcast);
 }
 
+/* The closest is met first: from one address, then from the longer prefix,
+ * then from anybody. */
+
+static enum ct_helper_verdict
+ask_sources(struct ct_helper_call *call)
+{
+    /* Each to its own address behind the place, to tell them apart. */
+    const struct ct_helper_expect asks[] = {
+        { .any_src = true },
+        { .has_src = true, .src_prefix = 24 },
+        { .has_src = true, .src_prefix = 29 },
+        { .has_src = true },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+        struct ct_helper_expect ask = asks[i];
+
+        ask.dir = SERVER;
+        ask.src.ip = test_ip(16);
+        ask.settled = true;
+        ask.settled_dst = htons(9000);
+        ask.port = htons(9001 + i);
+        assert(ct_helper_expect(call, &ask, &place));
+    }
+    return CT_HELPER_ACCEPT;
+}
+
+static void
+test_sources(void)
+{
+    struct test_spec s = { .proto = IPPROTO_UDP, .src = 16, .dst = 1,
+                           .sport = 40000, .dport = 9000 };
+    static const uint16_t sources[] = { 16, 17, 24, 0x1000, 16 };
+
+    use(ask_sources);
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    assert(n_expectations() == 4);
+    for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+        s.src = sources[i];
+        s.sport++;
+        assert(state(s, &commit) == (NEW | (i < 4 ? CS_RELATED : 0)));
+        if (i < 4) {
+            char port[32];
+
+            snprintf(port, sizeof port, "dport=%d)", 9004 - (int) i);
+            assert(shows_not(port));
+        }
+    }
+    assert(!n_expectations());
+}
+
 /* A port that is released may end its pool, under a mutex: the spin lock of
  * the zone is not held then, and who ends many lets others have it in
  * between. */
@@ -720,6 +771,7 @@ static const struct test tests[] = {
     { "again-dropped", test_again_dropped },
     { "forget-pending", test_forget_pending },
     { "subnet", test_subnet },
+    { "sources", test_sources },
     { "unlocked", test_unlocked },
 };
 

@@ -304,7 +304,7 @@ describe_expectations(const struct ct_conn *parent, struct wire_answer *a)
     struct ct_expectation *e;
 
     ct_spin_lock(&expects->lock);
-    HMAP_FOR_EACH (e, node, &expects->by_dst) {
+    HMAP_FOR_EACH (e, node, &expects->by_place) {
         if (e->parent == parent && e->expires > now
             && a->n_expects < N_EXPECTS) {
             struct wire_expect *w = &a->expects[a->n_expects++];

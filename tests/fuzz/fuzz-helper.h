@@ -208,11 +208,11 @@ fuzz_helper_child(const struct fuzz_talk *talk, struct ct_zone *zone)
     struct ct_expects *expects = &zone->expects;
     struct ct_tuple t;
 
-    if (hmap_is_empty(&expects->by_dst)) {
+    if (hmap_is_empty(&expects->by_place)) {
         return;
     }
     const struct ct_expectation *e = CONTAINER_OF(
-        hmap_first(&expects->by_dst), struct ct_expectation, node);
+        hmap_first(&expects->by_place), struct ct_expectation, node);
     t = e->tuple;
     if (e->any_src) {
         t.src = ct_test_addr(talk->ipv6, 7);
@@ -238,7 +238,7 @@ fuzz_helper_check_expected(const struct fuzz_helper *helper,
         max += h->classes[i].max_expected;
     }
     assert(zone->expects.n <= max);
-    assert(zone->expects.n == hmap_count(&zone->expects.by_dst));
+    assert(zone->expects.n == hmap_count(&zone->expects.by_place));
 }
 
 static inline void
