@@ -20,6 +20,8 @@ datapath_libtwdatapath_a_SOURCES = \
 	datapath/tw-cache-look.h \
 	datapath/tw-compile.c \
 	datapath/tw-compile.h \
+	datapath/tw-config.c \
+	datapath/tw-config.h \
 	datapath/tw-context.c \
 	datapath/tw-context.h \
 	datapath/tw-ct.c \

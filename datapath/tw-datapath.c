@@ -13,7 +13,6 @@
 #include "netdev.h"
 #include "odp-util.h"
 #include "openvswitch/shash.h"
-#include "openvswitch/vlog.h"
 #include "ovs-router.h"
 #include "smap.h"
 #include "sset.h"
@@ -21,7 +20,7 @@
 #include "tnl-neigh-cache.h"
 #include "tnl-ports.h"
 #include "tw-bond.h"
-#include "tw-cache.h"
+#include "tw-config.h"
 #include "tw-ct-config.h"
 #include "tw-ct-file.h"
 #include "tw-ct-server.h"
@@ -33,12 +32,6 @@
 #include "tw-thread.h"
 #include "tw-upcall.h"
 #include "util.h"
-
-VLOG_DEFINE_THIS_MODULE(tw_datapath);
-
-/* The longest sleep that pmd-maxsleep may ask for, in microseconds: a thread
- * that sleeps holds up RCU. */
-#define MAX_SLEEP_US 10000
 
 static struct ovs_mutex list_mutex = OVS_MUTEX_INITIALIZER;
 
@@ -183,74 +176,10 @@ tw_datapath_wait(struct tw_datapath *dp)
     seq_wait(tnl_conf_seq, dp->last_tnl_conf_seq);
 }
 
-static void
-set_assign(struct tw_datapath *dp, const struct smap *other_config)
-    OVS_REQ_WRLOCK(dp->port_rwlock)
-{
-    const char *s = smap_get_def(other_config, "pmd-rxq-assign", "cycles");
-    bool isolate = smap_get_bool(other_config, "pmd-rxq-isolate", true);
-    enum tw_assign assign;
-
-    if (!tw_assign_from_string(s, &assign)) {
-        VLOG_WARN("pmd-rxq-assign: unknown value \"%s\", \"cycles\" is used",
-                  s);
-        assign = TW_ASSIGN_CYCLES;
-    }
-    if (assign != TW_ASSIGN_GROUP && !isolate) {
-        VLOG_WARN("pmd-rxq-isolate can be false only with "
-                  "pmd-rxq-assign=group");
-        isolate = true;
-    }
-    if (assign != dp->rxq_assign || isolate != dp->rxq_isolate) {
-        VLOG_INFO("%s: receive queues are assigned by \"%s\", pinned ones "
-                  "%s their core", dp->name, tw_assign_to_string(assign),
-                  isolate ? "have" : "share");
-        dp->rxq_assign = assign;
-        dp->rxq_isolate = isolate;
-        dp->reconfigure = true;
-    }
-}
-
-static void
-set_max_sleep(struct tw_datapath *dp, const struct smap *other_config)
-{
-    unsigned long long us = smap_get_ullong(other_config, "pmd-maxsleep", 0);
-
-    atomic_store_relaxed(&dp->max_sleep, MIN(us, MAX_SLEEP_US));
-}
-
-static void
-set_cache(struct tw_datapath *dp, const struct smap *other_config)
-{
-    bool on = smap_get_bool(other_config, "track-cache", true);
-    unsigned long long size = smap_get_ullong(other_config,
-                                              "track-cache-size",
-                                              TW_CACHE_DEFAULT_SIZE);
-
-    if (!size || size > TW_CACHE_MAX_SIZE) {
-        VLOG_WARN("track-cache-size: %llu is not between 1 and %"PRIu64
-                  ", %"PRIu64" is used", size, TW_CACHE_MAX_SIZE,
-                  TW_CACHE_DEFAULT_SIZE);
-        size = TW_CACHE_DEFAULT_SIZE;
-    }
-    atomic_store_relaxed(&dp->cache_size, on ? size : 0);
-}
-
 void
 tw_datapath_set_config(struct tw_datapath *dp, const struct smap *other_config)
 {
-    const char *mask = smap_get(other_config, "pmd-cpu-mask");
-
-    ovs_rwlock_wrlock(&dp->port_rwlock);
-    if (!nullable_string_is_equal(dp->pmd_cpu_mask, mask)) {
-        free(dp->pmd_cpu_mask);
-        dp->pmd_cpu_mask = nullable_xstrdup(mask);
-        dp->reconfigure = true;
-    }
-    set_assign(dp, other_config);
-    ovs_rwlock_unlock(&dp->port_rwlock);
-    set_max_sleep(dp, other_config);
-    set_cache(dp, other_config);
+    tw_config_set(dp, other_config);
     tw_ct_config_set(dp, other_config);
 }
 
@@ -268,16 +197,17 @@ datapath_create(const char *name, const char *type, bool dummy,
     atomic_flag_clear(&dp->destroyed);
     dp->ct = ct_create();
     tw_ct_server_add(dp->name, dp->ct);
+    tw_config_init(&dp->config);
     smap_init(&dp->ct_config);
 
     ovs_rwlock_init(&dp->port_rwlock);
     hmap_init(&dp->ports);
     dp->port_seq = seq_create();
     dp->last_tnl_conf_seq = seq_read(tnl_conf_seq);
-    dp->rxq_assign = TW_ASSIGN_CYCLES;
-    dp->rxq_isolate = true;
+    dp->rxq_assign = dp->config.assign;
+    dp->rxq_isolate = dp->config.isolate;
     atomic_init(&dp->max_sleep, 0);
-    atomic_init(&dp->cache_size, TW_CACHE_DEFAULT_SIZE);
+    atomic_init(&dp->cache_size, dp->config.cache_size);
     atomic_init(&dp->flow_epoch, 1);
 
     cmap_init(&dp->threads);
@@ -329,6 +259,7 @@ datapath_free(struct tw_datapath *dp)
     tw_ct_file_finish(dp);
     tw_ct_sync_end(dp);
     ct_destroy(dp->ct);
+    tw_config_uninit(&dp->config);
     smap_destroy(&dp->ct_config);
 
     seq_destroy(dp->port_seq);

@@ -12,6 +12,7 @@
 #include "seq.h"
 #include "smap.h"
 
+#include "tw-config.h"
 #include "tw-schedule.h"
 #include "tw-stats.h"
 
@@ -81,6 +82,7 @@ struct tw_datapath {
     atomic_uint64_t cache_size;             /* [A] Tracks of a thread; 0: the
                                              * cache is off. */
 
+    struct tw_config config;                /* [M] tw-config.h: wanted. */
     struct smap ct_config;                  /* [M] tw-ct-config.h: as it was
                                              * when last looked at. */
     bool ct_persist;                        /* [M] tw-ct-save.h. */

@@ -182,9 +182,12 @@ compare-ovs-unit: all
 	    $(TESTSUITEFLAGS)
 
 check_PROGRAMS += \
+	tests/test-tw-config \
 	tests/test-tw-port \
 	tests/test-tw-schedule \
 	tests/test-tw-stats
+tests_test_tw_config_SOURCES = tests/test-tw-config.c
+tests_test_tw_config_LDADD = $(TW_LIBS)
 tests_test_tw_port_SOURCES = tests/test-tw-port.c
 tests_test_tw_port_LDADD = $(TW_LIBS)
 tests_test_tw_schedule_SOURCES = tests/test-tw-schedule.c
