@@ -132,19 +132,35 @@ put_family(const struct family *f, struct tw_datapath *const dps[], size_t n,
 
 /* Samples. */
 
+/* 'name', with 'before', and 'value' in quotes, as OpenMetrics escapes it. */
+static void
+put_name_value(const char *before, const char *name, const char *value,
+               struct ds *ds)
+{
+    ds_put_format(ds, "%s%s=\"", before, name);
+    for (; *value; value++) {
+        if (*value == '\\' || *value == '"' || *value == '\n') {
+            ds_put_char(ds, '\\');
+        }
+        ds_put_char(ds, *value == '\n' ? 'n' : *value);
+    }
+    ds_put_char(ds, '"');
+}
+
 /* Begins one: NAME{datapath="..."; labels follow, then end_sample(). */
 static void
 begin_sample(const struct family *f, const struct tw_datapath *dp,
              struct ds *ds)
 {
-    ds_put_format(ds, "%s%s{datapath=\"%s\"", f->name,
-                  !strcmp(f->type, "counter") ? "_total" : "", dp->name);
+    ds_put_format(ds, "%s%s", f->name,
+                  !strcmp(f->type, "counter") ? "_total" : "");
+    put_name_value("{", "datapath", dp->name, ds);
 }
 
 static void
 put_label(const char *name, const char *value, struct ds *ds)
 {
-    ds_put_format(ds, ",%s=\"%s\"", name, value);
+    put_name_value(",", name, value, ds);
 }
 
 static void

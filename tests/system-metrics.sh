@@ -64,6 +64,22 @@ scenario_metrics() {
     same "flushed" "$(metric trackway_connections)" none
 }
 
+# A name that would end its label, or mean another one.
+scenario_metrics_name() {
+    local name='a"b\n,\'
+
+    stock_lacks "trackway/metrics"
+    needs_openmetrics_parser
+    two_zones
+    ovs-appctl dpctl/add-dp "trackway@$name"
+    get_metrics
+    same "maximum" "$(metric trackway_connections_max datapath="$name")" \
+        3000000
+    same "created" "$(metric trackway_connection_events_total \
+                             event=created datapath="$name")" 0
+    ovs-appctl dpctl/del-dp "trackway@$name"
+}
+
 # Ports of a translation's address.
 scenario_metrics_nat() {
     stock_lacks "trackway/metrics"
