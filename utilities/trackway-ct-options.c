@@ -12,6 +12,7 @@
 #include "trackway-ct.h"
 #include "util.h"
 
+OVS_NO_RETURN static void refuse_unknown(const char *word);
 static void take_command(struct tct_options *, int c, char *argv[]);
 static void take_option(struct tct_options *, int c, char *argv[]);
 static void take_address(struct tct_options *, enum tct_option,
@@ -157,7 +158,7 @@ tct_parse(int argc, char *argv[], struct tct_options *o)
     while ((c = getopt_long(argc, argv, short_options, long_options, NULL))
            != -1) {
         if (c == '?') {
-            tct_usage_error("unknown option `%s'", argv[optind - 1]);
+            refuse_unknown(argv[optind - 1]);
         } else if (c == ':') {
             tct_usage_error("option `%s' requires an argument",
                             argv[optind - 1]);
@@ -171,6 +172,18 @@ tct_parse(int argc, char *argv[], struct tct_options *o)
         tct_usage_error("unexpected argument `%s'", argv[optind]);
     }
     finish(o);
+}
+
+/* 'word' is the last that getopt_long() is done with.  With an unknown letter
+ * before others, as in "-Xy", it is not done. */
+static void
+refuse_unknown(const char *word)
+{
+    if (optopt > ' ' && optopt <= UCHAR_MAX
+        && (optopt == ':' || !strchr(short_options, optopt))) {
+        tct_usage_error("unknown option `-%c'", optopt);
+    }
+    tct_usage_error("unknown option `%s'", word);
 }
 
 /* The next word, if it is no option; NULL if it is one, or there is none. */
