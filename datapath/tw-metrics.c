@@ -67,7 +67,7 @@ static const struct family {
     { "trackway_thread_batches", "counter", put_batches,
       "Batches that a thread received, and its polls." },
     { "trackway_thread_lookups", "counter", put_lookups,
-      "Lookups of megaflows, by result; \"lost\": no upcall served them." },
+      "Lookups of megaflows, by result; no upcall served those lost." },
     { "trackway_thread_cycles", "counter", put_cycles,
       "Cycles of a packet thread, busy or polling in vain." },
     { "trackway_cache_packets", "counter", put_cache_packets,
