@@ -114,6 +114,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-help-turn.h \
 	lib/ct-helper.c \
 	lib/ct-helper.h \
+	lib/ct-helper-again.c \
+	lib/ct-helper-again.h \
 	lib/ct-helper-amanda.c \
 	lib/ct-helper-broadcast.c \
 	lib/ct-helper-broadcast.h \

@@ -23,12 +23,12 @@
 #include <strings.h>
 
 #include "ct-cursor.h"
+#include "ct-helper-again.h"
 #include "ct-helper.h"
 #include "packets.h"
 #include "util.h"
 
-/* Longest text: "|2|", an IPv6 address, "|65535|". */
-#define MAX_TEXT 64
+#define MAX_TEXT CT_HELPER_AGAIN_MAX_TEXT
 
 /* What is remembered for each direction: the highest sequence numbers behind
  * newlines.  Two, as in the kernel: one may be of a segment that is sent
@@ -39,20 +39,9 @@ struct lines {
     uint32_t n;
 };
 
-/* Announcements that have been replaced: one that is sent again, when others
- * have come behind it, is not read again, but must look the same. */
-#define N_REPLACED 4
-struct replaced {
-    uint32_t seq;               /* Of the segment. */
-    uint16_t ofs;
-    uint8_t len, n;
-    char was[MAX_TEXT], is[MAX_TEXT];
-};
-
 struct ftp_state {
     struct lines lines[CT_DIR_MAX];
-    struct replaced replaced[CT_DIR_MAX][N_REPLACED];
-    unsigned int n_replaced[CT_DIR_MAX];        /* All that ever were. */
+    struct ct_helper_again again[CT_DIR_MAX];
 };
 
 enum ftp_style {
@@ -111,10 +100,9 @@ static enum found try_pattern(const struct pattern *,
                               struct announcement *);
 static enum ct_helper_verdict announce(struct ct_helper_call *,
                                        const struct announcement *);
-static enum ct_helper_verdict replace(struct ct_helper_call *,
-                                      const struct announcement *,
-                                      const char *text, size_t n);
-static enum ct_helper_verdict replace_again(struct ct_helper_call *);
+static enum ct_helper_verdict expect(struct ct_helper_call *,
+                                     const struct announcement *);
+static struct ct_helper_again *again_of(const struct ct_helper_call *);
 static size_t write_text(const struct announcement *,
                          const struct ct_tuple *place, char text[MAX_TEXT]);
 
@@ -124,8 +112,10 @@ ftp_read(struct ct_helper_call *call)
     struct ftp_state *state = call->state;
     struct lines *lines = &state->lines[call->dir];
     struct announcement a = { .port = 0 };
+    enum ct_helper_verdict verdict = CT_HELPER_ACCEPT;
     enum found found = NOTHING;
 
+    ct_helper_again_begin(again_of(call), call);
     if (!call->len || !call->both) {
         return CT_HELPER_ACCEPT;
     }
@@ -138,7 +128,17 @@ ftp_read(struct ct_helper_call *call)
     if (call->payload[call->len - 1] == '\n') {
         remember_newline(lines, call->seq + call->len);
     }
-    return found == FOUND ? announce(call, &a) : replace_again(call);
+    if (found == FOUND) {
+        verdict = announce(call, &a);
+    }
+    return (verdict == CT_HELPER_ACCEPT
+            ? ct_helper_again_write(again_of(call), call) : verdict);
+}
+
+static void
+ftp_undo(struct ct_helper_call *call)
+{
+    ct_helper_again_undo(again_of(call));
 }
 
 const struct ct_helper ct_helper_ftp = {
@@ -148,6 +148,7 @@ const struct ct_helper ct_helper_ftp = {
     .state_size = sizeof(struct ftp_state),
     .resizes = true,
     .read = ftp_read,
+    .undo = ftp_undo,
 };
 
 static bool
@@ -251,16 +252,15 @@ try_pattern(const struct pattern *pattern, const struct ct_helper_call *call,
     return FOUND;
 }
 
-/* A data connection goes to who announced it, from the other end. */
+/* A data connection goes to who announced it, from the other end.  What comes
+ * again may have been met: then nothing more is expected. */
 static enum ct_helper_verdict
 announce(struct ct_helper_call *call, const struct announcement *a)
 {
     const struct ct_tuple *from = &call->tuples[call->dir];
-    const struct ct_helper_expect ask = {
+    const struct ct_helper_match match = {
         .dir = !call->dir, .port = htons(a->port),
     };
-    struct ct_tuple place;
-    char text[MAX_TEXT];
 
     if (a->has_addr
         && (a->ipv6 != ct_tuple_is_ipv6(from)
@@ -268,60 +268,37 @@ announce(struct ct_helper_call *call, const struct announcement *a)
         ct_helper_count(call, CT_C_HELPER_REFUSED);
         return CT_HELPER_ACCEPT;
     }
+    if (!ct_helper_again_knows(again_of(call), call, a->ofs, a->len)) {
+        return expect(call, a);
+    }
+    ct_helper_refresh(call, &match, call->helper->classes[0].timeout);
+    return CT_HELPER_ACCEPT;
+}
+
+static enum ct_helper_verdict
+expect(struct ct_helper_call *call, const struct announcement *a)
+{
+    const struct ct_helper_expect ask = {
+        .dir = !call->dir, .port = htons(a->port),
+    };
+    struct ct_tuple place;
+    char text[MAX_TEXT];
+
     if (!ct_helper_expect(call, &ask, &place)) {
         return CT_HELPER_DROP;
     }
     return (call->nat
-            ? replace(call, a, text, write_text(a, &place, text))
+            ? ct_helper_again_note(again_of(call), call, a->ofs, a->len, text,
+                                   write_text(a, &place, text))
             : CT_HELPER_ACCEPT);
 }
 
-static struct replaced *
-find_replaced(struct ct_helper_call *call)
+static struct ct_helper_again *
+again_of(const struct ct_helper_call *call)
 {
     struct ftp_state *state = call->state;
 
-    for (unsigned int i = 0;
-         i < MIN(state->n_replaced[call->dir], N_REPLACED); i++) {
-        if (state->replaced[call->dir][i].seq == call->seq) {
-            return &state->replaced[call->dir][i];
-        }
-    }
-    return NULL;
-}
-
-static enum ct_helper_verdict
-replace(struct ct_helper_call *call, const struct announcement *a,
-        const char *text, size_t n)
-{
-    struct ftp_state *state = call->state;
-    struct replaced *r = find_replaced(call);
-
-    if (a->len <= MAX_TEXT && n <= MAX_TEXT && a->ofs <= UINT16_MAX) {
-        if (!r) {
-            unsigned int i = state->n_replaced[call->dir]++ % N_REPLACED;
-
-            r = &state->replaced[call->dir][i];
-        }
-        r->seq = call->seq;
-        r->ofs = a->ofs;
-        r->len = a->len;
-        r->n = n;
-        memcpy(r->was, call->payload + a->ofs, a->len);
-        memcpy(r->is, text, n);
-    }
-    return ct_helper_replace(call, a->ofs, a->len, text, n);
-}
-
-static enum ct_helper_verdict
-replace_again(struct ct_helper_call *call)
-{
-    const struct replaced *r = find_replaced(call);
-
-    return (r && call->nat && call->len >= r->ofs + r->len
-            && !memcmp(call->payload + r->ofs, r->was, r->len)
-            ? ct_helper_replace(call, r->ofs, r->len, r->is, r->n)
-            : CT_HELPER_ACCEPT);
+    return &state->again[call->dir];
 }
 
 static size_t

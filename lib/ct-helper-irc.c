@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "ct-helper-again.h"
 #include "ct-helper.h"
 #include "ct-text.h"
 #include "util.h"
@@ -35,20 +36,32 @@ static bool skip_to_dcc(struct ct_cursor *);
 static bool is_own(const struct ct_helper_call *, const struct dcc *);
 static enum ct_helper_verdict announce(struct ct_helper_call *,
                                        const struct dcc *);
+static enum ct_helper_verdict expect(struct ct_helper_call *,
+                                     const struct dcc *);
 
 static enum ct_helper_verdict
 irc_read(struct ct_helper_call *call)
 {
+    enum ct_helper_verdict verdict = CT_HELPER_ACCEPT;
     struct dcc dcc;
 
-    if (call->dir != CT_DIR_ORIGINAL || !call->both || !read_dcc(call, &dcc)) {
+    if (call->dir != CT_DIR_ORIGINAL) {
         return CT_HELPER_ACCEPT;
     }
-    if (!is_own(call, &dcc)) {
-        ct_helper_count(call, CT_C_HELPER_REFUSED);
-        return CT_HELPER_ACCEPT;
+    ct_helper_again_begin(call->state, call);
+    if (call->both && read_dcc(call, &dcc)) {
+        verdict = announce(call, &dcc);
     }
-    return announce(call, &dcc);
+    return (verdict == CT_HELPER_ACCEPT
+            ? ct_helper_again_write(call->state, call) : verdict);
+}
+
+static void
+irc_undo(struct ct_helper_call *call)
+{
+    if (call->dir == CT_DIR_ORIGINAL) {
+        ct_helper_again_undo(call->state);
+    }
 }
 
 const struct ct_helper ct_helper_irc = {
@@ -56,7 +69,9 @@ const struct ct_helper ct_helper_irc = {
     .protos = { IPPROTO_TCP },
     .classes = { { .max_expected = 8, .timeout = 300 } },
     .resizes = true,
+    .state_size = sizeof(struct ct_helper_again),
     .read = irc_read,
+    .undo = irc_undo,
 };
 
 static bool
@@ -110,8 +125,27 @@ is_own(const struct ct_helper_call *call, const struct dcc *dcc)
                 || dcc->addr == call->tuples[CT_DIR_REPLY].dst.ip));
 }
 
+/* What comes again may have been met: then nothing more is expected. */
 static enum ct_helper_verdict
 announce(struct ct_helper_call *call, const struct dcc *dcc)
+{
+    const struct ct_helper_match match = {
+        .dir = CT_DIR_REPLY, .port = htons(dcc->port),
+    };
+
+    if (!is_own(call, dcc)) {
+        ct_helper_count(call, CT_C_HELPER_REFUSED);
+        return CT_HELPER_ACCEPT;
+    }
+    if (!ct_helper_again_knows(call->state, call, dcc->ofs, dcc->len)) {
+        return expect(call, dcc);
+    }
+    ct_helper_refresh(call, &match, call->helper->classes[0].timeout);
+    return CT_HELPER_ACCEPT;
+}
+
+static enum ct_helper_verdict
+expect(struct ct_helper_call *call, const struct dcc *dcc)
 {
     const struct ct_helper_expect ask = {
         .dir = CT_DIR_REPLY,
@@ -130,5 +164,6 @@ announce(struct ct_helper_call *call, const struct dcc *dcc)
     }
     n = snprintf(text, sizeof text, "%u %u", ntohl(place.dst.ip),
                  ntohs(place.dst_port));
-    return ct_helper_replace(call, dcc->ofs, dcc->len, text, n);
+    return ct_helper_again_note(call->state, call, dcc->ofs, dcc->len, text,
+                                n);
 }

@@ -335,6 +335,8 @@ read_packet(struct ct_help_run *run)
     ok = settle(run, verdict == CT_HELPER_ACCEPT);
     if (ok || verdict == CT_HELPER_KEEP) {
         note_turn(run);
+    } else if (run->call.helper->undo) {
+        run->call.helper->undo(&run->call);
     }
     return ok;
 }

@@ -264,6 +264,10 @@ struct ct_helper {
 
     enum ct_helper_verdict (*read)(struct ct_helper_call *);
 
+    /* NULL: nothing to be done.  The packet that was read is dropped, whoever
+     * says so: it has changed nothing. */
+    void (*undo)(struct ct_helper_call *);
+
     /* NULL: nothing to be done.  'child' has become a connection, which 'e',
      * one of the helper's, had announced; nobody holds its lock. */
     void (*child)(struct ct *, const struct ct_expectation *e,

@@ -101,6 +101,45 @@ test_replace_dropped(void)
     check_pass(segment(to_client, TCP_ACK, 508, 110), "", "", 508, 111);
 }
 
+static enum ct_helper_verdict
+ask_one(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .dir = SERVER, .port = htons(5000),
+    };
+
+    assert(ct_helper_expect(call, &ask, NULL));
+    return CT_HELPER_ACCEPT;
+}
+
+/* Nor is that segment known when it comes again: it announces what it did not
+ * at first. */
+static void
+test_undo(void)
+{
+    struct ct_request r = snat(100, 0), fill = commit;
+    struct test_spec s = udp;
+    const char *port = "PORT 10,0,0,1,4,1\r\n";
+
+    use(say_nothing);
+    strcpy(r.helper, "ftp");
+    open_control(&r, false, 100, 2);
+    fill.zone = any.zone;
+    fill_expectations(&fill);
+    script = ask_one;
+    for (s.sport = 1; n_expectations() < CT_EXPECT_MAX_PER_ZONE; s.sport++) {
+        assert(state_with(s, "x", 1, &fill) == NEW);
+    }
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), port,
+                      strlen(port), &any) == DROPPED);
+    assert(ct_counter_get(ct, CT_C_DROP_EXPECT) == 1);
+
+    ct_expects_delete(ct, -1, 0);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), port,
+               "PORT 10,0,0,100,4,1\r\n", 108, 508);
+    assert(n_expectations() == 1);
+}
+
 /* Nobody is told that what has not arrived has: more changes than can be known
  * have to wait until the first ones are acknowledged. */
 static void
@@ -246,6 +285,7 @@ test_icmp_error(void)
 static const struct test tests[] = {
     { "replace", test_replace },
     { "replace-dropped", test_replace_dropped },
+    { "undo", test_undo },
     { "replace-many", test_replace_many },
     { "replace-early", test_replace_early },
     { "replace-first", test_replace_first },

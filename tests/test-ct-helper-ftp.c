@@ -206,9 +206,6 @@ test_lines(void)
     }
     CHECK(say_line(&t, 100, port) == NOTHING && t.n_replaced == 1);
     CHECK(test_helper_payload_is(&t, "PORT 10,0,0,101,4,1\r\n"));
-    CHECK(say_line(&t, 100, "PORT 10,0,0,1,4,2\r\n") == NOTHING
-          && !t.n_replaced);
-    CHECK(say_line(&t, 100, "PORT 10,0,0,1,") == NOTHING && !t.n_replaced);
     test_helper_uninit(&t);
 
     /* Cut in two: the first half is dropped, the second one is nothing; then
@@ -235,6 +232,135 @@ test_lines(void)
 
     /* No payload. */
     CHECK(say_line(&t, 100 + len, "") == NOTHING);
+    test_helper_uninit(&t);
+}
+
+static bool
+becomes(struct test_helper *t, uint32_t seq, const char *line,
+        const char *expected)
+{
+    return (test_helper_read(t, seq, line, strlen(line)) == CT_HELPER_ACCEPT
+            && test_helper_payload_is(t, expected));
+}
+
+static bool
+is_refused(struct test_helper *t, uint32_t seq, const char *line)
+{
+    return (test_helper_read(t, seq, line, strlen(line)) == CT_HELPER_DROP
+            && t->counts[CT_C_DROP_MANGLE] == 1);
+}
+
+/* PORT at 108, behind another line: both together, and cut anew. */
+static void
+test_again(void)
+{
+    struct test_helper t;
+
+    init(&t, CLIENT, false);
+    test_helper_set_nat(&t, false);
+    CHECK(say_line(&t, 100, "TYPE I\r\n") == NOTHING);
+    CHECK(say_line(&t, 108, "PORT 10,0,0,1,4,1\r\n") == FOUND);
+    CHECK(becomes(&t, 100, "TYPE I\r\nPORT 10,0,0,1,4,1\r\n",
+                  "TYPE I\r\nPORT 10,0,0,101,4,1\r\n"));
+    CHECK(!t.n_asks);
+    CHECK(becomes(&t, 110, "RT 10,0,0,1,4,1\r\nNOOP\r\n",
+                  "RT 10,0,0,101,4,1\r\nNOOP\r\n"));
+    CHECK(becomes(&t, 113, "10,0,0,1,4,1", "10,0,0,101,4,1"));
+    CHECK(becomes(&t, 100, "TYPE I\r\nPORT ", "TYPE I\r\nPORT "));
+    CHECK(becomes(&t, 125, "\r\n", "\r\n"));
+
+    /* Only a part of it, and another one. */
+    CHECK(is_refused(&t, 100, "TYPE I\r\nPORT 10,0,0,1,4,"));
+    CHECK(is_refused(&t, 114, "0,0,0,1,4,1\r\n"));
+    CHECK(is_refused(&t, 115, ",0,0"));
+    CHECK(is_refused(&t, 113, "10,0,0,1,4,2"));
+    t.call.acked = 124;
+    CHECK(is_refused(&t, 113, "10,0,0,1,4,2"));
+    t.call.acked = 125;
+    CHECK(becomes(&t, 124, "?", "?"));
+    CHECK(becomes(&t, 113, "10,0,0,1,4,2", "10,0,0,1,4,2"));
+    CHECK(becomes(&t, 113, "10,0,0,1,4,1", "10,0,0,101,4,1"));
+
+    /* 2^30 bytes later the numbers are those of others. */
+    t.call.acked += UINT32_C(3) << 30;
+    for (uint32_t i = 1; i <= 3; i++) {
+        CHECK(becomes(&t, 124 + (i << 30), "NOOP\r\n", "NOOP\r\n"));
+    }
+    CHECK(becomes(&t, 113, "10,0,0,1,4,1", "10,0,0,1,4,1"));
+    test_helper_uninit(&t);
+
+    /* Of the same length: parts are replaced, too. */
+    init(&t, SERVER, false);
+    test_helper_set_nat(&t, false);
+    t.add_port = 4321 - 1234;
+    CHECK(say_line(&t, 100, "220 hi\r\n") == NOTHING);
+    CHECK(say_line(&t, 108, "229 (|||1234|)\r\n") == FOUND);
+    CHECK(becomes(&t, 100, "220 hi\r\n229 (|||12", "220 hi\r\n229 (|||43"));
+    CHECK(becomes(&t, 118, "34|)", "21|)"));
+    CHECK(becomes(&t, 117, "23", "32"));
+    CHECK(is_refused(&t, 117, "24"));
+    test_helper_uninit(&t);
+}
+
+/* What comes again and is known makes no new expectation. */
+static void
+test_known(void)
+{
+    const char *port = "PORT 10,0,0,1,4,1\r\n";
+    struct test_helper t;
+
+    init(&t, CLIENT, false);
+    test_helper_set_nat(&t, false);
+    CHECK(say_line(&t, 92, "USER x\r\n") == NOTHING);
+    t.add_port = 1;
+    CHECK(say_line(&t, 100, port) == FOUND && !t.n_refreshed);
+    t.add_port = 2;
+    CHECK(say_line(&t, 100, port) == NOTHING && t.n_refreshed == 1);
+    CHECK(t.match.dir == SERVER && t.match.port == htons(1025)
+          && t.seconds == 300);
+    CHECK(test_helper_payload_is(&t, "PORT 10,0,0,101,4,2\r\n"));
+
+    /* One that was dropped is not known. */
+    CHECK(say_line(&t, 119, port) == FOUND);
+    t.call.helper->undo(&t.call);
+    t.add_port = 3;
+    CHECK(say_line(&t, 119, port) == FOUND);
+    CHECK(test_helper_payload_is(&t, "PORT 10,0,0,101,4,4\r\n"));
+    CHECK(say_line(&t, 138, "NOOP\r\n") == NOTHING);
+    t.call.helper->undo(&t.call);
+    CHECK(say_line(&t, 119, port) == NOTHING && t.n_replaced == 1);
+    test_helper_uninit(&t);
+
+    /* Untranslated, it is asked for again. */
+    init(&t, CLIENT, false);
+    CHECK(say_line(&t, 92, "USER x\r\n") == NOTHING);
+    CHECK(say_line(&t, 100, port) == FOUND);
+    CHECK(say_line(&t, 100, port) == FOUND && !t.n_refreshed);
+    test_helper_uninit(&t);
+}
+
+/* None is forgotten that the receiver does not have. */
+static void
+test_known_many(void)
+{
+    const char *port = "PORT 10,0,0,1,4,1\r\n";
+    const uint32_t len = strlen(port);
+    struct test_helper t;
+    uint32_t seq = 100;
+
+    init(&t, CLIENT, false);
+    test_helper_set_nat(&t, false);
+    CHECK(say_line(&t, 92, "USER x\r\n") == NOTHING);
+    for (int i = 0; i < 8; i++, seq += len) {
+        CHECK(say_line(&t, seq, port) == FOUND);
+    }
+    CHECK(is_refused(&t, seq, port));
+    t.call.helper->undo(&t.call);
+    CHECK(say_line(&t, 100, port) == NOTHING && t.n_replaced == 1);
+    t.call.acked = 100 + len - 2;
+    CHECK(say_line(&t, seq, port) == FOUND && t.n_replaced == 1);
+    CHECK(say_line(&t, 100 + len, port) == NOTHING && t.n_replaced == 1);
+    CHECK(say_line(&t, 100, port) == NOTHING && !t.n_replaced);
     test_helper_uninit(&t);
 }
 
@@ -344,6 +470,9 @@ main(int argc OVS_UNUSED, char *argv[])
     set_program_name(argv[0]);
     test_vectors();
     test_lines();
+    test_again();
+    test_known();
+    test_known_many();
     test_write();
     test_mutated();
     test_tftp();

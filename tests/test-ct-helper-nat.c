@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* What becomes of the payloads of small helpers in a whole tracker, when two
- * servers stand behind one address and wait at the same port. */
+ * servers stand behind one address and wait at the same port; and of
+ * announcements that are sent again. */
 
 #include <config.h>
 
@@ -172,10 +173,90 @@ test_snmp(void)
     assert(ct_counter_get(ct, CT_C_DROP_HELPER_PAYLOAD) == 1);
 }
 
+static void
+open_client(const char *helper)
+{
+    struct ct_request r = snat(100, 0);
+
+    ovs_strlcpy(r.helper, helper, sizeof r.helper);
+    open_control(&r, false, 100, 2);
+}
+
+/* Two lines are lost behind the translation, and come again as one. */
+static void
+test_joined_ftp(void)
+{
+    open_client("ftp");
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "TYPE I\r\n",
+               "TYPE I\r\n", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 116, 508),
+               "PORT 10,0,0,1,4,1\r\n", "PORT 10,0,0,100,4,1\r\n", 116, 508);
+    for (int i = 0; i < 2; i++) {
+        check_pass(segment(to_server, TCP_ACK, 108, 508),
+                   "TYPE I\r\nPORT 10,0,0,1,4,1\r\n",
+                   "TYPE I\r\nPORT 10,0,0,100,4,1\r\n", 108, 508);
+    }
+    check_pass(segment(to_server, TCP_ACK, 135, 508), "LIST\r\n", "LIST\r\n",
+               137, 508);
+}
+
+static void
+test_joined_irc(void)
+{
+    open_client("irc");
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "NOOP\r\n", "NOOP\r\n",
+               108, 508);
+    check_pass(segment(to_server, TCP_ACK, 114, 508),
+               "PRIVMSG b :\1DCC SEND f 167772161 5000 3\1\r\n",
+               "PRIVMSG b :\1DCC SEND f 167772260 5000 3\1\r\n", 114, 508);
+    for (int i = 0; i < 2; i++) {
+        check_pass(segment(to_server, TCP_ACK, 108, 508), "NOOP\r\n"
+                   "PRIVMSG b :\1DCC SEND f 167772161 5000 3\1\r\n", "NOOP\r\n"
+                   "PRIVMSG b :\1DCC SEND f 167772260 5000 3\1\r\n", 108,
+                   508);
+    }
+}
+
+/* The data connection has come, and another one has got the port that was
+ * announced for it, when PORT comes again. */
+static void
+test_again_met(void)
+{
+    struct ct_request other = snat(100, 0);
+    const struct ct_request related = {
+        .zone = other.zone, .commit = true, .nat = { .kind = CT_NAT_EXISTING },
+    };
+    struct test_spec s = { .proto = IPPROTO_TCP, .src = 9, .dst = 7,
+                           .sport = 10082, .dport = 80, .flags = TCP_SYN };
+    struct test_spec data = { .proto = IPPROTO_TCP, .src = 2, .dst = 100,
+                              .sport = 20, .dport = 10083, .flags = TCP_SYN };
+
+    assert(state(s, &other) & CS_NEW);
+    open_client("ftp");
+    for (int i = 0; i < 2; i++) {
+        check_pass(segment(to_server, TCP_ACK, 108, 508),
+                   "PORT 10,0,0,1,39,98\r\n", "PORT 10,0,0,100,39,99\r\n",
+                   108, 508);
+        assert(n_expectations() == 1);
+    }
+    assert(state(data, &related) == (NEW | CS_RELATED | CS_DST_NAT));
+    s.src = 10;
+    s.sport = 10083;
+    assert(state(s, &other) & CS_NEW);
+
+    check_pass(segment(to_server, TCP_ACK, 108, 508),
+               "PORT 10,0,0,1,39,98\r\n", "PORT 10,0,0,100,39,99\r\n", 108,
+               508);
+    assert(!n_expectations());
+}
+
 static const struct test tests[] = {
     { "amanda", test_amanda },
     { "sane", test_sane },
     { "snmp", test_snmp },
+    { "joined-ftp", test_joined_ftp },
+    { "joined-irc", test_joined_irc },
+    { "again-met", test_again_met },
 };
 
 int

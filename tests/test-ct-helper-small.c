@@ -156,6 +156,23 @@ test_irc(void)
     CHECK(!t.n_asks);
     test_helper_uninit(&t);
 
+    /* Sent again behind another line, in one segment. */
+    irc_init(&t, CLIENT, true);
+    CHECK(test_helper_read(&t, 100, BYTES("NOOP\r\n")) == CT_HELPER_ACCEPT);
+    test_helper_read(&t, 106, BYTES(SEND "167772161 5000" END));
+    CHECK(t.n_asks == 1);
+    t.add_port++;
+    for (uint32_t i = 0; i < 2; i++) {
+        test_helper_read(&t, 100, BYTES("NOOP\r\n" SEND "167772161 5000" END));
+        CHECK(!t.n_asks && test_helper_payload_is(
+            &t, "NOOP\r\n" SEND "167772261 5010" END));
+        test_helper_read(&t, 106, BYTES(SEND "167772161 5000" END));
+        CHECK(!t.n_asks && t.n_refreshed == 1 && t.seconds == 300
+              && t.match.dir == SERVER && t.match.port == htons(5000));
+        CHECK(test_helper_payload_is(&t, SEND "167772261 5010" END));
+    }
+    test_helper_uninit(&t);
+
     /* No port is left. */
     irc_init(&t, CLIENT, true);
     t.refuse = true;

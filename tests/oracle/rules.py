@@ -216,6 +216,19 @@ def sent_again_looks_the_same(case):
             in case.sent)
 
 
+def ftp_expected_once(case):
+    """An announcement that is sent again makes the kernel expect its data
+    connection once more, though that has come or another was announced since.
+    By then its port, in front of the translation, may be somebody else's.
+    Trackway writes what it wrote before, and expects nothing new."""
+    theirs, ours = ({e.key() for e in side.expects}
+                    for side in (case.theirs, case.ours))
+    return (case.packet.conn.helper == "ftp" and case.script.nat != "none"
+            and only(case, "expectations") and theirs - ours
+            and forwarded.without_number(case.ours.data, case.script.ip)
+            in case.sent)
+
+
 def ftp_segment_before_its_turn(case):
     """A line was lost on its way to the translation, or comes late.  The
     kernel forwards what follows with the numbers that it has by then; if the
@@ -276,6 +289,7 @@ RULES = (
     fragment_again,
     fragment_overlaps,
     fragment_too_small,
+    ftp_expected_once,
     ftp_port_is_taken,
     ftp_segment_before_its_turn,
     gre_shorter_than_of_pptp,
