@@ -41,6 +41,8 @@
                "half-open connections that gave way to new ones")            \
     CT_COUNTER(HALF_OPEN_SHORT, "half-open-short",                           \
                "half-open connections given less time, as a limit is near")  \
+    CT_COUNTER(EXPECT_GAVE_WAY, "expect-gave-way",                           \
+               "expectations that gave way to others, as the zone was full") \
     CT_COUNTER(EVENT_LOST, "event-lost",                                     \
                "events that found no room, as nobody read fast enough")      \
     CT_COUNTER(CLASH, "clash", "commits that another thread had just made")  \

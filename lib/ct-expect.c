@@ -24,6 +24,9 @@
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
+/* In a full zone: so many are looked at, at most, for one that gives way. */
+#define MAX_LOOKS 64
+
 /* Buckets at which delete_some() looks before others get the lock. */
 #define BUCKETS_AT_A_TIME 64
 
@@ -43,7 +46,12 @@ static struct ct_expectation *find_same(struct ct_expects *,
 static struct ct_expectation *find_child(struct ct_expects *,
                                          const struct ct_conn *parent,
                                          const struct ct_helper_match *);
-static bool has_room(struct ct_expects *, const struct ct_expectation *);
+static bool has_room(struct ct_expects *, const struct ct_expectation *,
+                     struct ct_expectation **ended, size_t *n_weak);
+static size_t growth(struct ct_expects *, const struct ct_expectation *);
+static bool find_weak(struct ct_expects *, const struct ct_conn *except,
+                      size_t n);
+static bool is_weak(const struct ct_expectation *);
 static void make_room(struct ct_expects *, const struct ct_expectation *,
                       struct ct_expectation **ended);
 static struct ct_expectation *find(struct ct_expects *,
@@ -72,6 +80,7 @@ ct_expects_init(struct ct_expects *expects, struct ct *ct, uint16_t zone)
     ct_spin_init(&expects->lock);
     hmap_init(&expects->by_place);
     hmap_init(&expects->by_parent);
+    ovs_list_init(&expects->weak);
     expects->src_bits = 0;
     memset(expects->n_with, 0, sizeof expects->n_with);
 }
@@ -186,12 +195,14 @@ ct_expect_add(struct ct *ct, struct ct_zone *zone, struct ct_expectation *e)
 {
     struct ct_expects *expects = &zone->expects;
     struct ct_expectation *ended = NULL;
+    size_t n_weak = 0;
     bool ok = false;
 
     ct_spin_lock(&expects->lock);
     /* Who ends the parent says so first, then waits for its lock, which our
      * caller holds, and then ends its expectations. */
-    if (ct_conn_is_live(e->parent, e->parent_id) && has_room(expects, e)) {
+    if (ct_conn_is_live(e->parent, e->parent_id)
+        && has_room(expects, e, &ended, &n_weak)) {
         for (; e; e = e->next) {
             do {
                 e->id = atomic_fetch_add(&ct->next_expect_id, 1);
@@ -203,6 +214,9 @@ ct_expect_add(struct ct *ct, struct ct_zone *zone, struct ct_expectation *e)
     }
     ct_spin_unlock(&expects->lock);
     ct_expect_free_all(ended);
+    if (n_weak) {
+        ct_count(ct, CT_C_EXPECT_GAVE_WAY, n_weak);
+    }
     return ok;
 }
 
@@ -480,6 +494,11 @@ insert(struct ct_expects *expects, struct ct_expectation *e)
     expects->n_with[bits]++;
     hmap_insert(&expects->by_place, &e->node, hash_place(&e->tuple, bits));
     hmap_insert(&expects->by_parent, &e->parent_node, hash_parent(e));
+    if (is_weak(e)) {
+        ovs_list_push_back(&expects->weak, &e->weak_node);
+    } else {
+        ovs_list_init(&e->weak_node);
+    }
     atomic_fetch_add_explicit(&expects->n, 1, memory_order_relaxed);
     tell(expects, CT_EVENT_EXPECT_NEW, e);
 }
@@ -494,6 +513,7 @@ take_out(struct ct_expects *expects, struct ct_expectation *e)
     }
     hmap_remove(&expects->by_place, &e->node);
     hmap_remove(&expects->by_parent, &e->parent_node);
+    ovs_list_remove(&e->weak_node);
     atomic_fetch_sub_explicit(&expects->n, 1, memory_order_relaxed);
     tell(expects, CT_EVENT_EXPECT_DESTROY, e);
 }
@@ -555,16 +575,89 @@ find_child(struct ct_expects *expects, const struct ct_conn *parent,
     return NULL;
 }
 
-/* Is there room in the zone for 'e' and those behind it? */
+/* Is there room in the zone for 'e' and those behind it?  If need be
+ * '*n_weak' weak ones give way: as many as it takes, or none. */
 static bool
-has_room(struct ct_expects *expects, const struct ct_expectation *e)
+has_room(struct ct_expects *expects, const struct ct_expectation *e,
+         struct ct_expectation **ended, size_t *n_weak)
 {
-    size_t n = hmap_count(&expects->by_place);
+    size_t n = hmap_count(&expects->by_place) + growth(expects, e);
+    struct ct_expectation *weak, *next;
 
-    for (; e; e = e->next) {
-        n += !find_same(expects, e);
+    if (n <= CT_EXPECT_MAX_PER_ZONE) {
+        return true;
     }
-    return n <= CT_EXPECT_MAX_PER_ZONE;
+    n -= CT_EXPECT_MAX_PER_ZONE;
+    if (!find_weak(expects, e->parent, n)) {
+        return false;
+    }
+    *n_weak = n;
+    LIST_FOR_EACH_SAFE (weak, next, weak_node, &expects->weak) {
+        if (!n) {
+            break;
+        }
+        if (weak->parent != e->parent) {
+            end(expects, weak, ended);
+            n--;
+        }
+    }
+    return true;
+}
+
+/* By how many the zone grows with 'e' and those behind it, which are of one
+ * parent.  They replace the same, and the oldest of a class that has all it
+ * may have. */
+static size_t
+growth(struct ct_expects *expects, const struct ct_expectation *e)
+{
+    unsigned int old[CT_HELPER_MAX_CLASSES] = { 0 };
+    unsigned int new[CT_HELPER_MAX_CLASSES] = { 0 };
+    const struct ct_helper_class *classes = e->helper->classes;
+    const struct ct_expectation *other;
+    size_t n = 0;
+
+    HMAP_FOR_EACH_WITH_HASH (other, parent_node, hash_parent(e),
+                             &expects->by_parent) {
+        old[other->class] += are_siblings(other, e);
+    }
+    for (other = e; other; other = other->next) {
+        new[other->class] += !find_same(expects, other);
+    }
+    for (int i = 0; i < CT_HELPER_MAX_CLASSES; i++) {
+        unsigned int max = MAX(classes[i].max_expected, old[i]);
+
+        n += MIN(old[i] + new[i], max) - old[i];
+    }
+    return n;
+}
+
+/* Are there, in front, 'n' that may give way to others of 'except'?  Each that
+ * has become strong meanwhile is looked at once, ever. */
+static bool
+find_weak(struct ct_expects *expects, const struct ct_conn *except, size_t n)
+{
+    struct ct_expectation *e, *next;
+    size_t looks = n + MAX_LOOKS;
+
+    LIST_FOR_EACH_SAFE (e, next, weak_node, &expects->weak) {
+        if (!looks--) {
+            break;
+        }
+        if (!is_weak(e)) {
+            ovs_list_remove(&e->weak_node);
+            ovs_list_init(&e->weak_node);
+        } else if (e->parent != except && !--n) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Would nobody miss it? */
+static bool
+is_weak(const struct ct_expectation *e)
+{
+    return !(ct_conn_status(e->parent) & CT_DPIF_STATUS_ASSURED);
 }
 
 /* Room for 'e' beside its siblings. */

@@ -11,6 +11,7 @@
 #include "ct-spin.h"
 #include "ct-tuple.h"
 #include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 
 struct ct;
 struct ct_helper;
@@ -36,8 +37,10 @@ struct ds;
  * --------
  * - Two packets never use up one expectation, unless it is permanent.
  * - Of one parent, helper and class there are at most as many as the helper
- *   says: the oldest gives way, as in the kernel.  A zone has at most
- *   CT_EXPECT_MAX_PER_ZONE.
+ *   says: the oldest gives way, as in the kernel.
+ * - A zone has at most CT_EXPECT_MAX_PER_ZONE.  When it is full, the oldest
+ *   one gives way whose parent is not ASSURED: a flood of requests that nobody
+ *   answers keeps nobody out.  If there is none, nothing is added.
  * - An expectation ends with its parent, when its time is over, and when its
  *   zone is flushed.
  *
@@ -73,6 +76,7 @@ struct ct_expect_port {
 struct ct_expectation {
     struct hmap_node node;          /* In 'by_place'. */
     struct hmap_node parent_node;   /* In 'by_parent'. */
+    struct ovs_list weak_node;      /* In 'weak', or in no list. */
 
     uint32_t id;                    /* Unique in the tracker.  Set when it is
                                      * added. */
@@ -122,6 +126,8 @@ struct ct_expects {
     struct hmap by_place;           /* 'lock'.  By destination, and as much
                                      * of the source as is known. */
     struct hmap by_parent;          /* 'lock' */
+    struct ovs_list weak;           /* 'lock'.  Those whose parent was not
+                                     * ASSURED when we looked, oldest first. */
     uint64_t src_bits;              /* 'lock'.  Of the source so many bits are
                                      * known of any in 'by_place'; how many
                                      * there are with each: */
@@ -160,10 +166,10 @@ bool ct_expect_share_known_port(struct ct_zone *, struct ct_expectation *e);
 /* Gives the port up, if it has one. */
 void ct_expect_drop_port(struct ct_expectation *);
 
-/* Adds 'e' and all behind it, which it takes over; false, and nothing is
- * added, if the zone has no room for them, or the parent has just ended.  Each
- * replaces one that is the same, and the oldest one if the parent has as many
- * as its helper allows. */
+/* Adds 'e' and all behind it, of one parent, which it takes over; false, and
+ * nothing is added, if the zone has no room for them, or the parent has just
+ * ended.  Each replaces one that is the same, and the oldest one if the parent
+ * has as many as its helper allows. */
 bool ct_expect_add(struct ct *, struct ct_zone *, struct ct_expectation *e);
 
 /* Gives up an expectation that was never added; and all behind it. */

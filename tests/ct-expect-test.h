@@ -8,6 +8,7 @@
 
 #include "ct-core-test.h"
 
+#include "ct-conn.h"
 #include "ct-expect.h"
 #include "ct-helper.h"
 #include "ct-helper-policy.h"
@@ -71,6 +72,29 @@ shows(const char *what)
     }
     ds_destroy(&ds);
     return ok;
+}
+
+static inline bool
+shows_not(const char *what)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    bool found;
+
+    ct_expects_format(ct, -1, now, &ds);
+    found = strstr(ds_cstr(&ds), what);
+    ds_destroy(&ds);
+    return !found;
+}
+
+/* The connections that have announced what is expected now would be missed. */
+static inline void
+assure_parents(uint16_t zone)
+{
+    struct ct_expectation *e;
+
+    HMAP_FOR_EACH (e, node, &ct_zone_get(ct, zone)->expects.by_place) {
+        atomic_fetch_or(&e->parent->status, CT_DPIF_STATUS_ASSURED);
+    }
 }
 
 /* An FTP control connection, in which the client has sent up to 200 and the

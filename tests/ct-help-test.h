@@ -95,7 +95,7 @@ ask_several(struct ct_helper_call *call)
     return CT_HELPER_ACCEPT;
 }
 
-/* So many that there is no room for three more. */
+/* So many that there is no room for three more, and nobody gives way. */
 static inline void
 fill_expectations(const struct ct_request *r)
 {
@@ -107,6 +107,7 @@ fill_expectations(const struct ct_request *r)
          s.sport++) {
         assert(state_with(s, "x", 1, r) == NEW);
     }
+    assure_parents(r->zone);
 }
 
 #endif /* ct-help-test.h */

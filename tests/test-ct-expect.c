@@ -236,10 +236,13 @@ test_ends(void)
     assert(!n_expectations());
 }
 
+/* A flood of requests that nobody answers does not keep others out, of which
+ * somebody does. */
 static void
 test_zone_full(void)
 {
     struct test_spec s = request;
+    unsigned int n = 0;
 
     for (unsigned int i = 0; i < CT_EXPECT_MAX_PER_ZONE; i++) {
         s.sport = i + 1;
@@ -247,12 +250,37 @@ test_zone_full(void)
     }
     assert(n_expectations() == CT_EXPECT_MAX_PER_ZONE);
     s.sport++;
+    assert(shows(",sport=1,dport=69)"));
+    assert(read_request(s, &tftp) == NEW);
+    assert(shows_not(",sport=1,dport=69)") && shows(",sport=2,dport=69)"));
+    assert(n_expectations() == CT_EXPECT_MAX_PER_ZONE);
+    assert(ct_counter_get(ct, CT_C_EXPECT_GAVE_WAY) == 1);
+
+    /* Nobody does whose announcer would be missed. */
+    assure_parents(0);
+    s.sport++;
     assert(read_request(s, &tftp) == DROPPED);
     assert(ct_counter_get(ct, CT_C_DROP_EXPECT) == 1);
+    assert(n_expectations() == CT_EXPECT_MAX_PER_ZONE);
     /* A zone is none of another's business. */
     struct ct_request other = tftp;
     other.zone = 1;
     assert(read_request(s, &other) == NEW);
+
+    /* Of one behind all of these not every packet looks at all: it is found
+     * after some. */
+    const struct ct_expectation *e = CONTAINER_OF(
+        hmap_first(&ct_zone_get(ct, 0)->expects.by_place),
+        struct ct_expectation, node);
+    assert(ct_expects_delete(ct, 0, e->id) == 1);
+    s.sport = 5000;
+    assert(read_request(s, &tftp) == NEW);
+    for (s.sport++; read_request(s, &tftp) == DROPPED; s.sport++) {
+        n++;
+    }
+    assert(n > 10 && n < 100);
+    assert(shows_not(",sport=5000,dport=69)"));
+    assert(n_expectations() == CT_EXPECT_MAX_PER_ZONE + 1);
 }
 
 /* Whoever comes to a place for which others are expected does not look at all

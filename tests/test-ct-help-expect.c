@@ -10,18 +10,6 @@
 #include "ct-nat-port.h"
 #include "ct-nat-search.h"
 
-static bool
-shows_not(const char *what)
-{
-    struct ds ds = DS_EMPTY_INITIALIZER;
-    bool found;
-
-    ct_expects_format(ct, -1, now, &ds);
-    found = strstr(ds_cstr(&ds), what);
-    ds_destroy(&ds);
-    return !found;
-}
-
 /* Several. */
 
 static void
@@ -627,6 +615,77 @@ test_subnet(void)
     assert(state_with(udp, "x", 1, &commit) == NEW && !was_broadcast);
 }
 
+/* In a full zone: who gives way, and for whom nobody has to. */
+
+/* 'client' announces 'port' in class 'class'. */
+static uint8_t
+announce_in(uint16_t client, unsigned int class, uint16_t port)
+{
+    struct test_spec s = udp;
+
+    script = ask_class;
+    asked_class = class;
+    asked_port = port;
+    s.src = client;
+    return state_with(s, "x", 1, &commit);
+}
+
+/* Leaves one of the oldest connection, which nobody would miss. */
+static uint32_t
+spare_oldest(void)
+{
+    struct ct_expects *expects = &ct_zone_get(ct, 0)->expects;
+    struct ct_expectation *e, *oldest = NULL;
+    struct ct_conn *parent;
+    uint32_t id;
+
+    HMAP_FOR_EACH (e, node, &expects->by_place) {
+        oldest = oldest && oldest->id < e->id ? oldest : e;
+    }
+    parent = oldest->parent;
+    id = oldest->id;
+    atomic_fetch_and(&parent->status, ~CT_DPIF_STATUS_ASSURED);
+    assert(ct_expects_delete(ct, 0, id + 1) == 1);
+    assert(ct_expects_delete(ct, 0, id + 2) == 1);
+    assert(oldest->parent == parent);
+    return id;
+}
+
+static void
+test_full(void)
+{
+    struct test_spec s = udp;
+    char oldest[32];
+    unsigned int n;
+
+    use(say_nothing);
+    assert(state_with(udp, "x", 1, &commit) == NEW);
+    fill_expectations(&commit);
+    n = n_expectations();
+    snprintf(oldest, sizeof oldest, " id=%"PRIu32",", spare_oldest());
+    assert(announce_in(21, 1, 1) == NEW && announce_in(21, 1, 2) != DROPPED);
+    assert(n_expectations() == n && n == CT_EXPECT_MAX_PER_ZONE - 1);
+
+    /* All or nothing: three do not find room, though one would give way. */
+    script = ask_several;
+    s.src = 23;
+    assert(state_with(s, "x", 1, &commit) == DROPPED);
+    assert(n_expectations() == n && shows(oldest));
+    assert(!ct_counter_get(ct, CT_C_EXPECT_GAVE_WAY));
+
+    /* One finds it. */
+    assert(announce_in(24, 0, 1) == NEW && shows(oldest));
+    assert(announce_in(25, 0, 1) == NEW && shows_not(oldest));
+    assert(ct_counter_get(ct, CT_C_EXPECT_GAVE_WAY) == 1);
+    assert(n_expectations() == CT_EXPECT_MAX_PER_ZONE);
+
+    /* Who replaces its own needs none: the same, or the oldest of a class. */
+    assert(announce_in(21, 1, 2) != DROPPED);
+    assert(announce_in(21, 1, 3) != DROPPED && shows(",dport=3,"));
+    assert(ct_counter_get(ct, CT_C_EXPECT_GAVE_WAY) == 1);
+    assert(n_expectations() == CT_EXPECT_MAX_PER_ZONE);
+}
+
 /* The closest is met first: from one address, then from the longer prefix,
  * then from anybody. */
 
@@ -771,6 +830,7 @@ static const struct test tests[] = {
     { "again-dropped", test_again_dropped },
     { "forget-pending", test_forget_pending },
     { "subnet", test_subnet },
+    { "full", test_full },
     { "sources", test_sources },
     { "unlocked", test_unlocked },
 };
