@@ -125,6 +125,13 @@ scenario_timeouts_config() {
     same "zone 5" "$(timeout_of udp_stream zone=5)" \
         "99 (datapath, other_config)"
 
+    # 0 in a policy is not set, and no end of all connections.
+    set_zone_timeouts 6 udp_first=0 udp_single=0 icmp_first=44
+    poll 5 has_left 6 10 70
+    same "zone 6" "$(timeout_of icmp zone=6)" "44 (zone's policy)"
+    matches "log" "$(cat "$NS_DIR"/ovs-vswitchd.log)" \
+        "WARN.*0 seconds for udp_first, udp are taken for not set"
+
     # Bad input: what was there stays, what is good beside it is taken, and
     # the log says why, once.
     allow_log 'other_config:ct-'
