@@ -201,6 +201,8 @@ lib_libtrackway_a_SOURCES += \
 	lib/ct-change.h \
 	lib/ct-expect-list.c \
 	lib/ct-expect-list.h \
+	lib/ct-expect-port.c \
+	lib/ct-expect-port.h \
 	lib/ct-filter.c \
 	lib/ct-filter.h \
 	lib/ct-filter-netlink.c \

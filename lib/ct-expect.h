@@ -16,10 +16,9 @@
 struct ct;
 struct ct_helper;
 struct ct_helper_match;
-struct ct_nat_pool;
+struct ct_expect_port;
 struct ct_packet;
 struct ct_zone;
-struct ds;
 
 /* Expectations: connections that another one has announced.
  * ==========================================================
@@ -64,14 +63,6 @@ struct ds;
  * readable until the caller quiesces. */
 
 #define CT_EXPECT_MAX_PER_ZONE 4096
-
-/* A reserved port of a NAT pool.  What is announced again shares it with what
- * it will replace: whichever ends first, nobody else can get it meanwhile. */
-struct ct_expect_port {
-    _Atomic unsigned int n_shares;  /* [A] It is released with the last. */
-    struct ct_nat_pool *pool;       /* [I] */
-    uint16_t port;                  /* [I] */
-};
 
 struct ct_expectation {
     struct hmap_node node;          /* In 'by_place'. */
@@ -154,17 +145,10 @@ bool ct_expect_is_known(struct ct_zone *, const struct ct_expectation *);
 bool ct_expect_is_asked(const struct ct_expectation *,
                         const struct ct_helper_match *);
 
-/* tuple.dst_port is reserved in that pool. */
-void ct_expect_set_port(struct ct_expectation *, struct ct_nat_pool *);
-
-/* Gives 'e', which has none, the port that 'old' has reserved, or the one in
- * the zone that is the same.  False if there is none, or it has none. */
-bool ct_expect_share_port(struct ct_expectation *e,
-                          const struct ct_expectation *old);
+/* Gives 'e', which has none, the port that the one in the zone has reserved
+ * which is the same (ct-expect-port.h).  False if there is none, or it has
+ * none. */
 bool ct_expect_share_known_port(struct ct_zone *, struct ct_expectation *e);
-
-/* Gives the port up, if it has one. */
-void ct_expect_drop_port(struct ct_expectation *);
 
 /* Adds 'e' and all behind it, of one parent, which it takes over; false, and
  * nothing is added, if the zone has no room for them, or the parent has just
@@ -208,7 +192,5 @@ void ct_expects_expire(struct ct *, long long now);
 /* For commands.  'zone' -1: all of them; 'id' 0: all of them.  Deletes, and
  * returns how many. */
 unsigned int ct_expects_delete(struct ct *, int zone, uint32_t id);
-void ct_expects_format(const struct ct *, int zone, long long now,
-                       struct ds *);
 
 #endif /* ct-expect.h */

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "ct-expect-port.h"
 #include "ct-expect.h"
 #include "ct-nat.h"
 #include "ct-nat-port.h"

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ct-expect-list.h"
 #include "ct-expect.h"
 #include "ct-helper-policy.h"
 #include "dpif-tw.h"

@@ -9,6 +9,7 @@
 #include "ct-core-test.h"
 
 #include "ct-conn.h"
+#include "ct-expect-list.h"
 #include "ct-expect.h"
 #include "ct-helper.h"
 #include "ct-helper-policy.h"
