@@ -130,7 +130,8 @@ ct_expect_is_asked(const struct ct_expectation *e,
             && (match->any_dir || e->dir == match->dir)
             && (!match->port || port == match->port)
             && (!match->has_dst || !memcmp(dst, &match->dst, sizeof *dst))
-            && (!match->inactive || e->inactive));
+            && (!match->inactive || e->inactive)
+            && (!match->met_by || is_met(e, match->met_by)));
 }
 
 bool

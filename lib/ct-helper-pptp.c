@@ -577,8 +577,11 @@ unmake(struct ct_helper_call *call, struct call *c)
     }
     for (int dir = 0; dir < CT_DIR_MAX; dir++) {
         const struct ct_tuple t = coming(call, c, dir);
+        const struct ct_helper_match match = {
+            .class = -1, .any_dir = true, .met_by = &t,
+        };
 
-        ct_expects_end_one(call->zone, call->conn, &t);
+        ct_helper_forget(call, &match);
         ct_helper_end_other(call, &t);
     }
     c->status = CALL_ASKED;

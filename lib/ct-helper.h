@@ -179,6 +179,8 @@ struct ct_helper_match {
     bool as_seen;               /* Port and 'dst' are as others see them, not
                                  * as they were announced. */
     bool inactive;              /* Only those that are. */
+    const struct ct_tuple *met_by;      /* Only for connections of this tuple;
+                                         * NULL: any. */
 };
 
 /* Announces what 'ask' says.  Under translation it chooses, and reserves,

@@ -507,6 +507,24 @@ test_stream(void)
     assert(say(&t, CLIENT, M(OUT_REQUEST), 12, 0, 0) && got_id == 12);
 }
 
+/* A call that is made and ended by one segment has left nothing. */
+static void
+test_at_once(void)
+{
+    uint8_t p[700];
+    struct talk t;
+    size_t n;
+
+    set_up(false, 9, 0);
+    connect_from(&t, 1000, true);
+    assert(say(&t, CLIENT, M(OUT_REQUEST), 7, 0, 0) && got_id == 7);
+    n = ct_pptp_build(p, M(OUT_REPLY), 9, 7, 1);
+    n += ct_pptp_build(p + n, M(DISCONNECT), 9, 0, 0);
+    assert(send_bytes(&t, SERVER, p, n));
+    assert(!n_expectations() && !n_keys());
+    assert(gre(server, public, 7) == NEW);
+}
+
 /* No message: let pass, unless it may be one that had to be translated. */
 static void
 test_garbage(void)
@@ -645,6 +663,7 @@ static const struct test tests[] = {
     { "unasked", test_unasked },
     { "zero", test_zero },
     { "stream", test_stream },
+    { "at-once", test_at_once },
     { "garbage", test_garbage },
     { "errors", test_errors },
     { "random", test_random },
