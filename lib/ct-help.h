@@ -19,8 +19,13 @@ struct ct_help_run {
     struct ct_packet *packet;
     bool has_payload;
     size_t len;                 /* Of the payload as it came. */
-    bool changed;               /* Its length; where first: */
-    size_t first_change;
+    size_t seen;                /* So much of it has had its turn before. */
+    struct ct_help_change {
+        bool any;               /* Of its length; where first, and by how
+                                 * much in all: */
+        size_t first;
+        int32_t delta;
+    } changes[2];               /* Of what has been seen, and of the rest. */
 
     /* To be expected when the packet has been accepted. */
     struct ct_expectation *pending;

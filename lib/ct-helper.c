@@ -38,9 +38,12 @@ static uint32_t acknowledged(const struct ct_packet *);
 static bool read_packet(struct ct_help_run *);
 static bool has_turn(struct ct_help_run *);
 static enum ct_helper_verdict read_payload(struct ct_help_run *);
+static size_t seen_before(const struct ct_help_run *);
 static void note_turn(struct ct_help_run *);
 static bool settle(struct ct_help_run *, bool accepted);
 static bool record_change(struct ct_help_run *);
+static bool record_part(struct ct_help_run *, size_t from, size_t to,
+                        const struct ct_help_change *);
 static void adjust(struct ct_packet *, const struct ct_seqadj *);
 static void restore_quoted(struct ct_packet *);
 
@@ -331,6 +334,7 @@ read_packet(struct ct_help_run *run)
         ct_refuse(run->packet, CT_C_DROP_HELPER_EARLY);
         return false;
     }
+    run->seen = seen_before(run);
     verdict = read_payload(run);
     ok = settle(run, verdict == CT_HELPER_ACCEPT);
     if (ok || verdict == CT_HELPER_KEEP) {
@@ -389,6 +393,15 @@ read_payload(struct ct_help_run *run)
             : CT_HELPER_ACCEPT);
 }
 
+static size_t
+seen_before(const struct ct_help_run *run)
+{
+    const struct ct_help_turn *turn = turn_of(run);
+    int32_t n = turn->next - run->call.seq;
+
+    return is_in_turns(run) && turn->known && n > 0 ? MIN(n, run->len) : 0;
+}
+
 static void
 note_turn(struct ct_help_run *run)
 {
@@ -423,20 +436,31 @@ settle(struct ct_help_run *run, bool accepted)
 }
 
 /* The change of a segment's length is remembered for all that come behind it.
- * One that was changed must be changed again when it is sent again. */
+ * One that was changed must be changed again when it is sent again, also if
+ * what comes with it is new. */
 static bool
 record_change(struct ct_help_run *run)
 {
-    struct ct_packet *packet = run->packet;
+    return (run->packet->tuple.proto != IPPROTO_TCP
+            || ((!run->seen
+                 || record_part(run, 0, run->seen, &run->changes[0]))
+                && (run->seen == run->len
+                    || record_part(run, run->seen, run->len,
+                                   &run->changes[1]))));
+}
+
+static bool
+record_part(struct ct_help_run *run, size_t from, size_t to,
+            const struct ct_help_change *change)
+{
     const struct ct_seqadj_segment segment = {
-        .seq = run->call.seq,
-        .end = run->call.seq + run->len,
-        .pos = run->call.seq + MIN(run->first_change, run->len - 1),
-        .delta = (int32_t) run->call.len - (int32_t) run->len,
+        .seq = run->call.seq + from,
+        .end = run->call.seq + to,
+        .pos = run->call.seq + MIN(change->first, to - 1),
+        .delta = change->delta,
     };
 
-    return (packet->tuple.proto != IPPROTO_TCP
-            || run_shift(&run->call, &segment));
+    return run_shift(&run->call, &segment);
 }
 
 /* The numbers of a segment of which the other end has seen another length. */
@@ -473,6 +497,16 @@ restore_quoted(struct ct_packet *packet)
 
 /* The operations. */
 
+static void
+note_change(struct ct_help_change *change, size_t ofs, int32_t delta)
+{
+    if (!change->any || ofs < change->first) {
+        change->any = true;
+        change->first = ofs;
+    }
+    change->delta += delta;
+}
+
 static bool
 run_replace(struct ct_helper_call *call, size_t ofs, size_t len,
             const char *text, size_t n)
@@ -485,9 +519,9 @@ run_replace(struct ct_helper_call *call, size_t ofs, size_t len,
         return false;
     }
     run->packet->mangled = true;
-    if (n != len && (!run->changed || ofs < run->first_change)) {
-        run->changed = true;
-        run->first_change = ofs;
+    if (n != len) {
+        note_change(&run->changes[ofs >= run->seen], ofs,
+                    (int32_t) n - (int32_t) len);
     }
     ct_mangle_payload(run->packet, &call->payload, &call->len);
     ct_count(call->ct, CT_C_MANGLED, 1);

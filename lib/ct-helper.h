@@ -192,8 +192,9 @@ bool ct_helper_expect(struct ct_helper_call *,
                       const struct ct_helper_expect *ask,
                       struct ct_tuple *place);
 
-/* Puts 'n' bytes of 'text' in the place of the 'len' bytes at 'ofs'.  What it
- * returns is CT_HELPER_DROP if that cannot be. */
+/* Puts 'n' bytes of 'text' in the place of the 'len' bytes at 'ofs'.  Several
+ * in a segment have to go from its end on.  What it returns is CT_HELPER_DROP
+ * if that cannot be. */
 enum ct_helper_verdict ct_helper_replace(struct ct_helper_call *, size_t ofs,
                                          size_t len, const char *text,
                                          size_t n);

@@ -205,6 +205,34 @@ test_replace_early(void)
     assert(ct_counter_get(ct, CT_C_DROP_HELPER_EARLY) == 5);
 }
 
+/* One segment is lost behind the translation, the next in front of it; then
+ * they come as one. */
+static void
+test_replace_joined(void)
+{
+    open_mine();
+    script = replace_letters;
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xaxx", "xAAAxx", 108,
+               508);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xaxxyyaz",
+               "xAAAxxyyAAAz", 108, 508);
+    check_pass(segment(to_server, TCP_ACK, 116, 508), "e", "e", 120, 508);
+
+    /* And cut. */
+    check_pass(segment(to_server, TCP_ACK, 112, 508), "yyaz", "yyAAAz", 114,
+               508);
+    check_pass(segment(to_server, TCP_ACK, 111, 508), "xyy", "xyy", 113, 508);
+    check_pass(segment(to_server, TCP_ACK, 110, 508), "xxyya", "xxyyAAA", 112,
+               508);
+    check_pass(segment(to_server, TCP_ACK, 108, 508), "xaxxyy", "xAAAxxyy",
+               108, 508);
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), "xxxxyyaz", 8,
+                      &any) == DROPPED);
+    assert(state_with(segment(to_server, TCP_ACK, 108, 508), "xaxxyyxz", 8,
+                      &any) == DROPPED);
+    check_pass(segment(to_client, TCP_ACK, 508, 114), "", "", 508, 112);
+}
+
 /* A SYN tells where a stream begins, but not once the connection is there. */
 static void
 test_replace_first(void)
@@ -288,6 +316,7 @@ static const struct test tests[] = {
     { "undo", test_undo },
     { "replace-many", test_replace_many },
     { "replace-early", test_replace_early },
+    { "replace-joined", test_replace_joined },
     { "replace-first", test_replace_first },
     { "early-untranslated", test_early_untranslated },
     { "icmp-error", test_icmp_error },
