@@ -89,7 +89,7 @@ churn_request(uint32_t r)
         request = r & 8 ? snat(100, 0) : request;
         request.commit = true;
         request.force = (r & 0x70) == 0;
-        /* In zone 0 all expires at once. */
+        /* In zone 0 all expires in a second. */
         request.timeout_policy = request.zone ? DEFAULT_TP_ID : 1;
         request.label.u64.lo = r;
         request.label_mask.u64.lo = r & 0x80 ? UINT64_MAX : 0;
@@ -122,9 +122,11 @@ churn_thread(void *seed)
             spec.dst = spec.dst == 1 && r & (1u << 21) ? 100 : spec.dst;
             dp_packet_batch_add(&batch, test_packet(&spec));
         }
-        ct_execute(ct, &batch, htons(ETH_TYPE_IP), &request, time_msec());
+        /* To half of them what others have just seen has expired. */
+        long long when = time_msec() + (r >> 30 & 1 ? 2000 : 0);
+        ct_execute(ct, &batch, htons(ETH_TYPE_IP), &request, when);
         request = churn_request(r >> 8);
-        ct_execute(ct, &batch, htons(ETH_TYPE_IP), &request, time_msec());
+        ct_execute(ct, &batch, htons(ETH_TYPE_IP), &request, when);
         dp_packet_delete_batch(&batch, true);
         ovsrcu_quiesce();
     }
@@ -137,7 +139,7 @@ test_churn(void)
     pthread_t threads[N_THREADS];
     long long end = time_msec() + 500;
 
-    set_policy(1, 0);
+    set_policy(1, 1);
     ct_set_maxconns(ct, 150);
     for (uintptr_t i = 0; i < N_THREADS; i++) {
         threads[i] = ovs_thread_create("churn", churn_thread,
