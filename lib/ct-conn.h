@@ -218,6 +218,20 @@ ct_conn_status(const struct ct_conn *conn)
     return atomic_load_explicit(&conn->status, memory_order_relaxed);
 }
 
+/* What early drop and censuses look at without the lock, and so what changes
+ * it while they may. */
+static inline uint8_t
+ct_conn_l4_state(const struct ct_conn *conn)
+{
+    return __atomic_load_n(&conn->l4_state, __ATOMIC_RELAXED);
+}
+
+static inline void
+ct_conn_set_l4_state(struct ct_conn *conn, uint8_t state)
+{
+    __atomic_store_n(&conn->l4_state, state, __ATOMIC_RELAXED);
+}
+
 /* True if the reply tuple is not just the inverse. */
 static inline bool
 ct_conn_is_nat(const struct ct_conn *conn)

@@ -349,7 +349,7 @@ take_over(struct ct_conn *conn, const struct ct_conn *from)
         conn->counters[dir].bytes += from->counters[dir].bytes;
     }
     memcpy(conn->l4_flags, from->l4_flags, sizeof conn->l4_flags);
-    conn->l4_state = from->l4_state;
+    ct_conn_set_l4_state(conn, from->l4_state);
     conn->wscale = from->wscale;
     conn->retrans = from->retrans;
     conn->tcp_last = from->tcp_last;

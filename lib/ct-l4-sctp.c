@@ -243,7 +243,7 @@ sctp_update(struct ct_packet *packet, struct ct_conn *conn)
         ct_l4_set_assured(conn);
     }
     conn->sctp = s.sctp;
-    conn->l4_state = s.state;
+    ct_conn_set_l4_state(conn, s.state);
     if (!s.keep_timeout) {
         packet->timeout = state_timeouts[s.state];
     }
@@ -254,17 +254,19 @@ sctp_update(struct ct_packet *packet, struct ct_conn *conn)
 static bool
 sctp_half_open(const struct ct_conn *conn)
 {
-    return (conn->l4_state == STATE_CLOSED
-            || conn->l4_state == STATE_COOKIE_WAIT
-            || conn->l4_state == STATE_COOKIE_ECHOED);
+    uint8_t state = ct_conn_l4_state(conn);
+
+    return (state == STATE_CLOSED || state == STATE_COOKIE_WAIT
+            || state == STATE_COOKIE_ECHOED);
 }
 
 static bool
 sctp_can_early_drop(const struct ct_conn *conn)
 {
-    return (conn->l4_state == STATE_SHUTDOWN_SENT
-            || conn->l4_state == STATE_SHUTDOWN_RECD
-            || conn->l4_state == STATE_SHUTDOWN_ACK_SENT);
+    uint8_t state = ct_conn_l4_state(conn);
+
+    return (state == STATE_SHUTDOWN_SENT || state == STATE_SHUTDOWN_RECD
+            || state == STATE_SHUTDOWN_ACK_SENT);
 }
 
 static void
@@ -285,7 +287,7 @@ sctp_state_name(const struct ct_conn *conn)
 #undef SCTP_STATE
     };
 
-    return names[conn->l4_state];
+    return names[ct_conn_l4_state(conn)];
 }
 
 static struct ct_cursor

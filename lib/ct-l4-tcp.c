@@ -246,7 +246,7 @@ tcp_update(struct ct_packet *packet, struct ct_conn *conn)
 static bool
 tcp_can_early_drop(const struct ct_conn *conn)
 {
-    switch ((enum ct_tcp_state) conn->l4_state) {
+    switch ((enum ct_tcp_state) ct_conn_l4_state(conn)) {
     case CT_TCP_FIN_WAIT:
     case CT_TCP_CLOSE_WAIT:
     case CT_TCP_LAST_ACK:
@@ -262,8 +262,9 @@ tcp_can_early_drop(const struct ct_conn *conn)
 static bool
 tcp_half_open(const struct ct_conn *conn)
 {
-    return (conn->l4_state <= CT_TCP_ESTABLISHED
-            || conn->l4_state == CT_TCP_SYN_SENT2);
+    uint8_t state = ct_conn_l4_state(conn);
+
+    return state <= CT_TCP_ESTABLISHED || state == CT_TCP_SYN_SENT2;
 }
 
 static void
@@ -287,7 +288,7 @@ tcp_state_name(const struct ct_conn *conn)
 #undef CT_TCP_STATE
     };
 
-    return names[conn->l4_state];
+    return names[ct_conn_l4_state(conn)];
 }
 
 /* Combinations that a segment can have; PSH, ECE and CWR say nothing.  URG
@@ -603,7 +604,7 @@ advance(struct step *s)
     if (s->old != s->next && s->next == CT_TCP_FIN_WAIT) {
         conn->l4_flags[s->dir] |= CT_TCPF_CLOSE_INIT;
     }
-    conn->l4_state = s->next;
+    ct_conn_set_l4_state(conn, s->next);
     s->packet->timeout = choose_timeout(s);
 
     if (!(ct_conn_status(conn) & CT_DPIF_STATUS_SEEN_REPLY)) {
