@@ -12,6 +12,7 @@
 #include "ct-limit.h"
 #include "ct-log-zones.h"
 #include "ct-zone.h"
+#include "openvswitch/vlog.h"
 
 static void
 test_limits(void)
@@ -309,6 +310,7 @@ test_timeout_zero(void)
                   | (1u << CT_DPIF_TP_ATTR_ICMP_FIRST));
     tp.attrs[CT_DPIF_TP_ATTR_UDP_SINGLE] = 7;
     set_timeouts(-1, CT_SET_BY_CONFIG, "icmp=11");
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_ERR);    /* It warns. */
     assert(!ct_timeout_policy_set(ct, &tp));
     assert(state(udp, &commit5) == NEW);
     check_timeout(5, CT_TIMEOUT_UDP, 7, CT_LAYER_POLICY);
