@@ -259,10 +259,12 @@ maintenance_main(void *ct_)
     return NULL;
 }
 
-/* True if there is more to do at once. */
+/* True if there is more to do at once.  Time does not go back, though who
+ * calls ct_run() may be ahead of the thread. */
 static bool
 maintain(struct ct *ct, long long now)
 {
+    now = ct->maintained = MAX(now, ct->maintained);
     ct_frag_run(ct->frag, now, count_late, ct);
     if (latch_poll(&ct->tables_wanted)) {
         ct_zones_prepare(ct);

@@ -120,6 +120,7 @@ struct ct {
     struct latch tables_wanted;             /* [I] ct_zones_prepare(). */
     struct ovs_mutex maintenance;
     _Atomic long long last_run;             /* [A] time_msec(). */
+    long long maintained;                   /* [R] The latest time seen. */
     long long expects_due;                  /* [R] Look for expectations that
                                              * are over. */
     long long survey_due;                   /* [R] Look for crowded zones. */
