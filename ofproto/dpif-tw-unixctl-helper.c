@@ -65,8 +65,8 @@ static const struct command {
       parse_id_or_zone, delete_expectations, no_expectation },
     { "trackway/helper-add", "[dp] zone=N|* proto=P port=N helper=H", 1, 5, 0,
       parse_policy, add_policy, NULL },
-    { "trackway/helper-del", "[dp] zone=N|* proto=P port=N", 1, 4, 0,
-      parse_policy_key, delete_policy, no_policy },
+    { "trackway/helper-del", "[dp] zone=N|* proto=P port=N [helper=H]", 1, 5,
+      0, parse_policy_key, delete_policy, no_policy },
     { "trackway/helper-show", "[dp]", 0, 1, TITLE,
       parse_nothing, show_policies, NULL },
 };
