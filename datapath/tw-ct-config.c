@@ -30,11 +30,8 @@ VLOG_DEFINE_THIS_MODULE(tw_ct_config);
 #define PREFIX "ct-"
 #define TIMEOUTS "ct-timeouts"
 #define TIMEOUTS_ZONE TIMEOUTS "-zone-"
-#define HELPERS "ct-helpers"
 #define MAXIMUM "ct-max"
-#define LIMITS "ct-limits"
 #define LIMIT_DEFAULT "ct-limit-default"
-#define LOG_INVALID "ct-log-invalid"
 #define PERSIST "ct-persist"
 #define SYNC_LISTEN "ct-sync-listen"
 #define SYNC "ct-sync"
@@ -43,17 +40,15 @@ VLOG_DEFINE_THIS_MODULE(tw_ct_config);
  * for this function. */
 typedef bool set_func(struct tw_datapath *, const char *key,
                       const char *value);
-static set_func set_timeouts, set_switch, set_helpers, set_max, set_limits;
-static set_func set_limit_default, set_log_invalid, set_persist, set_sync;
+static set_func set_timeouts, set_switch, set_list, set_max;
+static set_func set_limit_default, set_persist, set_sync;
 
 static set_func *const setters[] = {
     set_timeouts,
     set_switch,
-    set_helpers,
+    set_list,
     set_max,
-    set_limits,
     set_limit_default,
-    set_log_invalid,
     set_persist,
     set_sync,
 };
@@ -239,34 +234,26 @@ log_list(const struct tw_datapath *dp, const char *key, const char *value,
     VLOG_INFO("%s: %s is \"%s\"", dp->name, key, value ? value : "");
 }
 
+/* Lists, each part of which stands alone. */
 static bool
-set_helpers(struct tw_datapath *dp, const char *key, const char *value)
+set_list(struct tw_datapath *dp, const char *key, const char *value)
 {
-    if (strcmp(key, HELPERS)) {
-        return false;
-    }
-    log_list(dp, key, value, ct_helper_policies_set(dp->ct, value));
-    return true;
-}
+    static const struct {
+        const char *key;
+        char *(*configure)(struct ct *, const char *text);
+    } lists[] = {
+        { "ct-helpers", ct_helper_policies_set },
+        { "ct-limits", ct_limits_configure },
+        { "ct-log-invalid", ct_log_refused_configure },
+    };
 
-static bool
-set_limits(struct tw_datapath *dp, const char *key, const char *value)
-{
-    if (strcmp(key, LIMITS)) {
-        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        if (!strcmp(key, lists[i].key)) {
+            log_list(dp, key, value, lists[i].configure(dp->ct, value));
+            return true;
+        }
     }
-    log_list(dp, key, value, ct_limits_configure(dp->ct, value));
-    return true;
-}
-
-static bool
-set_log_invalid(struct tw_datapath *dp, const char *key, const char *value)
-{
-    if (strcmp(key, LOG_INVALID)) {
-        return false;
-    }
-    log_list(dp, key, value, ct_log_refused_configure(dp->ct, value));
-    return true;
+    return false;
 }
 
 /* The number in 'value', at least 'min', or -1 if it is NULL.  False, and in
