@@ -350,6 +350,7 @@ check_PROGRAMS += \
 	tests/test-ct-expect \
 	tests/test-ct-help \
 	tests/test-ct-help-expect \
+	tests/test-ct-help-port \
 	tests/test-ct-help-replace \
 	tests/test-ct-helper-ftp \
 	tests/test-ct-helper-pptp \
@@ -377,8 +378,14 @@ tests_test_ct_help_expect_SOURCES = \
 	tests/ct-help-test.h \
 	tests/ct-packet-test.h \
 	tests/test-ct-help-expect.c
+tests_test_ct_help_port_SOURCES = \
+	tests/ct-core-test.h \
+	tests/ct-expect-test.h \
+	tests/ct-help-test.h \
+	tests/ct-packet-test.h \
+	tests/test-ct-help-port.c
 # Who releases a port holds no spin lock: the test looks.
-tests_test_ct_help_expect_LDFLAGS = $(AM_LDFLAGS) \
+tests_test_ct_help_port_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=ct_nat_port_release
 tests_test_ct_help_replace_SOURCES = \
 	tests/ct-core-test.h \

@@ -95,6 +95,32 @@ ask_several(struct ct_helper_call *call)
     return CT_HELPER_ACCEPT;
 }
 
+/* One announcement: what a test asks for. */
+static unsigned int asked_class;
+static uint16_t asked_port;
+
+static inline enum ct_helper_verdict
+ask_class(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .class = asked_class, .dir = SERVER, .port = htons(asked_port),
+    };
+
+    return (ct_helper_expect(call, &ask, &place)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
+static inline enum ct_helper_verdict
+ask_inactive(struct ct_helper_call *call)
+{
+    const struct ct_helper_expect ask = {
+        .dir = SERVER, .port = htons(9000), .inactive = true,
+    };
+
+    return (ct_helper_expect(call, &ask, &place)
+            ? CT_HELPER_ACCEPT : CT_HELPER_DROP);
+}
+
 /* So many that there is no room for three more, and nobody gives way. */
 static inline void
 fill_expectations(const struct ct_request *r)
